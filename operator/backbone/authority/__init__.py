@@ -1,0 +1,1 @@
+"""Which tier serves: pure decisions shared by the rooms."""

@@ -1,0 +1,1 @@
+"""The DataBackbone kind: the store, its volume and the tier that serves."""

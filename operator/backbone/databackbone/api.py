@@ -1,0 +1,105 @@
+"""The DataBackbone resource: spec and status as models."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field, StringConstraints
+
+from ..schema import Model, ObjectName, Quantity, cel
+
+Mode = Literal["Auto", "Bootstrap", "Institutional"]
+Tier = Literal["Bootstrap", "Institutional"]
+DeletionPolicy = Literal["Retain", "Delete"]
+
+
+class Storage(Model):
+    """The bootstrap tier's volume."""
+
+    model_config = ConfigDict(
+        json_schema_extra=cel(
+            (
+                "quantity(self.size).compareTo(quantity(oldSelf.size)) >= 0",
+                "size cannot shrink: a volume only grows. Create a new DataBackbone for a smaller one.",
+            ),
+            (
+                "has(self.storageClassName) == has(oldSelf.storageClassName) && "
+                "(!has(self.storageClassName) || self.storageClassName == oldSelf.storageClassName)",
+                "storageClassName cannot change: a volume stays in its class. "
+                "Create a new DataBackbone in the other class.",
+            ),
+        )
+    )
+
+    size: Quantity = Field(
+        default="1Gi",
+        description="Capacity asked for. The store needs about three times the size of its data: working file, "
+        "published copy, and the next copy while it is written. It can grow where the storage class allows it.",
+    )
+    storage_class_name: ObjectName | None = Field(
+        default=None, description="StorageClass of the claim; the cluster's default class if left out."
+    )
+
+
+class Bootstrap(Model):
+    """The tier that needs no outside service: a DuckDB file on a volume."""
+
+    storage: Storage = Field(
+        default_factory=Storage, description="The volume that holds the DuckDB file and its published copies."
+    )
+
+
+class DataBackboneSpec(Model):
+    """What the user asks for."""
+
+    mode: Mode = Field(
+        default="Auto",
+        description="Which tier serves. Auto is Bootstrap until every institutional service is configured. "
+        "Institutional is accepted and answered by the OnRequestedTier condition; this version serves it from "
+        "Bootstrap.",
+    )
+    suspend: bool = Field(
+        default=False,
+        description="Start no work for this backbone and its plans. Data, volume and objects stay as they are.",
+    )
+    deletion_policy: DeletionPolicy = Field(
+        default="Retain",
+        description="What happens to the data when this object is deleted. Retain keeps the volume claim, and a "
+        "DataBackbone of the same name takes it up again. Delete removes the claim and the data with it.",
+    )
+    bootstrap: Bootstrap = Field(
+        default_factory=Bootstrap, description="Settings of the tier that needs no outside service."
+    )
+
+
+class TierStatus(Model):
+    """Which tier serves, which one is asked for, and why they differ."""
+
+    active: Tier = Field(description="The tier that serves reads and writes.")
+    requested: Tier = Field(description="The tier that spec.mode asks for.")
+    epoch: int = Field(ge=0, description="Counts the changes of the active tier.")
+    since: datetime = Field(description="When the active tier began to serve (UTC).")
+
+
+class VolumeStatus(Model):
+    """The volume as it was last seen."""
+
+    claim_name: str = Field(max_length=253, description="The PersistentVolumeClaim.")
+    claim_uid: str | None = Field(
+        default=None, max_length=64, description="Identity of the claim probed last."
+    )
+    capacity: str | None = Field(default=None, max_length=32, description="Capacity of the bound volume.")
+    probe_job: str | None = Field(default=None, max_length=63, description="The last probe's Job.")
+    probe_outcome: Annotated[str, StringConstraints(max_length=64)] | None = Field(
+        default=None, description="How the last finished probe ended."
+    )
+    probed_at: datetime | None = Field(default=None, description="When the last finished probe ended (UTC).")
+
+
+class DataBackboneStatus(Model):
+    """What the operator found. Conditions are described in the reference page."""
+
+    tier: TierStatus | None = Field(default=None, description="Which tier serves.")
+    volume: VolumeStatus | None = Field(default=None, description="The bootstrap tier's volume.")
+    plans: int | None = Field(default=None, ge=0, description="IngestPlans that refer to this backbone.")

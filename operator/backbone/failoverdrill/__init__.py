@@ -1,0 +1,1 @@
+"""The FailoverDrill kind: a rehearsal with a verdict."""

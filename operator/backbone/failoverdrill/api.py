@@ -1,0 +1,44 @@
+"""The FailoverDrill resource: spec and status as models."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import ConfigDict, Field
+
+from ..schema import BackboneRef, Model, cel
+
+Scenario = Literal[
+    "TimescaleOutage",
+    "RedisOutage",
+    "KafkaOutage",
+    "TierSwitch",
+    "CrossRegionFailover",
+    "BackupRestore",
+    "BatchBackfill",
+    "SparkStress",
+]
+
+
+class FailoverDrillSpec(Model):
+    """What to rehearse. It cannot change: a drill is a record of what was asked and what came of it."""
+
+    model_config = ConfigDict(
+        json_schema_extra=cel(
+            ("self == oldSelf", "a drill's spec cannot change: create a new FailoverDrill instead.")
+        )
+    )
+
+    backbone_ref: BackboneRef = Field(description="The DataBackbone to rehearse on.")
+    scenario: Scenario = Field(
+        description="What to rehearse. This version has no scenario yet: a drill ends at once with Succeeded "
+        "False, reason ScenarioNotAvailable, and touches nothing."
+    )
+
+
+class FailoverDrillStatus(Model):
+    """What came of it. Conditions are described in the reference page."""
+
+    start_time: datetime | None = Field(default=None, description="When the drill was taken up (UTC).")
+    completion_time: datetime | None = Field(default=None, description="When it ended (UTC).")

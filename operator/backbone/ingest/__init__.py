@@ -1,0 +1,1 @@
+"""One ingest run, from plan to stored rows and a report."""

@@ -1,0 +1,114 @@
+"""Reports: what a Job of ours tells the operator through its termination message.
+
+A termination message holds 4,096 bytes and vanishes with the pod, so the report is compact JSON that is cut
+with counts rather than truncated, and it repeats the outcomes of the last five runs of the backbone.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pydantic import Field, ValidationError
+
+from ..errors import Rejected
+from ..schema import Model
+from ..vocabulary import Outcome
+
+MESSAGE_BYTES = 4096
+EXIT_OK = 0
+EXIT_RUN_FAILED = 3
+"""The run ended with a report that says what failed; starting it again at once would end the same way."""
+
+
+class PastRun(Model):
+    """A finished run of the same backbone, of any plan."""
+
+    sequence: int
+    plan: str
+    outcome: Outcome
+    end: datetime
+
+
+class DimensionReport(Model):
+    """One dimension of a run. Times are UTC; `as_of` is the moment that the provider's data speaks of."""
+
+    name: str
+    outcome: Outcome
+    rows: int = 0
+    changed: int = 0
+    symbols: int = 0
+    missing: tuple[str, ...] = ()
+    missing_count: int = 0
+    first_at: datetime | None = None
+    last_at: datetime | None = None
+    as_of: datetime | None = None
+    message: str = ""
+
+
+class StoreRecoveryReport(Model):
+    """A corrupt working file was set aside. Paths are relative to the volume."""
+
+    set_aside: str
+    continued_from: str
+    at: datetime
+
+
+class RunReport(Model):
+    """One run, whole or failed."""
+
+    format: int = Field(default=1, description="Version of this message's layout.")
+    run_id: str
+    sequence: int | None = None
+    plan: str
+    generation: int = 0
+    outcome: Outcome
+    start: datetime
+    end: datetime
+    rows: int = 0
+    dimensions: tuple[DimensionReport, ...] = ()
+    recent: tuple[PastRun, ...] = ()
+    store_recovery: StoreRecoveryReport | None = None
+    message: str = ""
+
+    def encode(self) -> bytes:
+        """Compact JSON of at most MESSAGE_BYTES; lists of names and texts are cut first, counts stay."""
+        for names, text in ((20, 512), (20, 160), (5, 80), (1, 40), (0, 0)):
+            cut = self.model_copy(
+                update={
+                    "message": self.message[: text * 2],
+                    "dimensions": tuple(
+                        item.model_copy(
+                            update={"missing": item.missing[:names], "message": item.message[:text]}
+                        )
+                        for item in self.dimensions
+                    ),
+                }
+            )
+            encoded = cut.model_dump_json(by_alias=True, exclude_defaults=True).encode()
+            if len(encoded) <= MESSAGE_BYTES:
+                return encoded
+        raise ValueError("a report without names and texts is still too long")
+
+    @classmethod
+    def decode(cls, text: str) -> RunReport:
+        """A report from a termination message. Raises Rejected on anything else."""
+        try:
+            return cls.model_validate_json(text)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            place = ".".join(str(part) for part in first["loc"])
+            raise Rejected(f"no run report: {place}: {first['msg']}") from None
+
+
+class VolumeProbeReport(Model):
+    """What the volume probe's Job tells through its termination message."""
+
+    outcome: str = Field(description="VolumeProbed, VolumeFull, VolumeReadOnly or VolumeProbeFailed.")
+    bytes_checked: int = 0
+    message: str = ""
+    at: datetime
+
+    def encode(self) -> bytes:
+        """Compact JSON, far below MESSAGE_BYTES."""
+        cut = self.model_copy(update={"message": self.message[:512]})
+        return cut.model_dump_json(by_alias=True).encode()

@@ -1,0 +1,265 @@
+"""The IngestPlan resource: spec and status as models."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal, Self
+
+from pydantic import ConfigDict, Field, StringConstraints, field_validator, model_validator
+
+from ..schema import BackboneRef, Model, Quantity, cel
+
+Provider = Literal["Sample"]
+
+Symbol = Annotated[str, StringConstraints(min_length=1, max_length=32, pattern=r"^[A-Z0-9^][A-Z0-9.^=_-]*$")]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+
+SET = {"x-kubernetes-list-type": "set"}
+ONE_DIMENSION = (
+    "name at least one dimension: dailyBars, intradayBars, intradayTrades, macroSeries or macroEvents"
+)
+
+
+class Dimension(Model):
+    """What the dimensions have in common."""
+
+    provider: Provider = Field(
+        description="Where the data comes from. Sample serves recorded market data and needs no network."
+    )
+    lookback_days: int | None = Field(
+        default=None,
+        ge=1,
+        le=36_500,
+        description="How many days of history a run asks for, counted back from the present, or from the end of "
+        "the recording for recorded data. Left out: all that the provider has.",
+    )
+    required: bool = Field(
+        default=True, description="Whether the plan is Ready only if this dimension was delivered in full."
+    )
+
+    @field_validator("symbols", "series", "calendars", check_fields=False)
+    @classmethod
+    def _unique(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"named twice: {', '.join(twice)}; name each once")
+        return names
+
+
+class SymbolDimension(Dimension):
+    """A dimension that is asked for by symbol."""
+
+    symbols: tuple[Symbol, ...] = Field(
+        min_length=1,
+        max_length=1000,
+        json_schema_extra=SET,
+        description="Symbols as the provider spells them, each once, at most 1,000.",
+    )
+
+
+class DailyBars(SymbolDimension):
+    """Open, high, low, close and volume per session."""
+
+
+class IntradayBars(SymbolDimension):
+    """Open, high, low, close and volume per interval of a session."""
+
+    interval_seconds: Literal[60, 300, 900, 3600] = Field(
+        default=60, description="Length of a bar: 60, 300, 900 or 3600 seconds."
+    )
+
+
+class IntradayTrades(SymbolDimension):
+    """Every trade, in the order of its source."""
+
+
+class MacroSeries(Dimension):
+    """Economic series, one value per period and vintage."""
+
+    series: tuple[Name, ...] = Field(
+        min_length=1,
+        max_length=1000,
+        json_schema_extra=SET,
+        description="Series as the provider spells them, each once, at most 1,000.",
+    )
+
+
+class MacroEvents(Dimension):
+    """Dated events of economic calendars."""
+
+    calendars: tuple[Name, ...] = Field(
+        min_length=1,
+        max_length=100,
+        json_schema_extra=SET,
+        description="Calendars as the provider spells them, each once, at most 100.",
+    )
+
+
+class ResourceList(Model):
+    """CPU and memory of a container."""
+
+    cpu: Quantity | None = Field(default=None, description="CPU, for example 500m.")
+    memory: Quantity | None = Field(default=None, description="Memory, for example 512Mi.")
+
+
+class Resources(Model):
+    """Requests and limits of the worker's container."""
+
+    requests: ResourceList | None = Field(default=None, description="What the scheduler sets aside.")
+    limits: ResourceList | None = Field(default=None, description="What the container may use at most.")
+
+
+class Worker(Model):
+    """How runs are executed."""
+
+    image: Annotated[str, StringConstraints(min_length=1, max_length=512)] | None = Field(
+        default=None,
+        description="Image of the worker. Left out: the operator's own worker image, or, where a dimension's "
+        "provider is Sample, the one with the recorded data in it.",
+    )
+    resources: Resources | None = Field(
+        default=None, description="Requests and limits; the operator's defaults if left out."
+    )
+    deadline_seconds: int = Field(
+        default=1800, ge=30, le=86_400, description="A run that takes longer is stopped: DeadlineExceeded."
+    )
+    store_wait_seconds: int = Field(
+        default=300,
+        ge=0,
+        le=3600,
+        description="How long a run waits for the backbone's lock before it ends with StoreBusy.",
+    )
+
+
+class IngestPlanSpec(Model):
+    """What the user asks for."""
+
+    model_config = ConfigDict(
+        json_schema_extra=cel(
+            (
+                "has(self.dailyBars) || has(self.intradayBars) || has(self.intradayTrades) || "
+                "has(self.macroSeries) || has(self.macroEvents)",
+                ONE_DIMENSION,
+            ),
+            (
+                "self.backboneRef.name == oldSelf.backboneRef.name",
+                "backboneRef cannot change: create a new IngestPlan for the other backbone and delete this one.",
+            ),
+        )
+    )
+
+    backbone_ref: BackboneRef = Field(description="The DataBackbone that stores the data.")
+    suspend: bool = Field(default=False, description="Start no run. Data and objects stay as they are.")
+    schedule: Annotated[str, StringConstraints(min_length=1, max_length=100)] = Field(
+        description="When runs start: five cron fields, or @hourly, @daily, @weekly, @monthly, @yearly.",
+        json_schema_extra=cel(
+            (
+                "self.matches('^@(yearly|annually|monthly|weekly|daily|midnight|hourly)$') || "
+                "self.matches('^[^ @][^ ]*( +[^ ]+){4}$')",
+                "schedule needs five cron fields (minute hour day month weekday), for example '0 22 * * 1-5', "
+                "or one of @hourly @daily @weekly @monthly @yearly. A time zone goes into timeZone.",
+            )
+        ),
+    )
+    time_zone: Annotated[
+        str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z][A-Za-z0-9_+/-]*$")
+    ] = Field(default="Etc/UTC", description="IANA time zone of the schedule, for example America/New_York.")
+    daily_bars: DailyBars | None = Field(
+        default=None, description="Open, high, low, close and volume per session."
+    )
+    intraday_bars: IntradayBars | None = Field(default=None, description="Bars shorter than a session.")
+    intraday_trades: IntradayTrades | None = Field(
+        default=None, description="Every trade, in the order of its source."
+    )
+    macro_series: MacroSeries | None = Field(default=None, description="Economic series with their vintages.")
+    macro_events: MacroEvents | None = Field(default=None, description="Dated events of economic calendars.")
+    worker: Worker = Field(default_factory=Worker, description="How runs are executed.")
+
+    @model_validator(mode="after")
+    def _one_dimension(self) -> Self:
+        if not any(
+            (self.daily_bars, self.intraday_bars, self.intraday_trades, self.macro_series, self.macro_events)
+        ):
+            raise ValueError(ONE_DIMENSION)
+        return self
+
+
+class DimensionStatus(Model):
+    """One dimension of the last finished run."""
+
+    name: str = Field(max_length=32, description="Name of the dimension, as in the spec.")
+    outcome: str = Field(max_length=64, description="How it ended.")
+    rows: int = Field(ge=0, description="Rows that the provider delivered and the store now holds.")
+    changed: int = Field(ge=0, description="Rows of these that were new or differed from what was stored.")
+    symbols: int = Field(ge=0, description="Symbols, series or calendars delivered.")
+    missing: tuple[Annotated[str, StringConstraints(max_length=64)], ...] = Field(
+        default=(), max_length=20, description="The first twenty that were asked for and not delivered."
+    )
+    missing_count: int = Field(default=0, ge=0, description="How many were asked for and not delivered.")
+    first_at: datetime | None = Field(default=None, description="Time of the earliest row delivered (UTC).")
+    last_at: datetime | None = Field(default=None, description="Time of the latest row delivered (UTC).")
+    as_of: datetime | None = Field(
+        default=None, description="The moment the provider's data speaks of: now, or a recording's end (UTC)."
+    )
+    message: str = Field(default="", max_length=512, description="What went wrong, if anything.")
+
+
+class StoreRecovery(Model):
+    """A corrupt working file was found, set aside and replaced."""
+
+    set_aside: str = Field(
+        max_length=253, description="Where the corrupt file was moved, relative to the volume."
+    )
+    continued_from: str = Field(
+        max_length=253, description="The published copy that the work went on from, or 'empty'."
+    )
+    at: datetime = Field(description="When (UTC).")
+
+
+class RunStatus(Model):
+    """One run of the plan."""
+
+    id: str = Field(max_length=63, description="The run's id; in the cluster the name of its Job.")
+    sequence: int | None = Field(
+        default=None, ge=1, description="Number of the run in the backbone's journal."
+    )
+    generation: int | None = Field(default=None, ge=0, description="Generation of the plan that it executed.")
+    outcome: str | None = Field(
+        default=None, max_length=64, description="How it ended; absent while it runs."
+    )
+    start: datetime | None = Field(default=None, description="When it started (UTC).")
+    end: datetime | None = Field(default=None, description="When it ended (UTC).")
+    rows: int | None = Field(default=None, ge=0, description="Rows delivered and stored.")
+    message: str = Field(default="", max_length=1024, description="What went wrong, if anything.")
+
+
+class Triggers(Model):
+    """Runs that did not come from the schedule; what is recorded here is not started again."""
+
+    first: str | None = Field(
+        default=None, max_length=63, description="Job of the run that creating the plan started."
+    )
+    run_now: str | None = Field(
+        default=None, max_length=253, description="The run-now token that was handled last."
+    )
+    run_now_job: str | None = Field(
+        default=None, max_length=63, description="Job of the run that the token started."
+    )
+
+
+class IngestPlanStatus(Model):
+    """What the operator found. Conditions are described in the reference page."""
+
+    schedule: str | None = Field(default=None, max_length=100, description="The schedule in force.")
+    active_run: RunStatus | None = Field(default=None, description="The run under way, if there is one.")
+    last_run: RunStatus | None = Field(default=None, description="The last finished run.")
+    last_success: datetime | None = Field(
+        default=None, description="End of the last run that delivered everything required (UTC)."
+    )
+    dimensions: tuple[DimensionStatus, ...] = Field(
+        default=(), max_length=5, description="Results of the last finished run per dimension."
+    )
+    store_recovery: StoreRecovery | None = Field(
+        default=None, description="The last time a corrupt store was replaced."
+    )
+    triggers: Triggers | None = Field(default=None, description="Runs that did not come from the schedule.")

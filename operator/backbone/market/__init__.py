@@ -1,0 +1,1 @@
+"""The domain's data: dimensions and the Arrow schema of each."""

@@ -1,0 +1,1 @@
+"""Protocols and frozen readings through which the shell sees the outside."""

@@ -1,0 +1,1 @@
+"""The emp-runtime command line."""

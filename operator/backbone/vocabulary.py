@@ -1,0 +1,139 @@
+"""Names this project puts into a cluster: group, kinds, labels, annotations, condition types and reasons.
+
+Every condition type and reason carries its meaning; the reference pages are generated from it.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Self
+
+GROUP = "backbone.emp.dev"
+VERSION = "v1alpha1"
+API_VERSION = f"{GROUP}/{VERSION}"
+FIELD_MANAGER = "databackbone-operator"
+
+LABEL_MANAGED_BY = "app.kubernetes.io/managed-by"
+LABEL_COMPONENT = "app.kubernetes.io/component"
+LABEL_BACKBONE = f"{GROUP}/backbone"
+LABEL_PLAN = f"{GROUP}/plan"
+
+ANNOTATION_RUN_NOW = f"{GROUP}/run-now"
+"""On an IngestPlan: a token of the user's choice; each new value starts one run."""
+
+
+class Documented(StrEnum):
+    """An enum of strings whose members carry their meaning."""
+
+    meaning: str
+
+    def __new__(cls, value: str, meaning: str) -> Self:
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.meaning = meaning
+        return member
+
+
+class Component(StrEnum):
+    """Values of the component label: what a child object is for."""
+
+    VOLUME = "volume"
+    VOLUME_PROBE = "volume-probe"
+    BINDING = "binding"
+    PLAN = "plan"
+    SCHEDULE = "schedule"
+    RUN = "run"
+
+
+class ConditionType(Documented):
+    """Condition types of all kinds."""
+
+    READY = ("Ready", "The object does what its spec asks for; the summary that `kubectl wait` reads.")
+    SUCCEEDED = ("Succeeded", "The drill ended with a verdict; Unknown while it runs.")
+    RECONCILING = ("Reconciling", "The operator is still moving towards the current spec.")
+    STALLED = ("Stalled", "No progress is possible until somebody changes something; the message says what.")
+    VALIDATED = ("Validated", "The spec and what it refers to make sense together.")
+    STORAGE_AVAILABLE = ("StorageAvailable", "A Job wrote the backbone's volume and read back what it wrote.")
+    ON_REQUESTED_TIER = ("OnRequestedTier", "The tier that serves is the one that spec.mode asks for.")
+    SCHEDULED = ("Scheduled", "The plan's CronJob stands as the spec describes it and will fire.")
+    COMPLETE = (
+        "Complete",
+        "The last run delivered every symbol, series and calendar of the required dimensions.",
+    )
+
+
+class Reason(Documented):
+    """Reasons of conditions and events."""
+
+    PENDING = ("Pending", "Not looked at yet.")
+    AVAILABLE = ("Available", "Everything that was asked for works.")
+    PROGRESSING = ("Progressing", "Work towards the current spec is under way.")
+    SETTLED = ("Settled", "Nothing is left to do for the current spec.")
+    SUSPENDED = ("Suspended", "spec.suspend is true: the operator starts no work for this object.")
+    VALID = ("Valid", "Every check of the spec passed.")
+    API_UNREACHABLE = (
+        "ApiUnreachable",
+        "The operator could not look: the API server did not answer in time.",
+    )
+    PERMISSION_DENIED = ("PermissionDenied", "The API server refused the operator; check its ClusterRole.")
+    CHILD_REFUSED = ("ChildRefused", "The API server refused a child object; the message is its own.")
+    NAME_TAKEN = ("NameTaken", "An object of a child's name exists and belongs to somebody else.")
+    INTERNAL_ERROR = ("InternalError", "A bug in the operator: its log has the traceback; please report it.")
+
+    VOLUME_PENDING = ("VolumePending", "The claim is not bound, or the probe Job has not finished yet.")
+    VOLUME_PROBED = ("VolumeProbed", "The probe Job wrote, flushed and read the volume.")
+    VOLUME_PROBE_FAILED = ("VolumeProbeFailed", "The probe Job ran and could not write or read the volume.")
+    VOLUME_FULL = (
+        "VolumeFull",
+        "No space is left on the volume: grow spec.bootstrap.storage.size or free space.",
+    )
+    VOLUME_READ_ONLY = ("VolumeReadOnly", "The volume does not take writes.")
+    VOLUME_LOST = ("VolumeLost", "The claim lost its volume; its data is gone unless the volume comes back.")
+    ON_TIER = ("OnTier", "The requested tier serves.")
+    TIER_NOT_AVAILABLE = (
+        "TierNotAvailable",
+        "This version cannot serve the requested tier; another one serves.",
+    )
+
+    BACKBONE_NOT_FOUND = ("BackboneNotFound", "spec.backboneRef names no DataBackbone of this namespace.")
+    BACKBONE_DELETED = ("BackboneDeleted", "The DataBackbone that spec.backboneRef names is being deleted.")
+    BACKBONE_NOT_READY = ("BackboneNotReady", "The DataBackbone is not Ready; runs wait for it.")
+    BACKBONE_SUSPENDED = ("BackboneSuspended", "The DataBackbone is suspended: no run starts.")
+    INVALID_SCHEDULE = ("InvalidSchedule", "spec.schedule is no cron expression.")
+    UNKNOWN_TIME_ZONE = ("UnknownTimeZone", "spec.timeZone is not in the IANA database.")
+    SCHEDULE_IN_PLACE = ("ScheduleInPlace", "The CronJob matches the spec.")
+    AWAITING_FIRST_RUN = ("AwaitingFirstRun", "No run has succeeded yet; the first one is on its way.")
+    DELIVERED = ("Delivered", "The last run stored everything that is required.")
+    STATUS_GAP = ("StatusGap", "Runs happened whose outcome nobody saw.")
+
+    SCENARIO_NOT_AVAILABLE = (
+        "ScenarioNotAvailable",
+        "This version cannot run the scenario; nothing was touched.",
+    )
+
+
+class Outcome(Documented):
+    """How a run, or one dimension of it, ended."""
+
+    SUCCEEDED = ("Succeeded", "Everything asked for was stored.")
+    PARTIAL = ("Partial", "Something was stored and something is missing; the rest of the report says what.")
+    UNKNOWN_SYMBOL = ("UnknownSymbol", "The provider does not know one or more symbols, series or calendars.")
+    NO_DATA = ("NoData", "The provider knows the names and has nothing in the window.")
+    PROVIDER_FAILED = ("ProviderFailed", "The provider failed.")
+    SAMPLE_DATA_MISSING = (
+        "SampleDataMissing",
+        "The recorded data is not installed: `emp-runtime sample fetch`.",
+    )
+    INVALID_PLAN = ("InvalidPlan", "The plan that the worker was given does not parse or validate.")
+    STORE_BUSY = ("StoreBusy", "Another worker held the backbone's lock for longer than the wait.")
+    STORE_FAILED = ("StoreFailed", "The store refused the rows.")
+    VOLUME_FULL = ("VolumeFull", "No space is left on the volume.")
+    VOLUME_READ_ONLY = ("VolumeReadOnly", "The volume does not take writes.")
+    DIED_WITHOUT_MESSAGE = ("DiedWithoutMessage", "The worker ended and left no report.")
+    OUT_OF_MEMORY = ("OutOfMemory", "The worker passed its memory limit and was killed.")
+    EVICTED = ("Evicted", "The node evicted the worker's pod.")
+    IMAGE_PULL_FAILED = ("ImagePullFailed", "The worker's image cannot be pulled.")
+    UNSCHEDULABLE = ("Unschedulable", "No node takes the worker's pod.")
+    CONTAINER_NOT_STARTED = ("ContainerNotStarted", "The kubelet could not start the worker's container.")
+    DEADLINE_EXCEEDED = ("DeadlineExceeded", "The run passed spec.worker.deadlineSeconds and was stopped.")
+    JOB_VANISHED = ("JobVanished", "The run's Job was deleted before its outcome was read.")
