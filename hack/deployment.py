@@ -1,0 +1,215 @@
+"""The operator, deployed from this checkout on the local cluster; shared by the demo and the end-to-end tests.
+
+Standard library only. It speaks to no cluster but the one that `hack/cluster` made: every call of kubectl and helm
+names that cluster's kubeconfig and context.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from console import Failure, step
+
+ROOT = Path(__file__).resolve().parents[1]
+SYSTEM_NAMESPACE = "backbone-system"
+RELEASE = "databackbone"
+CALL_DEADLINE = 120.0
+
+T = TypeVar("T")
+
+
+def program(name: str, *arguments: str, deadline: float = 3600.0, show: bool = False) -> str:
+    """Run one of the programs in hack/ and return its stdout; its progress goes to stderr as it comes.
+
+    Raises Failure with the exit code if it fails.
+    """
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "hack" / name), *arguments],
+        stdout=None if show else subprocess.PIPE,
+        text=True,
+        timeout=deadline,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise Failure(f"`python3 hack/{name} {' '.join(arguments)}` ended with {done.returncode}")
+    return done.stdout or ""
+
+
+@dataclass(frozen=True)
+class Kubectl:
+    """kubectl and helm, bound to the local cluster and by default to one namespace."""
+
+    bin_dir: Path
+    kubeconfig: Path
+    namespace: str = "default"
+
+    def of(self, namespace: str) -> Kubectl:
+        """The same cluster, another default namespace."""
+        return Kubectl(self.bin_dir, self.kubeconfig, namespace)
+
+    def try_run(
+        self,
+        *arguments: str,
+        stdin: str | None = None,
+        deadline: float = CALL_DEADLINE,
+        tool: str = "kubectl",
+    ) -> subprocess.CompletedProcess[str]:
+        """Run kubectl (or helm) and return whatever came of it."""
+        flags = ["--kubeconfig", str(self.kubeconfig), "--namespace", self.namespace]
+        environment = {**os.environ, "KUBECONFIG": str(self.kubeconfig)}
+        return subprocess.run(
+            [str(self.bin_dir / tool), *flags, *arguments],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=deadline,
+            env=environment,
+            check=False,
+        )
+
+    def run(
+        self,
+        *arguments: str,
+        stdin: str | None = None,
+        deadline: float = CALL_DEADLINE,
+        tool: str = "kubectl",
+    ) -> str:
+        """Run kubectl (or helm) and return its stdout. Raises Failure with its stderr."""
+        done = self.try_run(*arguments, stdin=stdin, deadline=deadline, tool=tool)
+        if done.returncode != 0:
+            raise Failure(f"{tool} {' '.join(arguments)}: {done.stderr.strip() or done.stdout.strip()}")
+        return done.stdout
+
+    def get(self, *arguments: str) -> dict[str, Any]:
+        """`kubectl get … -o json`. Raises Failure, also on what does not exist."""
+        found: dict[str, Any] = json.loads(self.run("get", *arguments, "-o", "json"))
+        return found
+
+    def find(self, *arguments: str) -> dict[str, Any] | None:
+        """Like get, with None for what does not exist."""
+        done = self.try_run("get", *arguments, "-o", "json")
+        if done.returncode == 0:
+            found: dict[str, Any] = json.loads(done.stdout)
+            return found
+        if "(NotFound)" in done.stderr:
+            return None
+        raise Failure(f"kubectl get {' '.join(arguments)}: {done.stderr.strip()}")
+
+    def apply(self, *documents: dict[str, Any]) -> None:
+        """`kubectl apply` of documents in memory."""
+        bundle = {"apiVersion": "v1", "kind": "List", "items": list(documents)}
+        self.run("apply", "-f", "-", stdin=json.dumps(bundle))
+
+
+def until(
+    look: Callable[[], T], accept: Callable[[T], bool], deadline: float, what: str, pause: float = 0.5
+) -> T:
+    """Look again and again until what is seen is accepted. Raises Failure with the last sight."""
+    end = time.monotonic() + deadline
+    while True:
+        seen = look()
+        if accept(seen):
+            return seen
+        if time.monotonic() > end:
+            raise Failure(
+                f"not within {deadline:.0f} s: {what}; last seen: {json.dumps(seen, default=str)[:3000]}"
+            )
+        time.sleep(pause)
+
+
+def cluster_status() -> dict[str, Any] | None:
+    """What `hack/cluster status --json` says, or None where no cluster of ours runs."""
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "hack" / "cluster"), "status", "--json"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    if done.returncode != 0:
+        return None
+    status: dict[str, Any] = json.loads(done.stdout)
+    return status
+
+
+def ensure_cluster() -> Kubectl:
+    """The local cluster, brought up if it is not there."""
+    if cluster_status() is None:
+        program("cluster", "up", show=True)
+    status = cluster_status()
+    if status is None:
+        raise Failure("the cluster came up and is gone again; see `python3 hack/cluster status`")
+    return Kubectl(Path(status["binDir"]), Path(status["kubeconfig"]))
+
+
+def ensure_images() -> dict[str, str]:
+    """Build the images and load them into the cluster; returns the image reference by target."""
+    built: dict[str, dict[str, str]] = json.loads(program("image", "build", "--json"))
+    program("cluster", "load-image", *(image["archive"] for image in built.values()))
+    return {target: image["reference"] for target, image in built.items()}
+
+
+def install(kubectl: Kubectl, images: dict[str, str], *settings: str) -> None:
+    """Apply the CRDs, then install or upgrade the chart and wait for its rollout.
+
+    `settings` are helm's key=value pairs.
+    """
+    with step("custom resource definitions"):
+        kubectl.run("apply", "--server-side", "--force-conflicts", "-f", str(ROOT / "crds"))
+        kubectl.run("wait", "--for=condition=Established", "--timeout=60s", "-f", str(ROOT / "crds"))
+    values = [*settings]
+    with step("operator (helm upgrade --install --wait)"):
+        chart = str(ROOT / "charts" / "databackbone")
+        flags = [flag for value in values for flag in ("--set", value)]
+        arguments = ("upgrade", "--install", RELEASE, chart, "--create-namespace", "--skip-crds", "--wait")
+        of = kubectl.of(SYSTEM_NAMESPACE)
+        of.run(*arguments, "--timeout=180s", *flags, tool="helm", deadline=240)
+
+
+def reader_pod(name: str, image: str, arguments: list[str], claim: str) -> dict[str, Any]:
+    """A restricted pod of the worker image that mounts a backbone's claim read-only."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name},
+        "spec": {
+            "restartPolicy": "Never",
+            "automountServiceAccountToken": False,
+            "securityContext": {
+                "runAsNonRoot": True,
+                "runAsUser": 65532,
+                "runAsGroup": 65532,
+                "fsGroup": 65532,
+                "seccompProfile": {"type": "RuntimeDefault"},
+            },
+            "containers": [
+                {
+                    "name": "reader",
+                    "image": image,
+                    "args": arguments,
+                    "env": [{"name": "EMP_DATA_DIR", "value": "/data"}, {"name": "TMPDIR", "value": "/tmp"}],
+                    "securityContext": {
+                        "allowPrivilegeEscalation": False,
+                        "readOnlyRootFilesystem": True,
+                        "capabilities": {"drop": ["ALL"]},
+                    },
+                    "volumeMounts": [
+                        {"name": "data", "mountPath": "/data", "readOnly": True},
+                        {"name": "tmp", "mountPath": "/tmp"},
+                    ],
+                }
+            ],
+            "volumes": [
+                {"name": "data", "persistentVolumeClaim": {"claimName": claim, "readOnly": True}},
+                {"name": "tmp", "emptyDir": {}},
+            ],
+        },
+    }

@@ -1,0 +1,78 @@
+"""The operator on a real API server: one deployment per session, one namespace per test.
+
+The cluster is the one that `hack/cluster` makes (kind where Docker is, built from Go modules elsewhere). If none
+runs it is brought up here and taken down at the end; one that carries a demo is refused.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from deployment import Kubectl, cluster_status, ensure_cluster, ensure_images, install, program, until
+
+RESYNC_SECONDS = 15
+"""Visits without a cause; short, so that a test sees what an event did not announce."""
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Kubectl]:
+    status = cluster_status()
+    if status is not None and (Path(status["stateDir"]) / "demo").exists():
+        pytest.exit("a demo is up: `make demo-down` first, then run the tests again", returncode=2)
+    kubectl = ensure_cluster()
+    yield kubectl
+    if status is None:
+        program("cluster", "down")
+
+
+@pytest.fixture(scope="session")
+def images(cluster: Kubectl) -> dict[str, str]:
+    return ensure_images()
+
+
+@pytest.fixture(scope="session")
+def operator(cluster: Kubectl, images: dict[str, str]) -> Kubectl:
+    """The chart, installed from the checkout; returns kubectl bound to nothing in particular."""
+    install(cluster, images, f"operator.resyncSeconds={RESYNC_SECONDS}")
+    return cluster
+
+
+@pytest.fixture
+def kubectl(operator: Kubectl) -> Iterator[Kubectl]:
+    """kubectl in a namespace of the test's own, which is gone afterwards."""
+    name = f"t-{secrets.token_hex(4)}"
+    operator.run("create", "namespace", name)
+    yield operator.of(name)
+    operator.run("delete", "namespace", name, "--wait=false")
+
+
+Wait = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def wait_condition(kubectl: Kubectl) -> Wait:
+    """Wait until a condition has a status, and a reason if one is named, for the current generation."""
+
+    def wait(
+        target: str, kind: str, status: str, reason: str | None = None, deadline: float = 120
+    ) -> dict[str, Any]:
+        return until(
+            lambda: kubectl.get(target),
+            lambda seen: _stands(seen, kind, status, reason),
+            deadline,
+            f"{target} {kind}={status} {reason or ''}",
+        )
+
+    return wait
+
+
+def _stands(item: dict[str, Any], kind: str, status: str, reason: str | None) -> bool:
+    for entry in item.get("status", {}).get("conditions", []):
+        if entry["type"] == kind:
+            current = entry["observedGeneration"] == item["metadata"]["generation"]
+            return current and entry["status"] == status and reason in {None, entry["reason"]}
+    return False
