@@ -6,10 +6,13 @@ A cross-field rule stands twice, as CEL (`cel`) for the API server and as a vali
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
+
+from .vocabulary import ConditionType
 
 
 class Model(BaseModel):
@@ -25,14 +28,19 @@ class Model(BaseModel):
 
 
 def cel(*rules: tuple[str, str]) -> dict[str, Any]:
-    """Schema extras with CEL rules; each is (rule, message that says what to do)."""
+    """Return schema extras with CEL rules; each is (rule, message that says what to do)."""
     return {"x-kubernetes-validations": [{"rule": rule, "message": message} for rule, message in rules]}
 
 
-ObjectName = Annotated[
-    str,
-    StringConstraints(min_length=1, max_length=63, pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"),
-]
+NAME_PATTERN = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
+NAME_LIMIT = 63
+NAME_RULE = (
+    f"size(self.metadata.name) <= {NAME_LIMIT} && self.metadata.name.matches('{NAME_PATTERN}')",
+    f"metadata.name becomes a label value: use at most {NAME_LIMIT} lower-case letters, digits and hyphens, "
+    "starting and ending with a letter or digit.",
+)
+
+ObjectName = Annotated[str, StringConstraints(min_length=1, max_length=NAME_LIMIT, pattern=NAME_PATTERN)]
 """A DNS label: names of our objects become parts of their children's names and label values."""
 
 Quantity = Annotated[
@@ -48,3 +56,46 @@ class BackboneRef(Model):
     """The DataBackbone of the same namespace that this object belongs to."""
 
     name: ObjectName = Field(description="Name of a DataBackbone in the same namespace.")
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of `kubectl get`; a wide one shows with `-o wide` alone."""
+
+    name: str
+    path: str
+    type: Literal["string", "integer", "date"] = "string"
+    wide: bool = False
+
+    @classmethod
+    def of_condition(
+        cls,
+        name: str,
+        condition: ConditionType,
+        field: Literal["status", "reason", "message"],
+        wide: bool = False,
+    ) -> Column:
+        """Select a condition's field by the condition's type: its place in the list means nothing."""
+        return cls(name, f'.status.conditions[?(@.type=="{condition}")].{field}', wide=wide)
+
+
+AGE = Column("Age", ".metadata.creationTimestamp", "date")
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """All that the API server is told about a kind. `conditions` are the types its status can carry."""
+
+    kind: str
+    plural: str
+    short_name: str
+    description: str
+    spec: type[Model]
+    status: type[Model]
+    columns: tuple[Column, ...]
+    conditions: tuple[ConditionType, ...]
+
+    @property
+    def singular(self) -> str:
+        """The name in lower case, as kubectl takes it."""
+        return self.kind.lower()

@@ -28,6 +28,7 @@ class Documented(StrEnum):
     meaning: str
 
     def __new__(cls, value: str, meaning: str) -> Self:
+        """Keep the meaning beside the value."""
         member = str.__new__(cls, value)
         member._value_ = value
         member.meaning = meaning

@@ -9,7 +9,8 @@ Tier = Literal["Bootstrap", "Institutional"]
 
 
 def requested_tier(mode: Mode) -> Tier:
-    """The tier that a mode asks for. Auto stays on Bootstrap until Timescale, Redis and Kafka are configured,
-    and none of them can be configured yet.
+    """Tell which tier a mode asks for.
+
+    Auto stays on Bootstrap until Timescale, Redis and Kafka are configured, and none of them can be yet.
     """
     return "Institutional" if mode == "Institutional" else "Bootstrap"

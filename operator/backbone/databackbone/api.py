@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, StringConstraints
 
-from ..schema import Model, ObjectName, Quantity, cel
+from ..schema import AGE, Column, Model, ObjectName, Quantity, Resource, cel
+from ..vocabulary import ConditionType
 
 Mode = Literal["Auto", "Bootstrap", "Institutional"]
 Tier = Literal["Bootstrap", "Institutional"]
@@ -34,8 +35,9 @@ class Storage(Model):
 
     size: Quantity = Field(
         default="1Gi",
-        description="Capacity asked for. The store needs about three times the size of its data: working file, "
-        "published copy, and the next copy while it is written. It can grow where the storage class allows it.",
+        description="Capacity asked for. The store needs about three times the size of its data: working "
+        "file, published copy, and the next copy while it is written. It can grow where the storage class "
+        "allows it.",
     )
     storage_class_name: ObjectName | None = Field(
         default=None, description="StorageClass of the claim; the cluster's default class if left out."
@@ -55,18 +57,19 @@ class DataBackboneSpec(Model):
 
     mode: Mode = Field(
         default="Auto",
-        description="Which tier serves. Auto is Bootstrap until every institutional service is configured. "
-        "Institutional is accepted and answered by the OnRequestedTier condition; this version serves it from "
-        "Bootstrap.",
+        description="Which tier serves. Auto is Bootstrap until every institutional service is "
+        "configured. Institutional is accepted and answered by the OnRequestedTier condition; this "
+        "version serves it from Bootstrap.",
     )
     suspend: bool = Field(
         default=False,
-        description="Start no work for this backbone and its plans. Data, volume and objects stay as they are.",
+        description="Start no work for this backbone and its plans. Data, volume and objects stay.",
     )
     deletion_policy: DeletionPolicy = Field(
         default="Retain",
-        description="What happens to the data when this object is deleted. Retain keeps the volume claim, and a "
-        "DataBackbone of the same name takes it up again. Delete removes the claim and the data with it.",
+        description="What happens to the data when this object is deleted. Retain keeps the volume claim, "
+        "and a DataBackbone of the same name takes it up again. Delete removes the claim and the data "
+        "with it.",
     )
     bootstrap: Bootstrap = Field(
         default_factory=Bootstrap, description="Settings of the tier that needs no outside service."
@@ -103,3 +106,28 @@ class DataBackboneStatus(Model):
     tier: TierStatus | None = Field(default=None, description="Which tier serves.")
     volume: VolumeStatus | None = Field(default=None, description="The bootstrap tier's volume.")
     plans: int | None = Field(default=None, ge=0, description="IngestPlans that refer to this backbone.")
+
+
+RESOURCE = Resource(
+    kind="DataBackbone",
+    plural="databackbones",
+    short_name="dbb",
+    description="A market-data backbone: where data is stored, which tier serves it, and how well.",
+    spec=DataBackboneSpec,
+    status=DataBackboneStatus,
+    columns=(
+        Column("Tier", ".status.tier.active"),
+        Column.of_condition("Ready", ConditionType.READY, "status"),
+        Column.of_condition("Reason", ConditionType.READY, "reason"),
+        Column.of_condition("Message", ConditionType.READY, "message", wide=True),
+        AGE,
+    ),
+    conditions=(
+        ConditionType.READY,
+        ConditionType.RECONCILING,
+        ConditionType.STALLED,
+        ConditionType.VALIDATED,
+        ConditionType.STORAGE_AVAILABLE,
+        ConditionType.ON_REQUESTED_TIER,
+    ),
+)

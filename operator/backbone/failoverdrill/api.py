@@ -7,7 +7,8 @@ from typing import Literal
 
 from pydantic import ConfigDict, Field
 
-from ..schema import BackboneRef, Model, cel
+from ..schema import AGE, BackboneRef, Column, Model, Resource, cel
+from ..vocabulary import ConditionType
 
 Scenario = Literal[
     "TimescaleOutage",
@@ -42,3 +43,21 @@ class FailoverDrillStatus(Model):
 
     start_time: datetime | None = Field(default=None, description="When the drill was taken up (UTC).")
     completion_time: datetime | None = Field(default=None, description="When it ended (UTC).")
+
+
+RESOURCE = Resource(
+    kind="FailoverDrill",
+    plural="failoverdrills",
+    short_name="drill",
+    description="A rehearsal of losing a part of a backbone, with a verdict.",
+    spec=FailoverDrillSpec,
+    status=FailoverDrillStatus,
+    columns=(
+        Column("Scenario", ".spec.scenario"),
+        Column.of_condition("Succeeded", ConditionType.SUCCEEDED, "status"),
+        Column.of_condition("Reason", ConditionType.SUCCEEDED, "reason"),
+        Column("Started", ".status.startTime", "date"),
+        AGE,
+    ),
+    conditions=(ConditionType.SUCCEEDED, ConditionType.RECONCILING, ConditionType.STALLED),
+)

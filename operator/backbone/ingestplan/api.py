@@ -5,16 +5,17 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal, Self
 
-from pydantic import ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic import ConfigDict, Field, JsonValue, StringConstraints, field_validator, model_validator
 
-from ..schema import BackboneRef, Model, Quantity, cel
+from ..schema import AGE, BackboneRef, Column, Model, Quantity, Resource, cel
+from ..vocabulary import ConditionType
 
 Provider = Literal["Sample"]
 
 Symbol = Annotated[str, StringConstraints(min_length=1, max_length=32, pattern=r"^[A-Z0-9^][A-Z0-9.^=_-]*$")]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 
-SET = {"x-kubernetes-list-type": "set"}
+SET: dict[str, JsonValue] = {"x-kubernetes-list-type": "set"}
 ONE_DIMENSION = (
     "name at least one dimension: dailyBars, intradayBars, intradayTrades, macroSeries or macroEvents"
 )
@@ -30,8 +31,8 @@ class Dimension(Model):
         default=None,
         ge=1,
         le=36_500,
-        description="How many days of history a run asks for, counted back from the present, or from the end of "
-        "the recording for recorded data. Left out: all that the provider has.",
+        description="How many days of history a run asks for, counted back from the present, or from the end "
+        "of the recording for recorded data. Left out: all that the provider has.",
     )
     required: bool = Field(
         default=True, description="Whether the plan is Ready only if this dimension was delivered in full."
@@ -143,7 +144,8 @@ class IngestPlanSpec(Model):
             ),
             (
                 "self.backboneRef.name == oldSelf.backboneRef.name",
-                "backboneRef cannot change: create a new IngestPlan for the other backbone and delete this one.",
+                "backboneRef cannot change: create a new IngestPlan for the other backbone and delete this "
+                "one.",
             ),
         )
     )
@@ -156,8 +158,9 @@ class IngestPlanSpec(Model):
             (
                 "self.matches('^@(yearly|annually|monthly|weekly|daily|midnight|hourly)$') || "
                 "self.matches('^[^ @][^ ]*( +[^ ]+){4}$')",
-                "schedule needs five cron fields (minute hour day month weekday), for example '0 22 * * 1-5', "
-                "or one of @hourly @daily @weekly @monthly @yearly. A time zone goes into timeZone.",
+                "schedule needs five cron fields (minute hour day month weekday), for example "
+                "'0 22 * * 1-5', or one of @hourly @daily @weekly @monthly @yearly. A time zone goes into "
+                "timeZone.",
             )
         ),
     )
@@ -263,3 +266,30 @@ class IngestPlanStatus(Model):
         default=None, description="The last time a corrupt store was replaced."
     )
     triggers: Triggers | None = Field(default=None, description="Runs that did not come from the schedule.")
+
+
+RESOURCE = Resource(
+    kind="IngestPlan",
+    plural="ingestplans",
+    short_name="iplan",
+    description="What data a backbone holds, where it comes from, and how often it is fetched.",
+    spec=IngestPlanSpec,
+    status=IngestPlanStatus,
+    columns=(
+        Column("Schedule", ".spec.schedule"),
+        Column.of_condition("Ready", ConditionType.READY, "status"),
+        Column.of_condition("Reason", ConditionType.READY, "reason"),
+        Column("Rows", ".status.lastRun.rows", "integer"),
+        Column("LastRun", ".status.lastRun.end", "date"),
+        Column.of_condition("Message", ConditionType.READY, "message", wide=True),
+        AGE,
+    ),
+    conditions=(
+        ConditionType.READY,
+        ConditionType.RECONCILING,
+        ConditionType.STALLED,
+        ConditionType.VALIDATED,
+        ConditionType.SCHEDULED,
+        ConditionType.COMPLETE,
+    ),
+)

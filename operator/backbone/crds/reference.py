@@ -1,0 +1,155 @@
+"""The reference pages: a kind's page from its schema, and the page of reasons from the vocabulary."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from ..schema import Column, Resource
+from ..vocabulary import API_VERSION, ConditionType, Documented, Outcome, Reason
+from .structural import Schema
+
+BOUNDS = {
+    "minLength": "at least {} characters",
+    "maxLength": "at most {} characters",
+    "pattern": "matches `{}`",
+    "minimum": "at least {}",
+    "maximum": "at most {}",
+    "minItems": "at least {} items",
+    "maxItems": "at most {} items",
+}
+
+
+def kind_page(resource: Resource, root: Schema, sample: str) -> str:
+    """Write the page of a kind. `root` is its structural schema, `sample` an object of it as YAML."""
+    status = resource.conditions
+    return "\n".join(
+        [
+            f"# {resource.kind}",
+            "",
+            resource.description,
+            "",
+            f"`apiVersion: {API_VERSION}`, namespaced. "
+            f"kubectl: `{resource.plural}`, `{resource.singular}`, `{resource.short_name}`, "
+            "and with the other kinds `backbone`.",
+            "",
+            "```yaml",
+            sample.strip(),
+            "```",
+            "",
+            "## Spec",
+            "",
+            *_fields(root["properties"]["spec"], "spec"),
+            "",
+            "### Rules",
+            "",
+            "The API server refuses what breaks one of these.",
+            "",
+            *(f"- `{path}`: {message}" for path, message in _rules(root, "")),
+            "",
+            "## Status",
+            "",
+            *_fields(root["properties"]["status"], "status"),
+            "",
+            "### Conditions",
+            "",
+            "[Their reasons](reasons.md). Read a condition only if its observedGeneration is the object's.",
+            "",
+            *_meanings("Type", status),
+            "",
+            "## Columns of kubectl get",
+            "",
+            *_columns(resource.columns),
+            "",
+        ]
+    )
+
+
+def reasons_page() -> str:
+    """Write the page of condition types, reasons and outcomes of all kinds."""
+    return "\n".join(
+        [
+            "# Conditions, reasons and outcomes",
+            "",
+            "## Condition types",
+            "",
+            *_meanings("Type", ConditionType),
+            "",
+            "## Reasons",
+            "",
+            "A condition that a run's outcome decides carries the outcome as its reason.",
+            "",
+            *_meanings("Reason", Reason),
+            "",
+            "## Outcomes of runs",
+            "",
+            *_meanings("Outcome", Outcome),
+            "",
+        ]
+    )
+
+
+def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> Iterator[str]:
+    names = list(head)
+    yield f"| {' | '.join(names)} |"
+    yield f"|{'---|' * len(names)}"
+    for row in rows:
+        yield f"| {' | '.join(cell.replace('|', '&#124;') for cell in row)} |"
+
+
+def _meanings(name: str, members: Iterable[Documented]) -> Iterator[str]:
+    return _table((name, "Meaning"), ((f"`{item}`", item.meaning) for item in members))
+
+
+def _columns(columns: Iterable[Column]) -> Iterator[str]:
+    return _table(
+        ("Column", "Shows", "When"),
+        ((item.name, f"`{item.path}`", "with `-o wide`" if item.wide else "always") for item in columns),
+    )
+
+
+def _fields(schema: Schema, path: str) -> Iterator[str]:
+    return _table(("Field", "Type", "Default", "Bounds", "Meaning"), _rows(schema, path))
+
+
+def _rows(schema: Schema, path: str) -> Iterator[tuple[str, ...]]:
+    required = schema.get("required", [])
+    for name, child in schema.get("properties", {}).items():
+        place = f"{path}.{name}"
+        default = "**required**" if name in required else _default(child)
+        yield f"`{place}`", _type(child), default, _bounds(child), child["description"]
+        yield from _rows(child, place)
+        yield from _rows(child.get("items", {}), f"{place}[]")
+
+
+def _type(schema: Schema) -> str:
+    if schema["type"] == "array":
+        return f"list of {_type(schema['items'])}"
+    if schema.get("format") == "date-time":
+        return "time"
+    return str(schema["type"])
+
+
+def _default(schema: Schema) -> str:
+    return f"`{json.dumps(schema['default'])}`" if "default" in schema else ""
+
+
+def _bounds(schema: Schema) -> str:
+    said = [text.format(schema[key]) for key, text in BOUNDS.items() if key in schema]
+    if "enum" in schema:
+        said.append("one of " + ", ".join(f"`{value}`" for value in schema["enum"]))
+    if schema.get("x-kubernetes-list-type") == "set":
+        said.append("each once")
+    if said_of_items := _bounds(schema["items"]) if "items" in schema else "":
+        said.append(f"each {said_of_items}")
+    return "; ".join(said)
+
+
+def _rules(schema: Schema, path: str) -> Iterator[tuple[str, Any]]:
+    for rule in schema.get("x-kubernetes-validations", []):
+        yield path or "the object", rule["message"]
+    for name, child in schema.get("properties", {}).items():
+        yield from _rules(child, f"{path}.{name}".removeprefix("."))
+    if "items" in schema:
+        yield from _rules(schema["items"], f"{path}[]")
