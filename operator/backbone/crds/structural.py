@@ -26,7 +26,7 @@ class SchemaError(ValueError):
 
 
 class _Generator(GenerateJsonSchema):
-    """Optional fields are left out rather than null, and a default section is an empty object."""
+    """Optional fields are left out rather than null, and a default section is spelled out."""
 
     def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
         return self.generate_inner(schema["schema"])
@@ -35,8 +35,9 @@ class _Generator(GenerateJsonSchema):
         default = schema.get("default", NoDefault)
         factory: Callable[..., Any] | None = schema.get("default_factory")
         if isinstance(factory, type) and issubclass(factory, Model):
-            # The API server fills in what is inside an object only where the object itself is present.
-            return {}
+            # The API server fills in what is inside an object only where the object itself is present, and it
+            # evaluates the object's rules on this default as it stands.
+            return factory().model_dump(mode="json", by_alias=True, exclude_none=True)
         return NoDefault if default is None else default
 
 
