@@ -1,0 +1,95 @@
+"""A real local Kubernetes cluster: `python3 hack/cluster up`, `down`, `status` and so on."""
+
+import argparse
+import re
+import sys
+from pathlib import Path
+
+import cluster
+import layout
+from report import Problem, tell, warn
+
+INTERRUPTED = 130
+
+
+def parser() -> argparse.ArgumentParser:
+    """The verbs and their options."""
+    top = argparse.ArgumentParser(prog="python3 hack/cluster", description=__doc__)
+    verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
+    up = verbs.add_parser("up", help="start a cluster, or keep the one that runs")
+    up.add_argument("--provider", choices=("auto", "kind", "native"), default="auto")
+    up.add_argument(
+        "--with-builds-only",
+        action="store_true",
+        help="install and build what a start needs, but start nothing",
+    )
+    verbs.add_parser("down", help="remove the cluster and all it changed on the machine")
+    status = verbs.add_parser("status", help="tell what runs; exit 3 when the cluster does not")
+    status.add_argument("--json", action="store_true")
+    verbs.add_parser("env", help="print exports for a shell to evaluate")
+    verbs.add_parser("kubeconfig", help="print the path of the kubeconfig")
+    verbs.add_parser("build", help="only build the native cluster's programs into the cache")
+    load = verbs.add_parser("load-image", help="give the node images from docker-archive files")
+    load.add_argument("archives", nargs="+", type=Path, metavar="ARCHIVE.tar")
+    tiny = verbs.add_parser("tiny-volume", help="make a PersistentVolume of a fixed small size")
+    tiny.add_argument("name", type=_volume_name)
+    tiny.add_argument("size_mib", type=_size, nargs="?", metavar="SIZE_MIB")
+    tiny.add_argument("--read-only", action="store_true")
+    tiny.add_argument("--remove", action="store_true")
+    return top
+
+
+def _volume_name(text: str) -> str:
+    if not re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", text):
+        raise argparse.ArgumentTypeError(f"{text!r}: lower-case letters, digits and '-' only")
+    return text
+
+
+def _size(text: str) -> int:
+    if not text.isdigit() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of MiB")
+    return int(text)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Carry out one verb."""
+    here = layout.current()
+    match arguments.verb:
+        case "up":
+            cluster.up(here, arguments.provider, only_prepare=arguments.with_builds_only)
+        case "down":
+            cluster.down(here)
+        case "status":
+            return cluster.status(here, as_json=arguments.json)
+        case "env":
+            cluster.environment(here)
+        case "kubeconfig":
+            cluster.kubeconfig(here)
+        case "build":
+            cluster.build(here)
+        case "load-image":
+            cluster.load_image(here, arguments.archives)
+        case "tiny-volume" if arguments.remove:
+            cluster.remove_tiny_volume(here, arguments.name)
+        case "tiny-volume":
+            if arguments.size_mib is None:
+                raise Problem("tiny-volume: say how many MiB", code=2)
+            cluster.tiny_volume(
+                here, arguments.name, arguments.size_mib, read_only=arguments.read_only
+            )
+    return 0
+
+
+def main() -> int:
+    try:
+        return run(parser().parse_args())
+    except Problem as problem:
+        tell(problem)
+        return problem.code
+    except KeyboardInterrupt:
+        warn("cluster: interrupted; `python3 hack/cluster down` removes what was started")
+        return INTERRUPTED
+
+
+if __name__ == "__main__":
+    sys.exit(main())

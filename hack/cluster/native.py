@@ -1,0 +1,250 @@
+"""The cluster as plain processes on this machine: the real programs, without Docker."""
+
+import os
+import subprocess
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import binaries
+import cgroups
+import certificates
+import components
+import debian
+import images
+import machine
+import mounts
+import processes
+import records
+from layout import (
+    CLUSTER_DOMAIN,
+    ETCD_HEALTH_PORT,
+    HERE,
+    LOOPBACK,
+    NAME,
+    NODE_ADDRESS,
+    Layout,
+)
+from probe import Kubectl, resolves
+from processes import Component, Process
+from report import Problem, step, wait_until
+
+# Generous: on a busy machine everything takes several times as long.
+START_SECONDS = 120
+
+
+class Native:
+    """Builds, starts and removes the cluster's processes; needs root."""
+
+    name = "native"
+    context = NAME
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+
+    def prepare(self) -> None:
+        """Everything that outlives the cluster: packages and built programs."""
+        debian.ensure()
+        binaries.ensure(self._layout, binaries.NATIVE)
+
+    def up(self) -> None:
+        layout = self._layout
+        self.prepare()
+        programs = binaries.ensure(layout, binaries.NATIVE)
+        plan = self._plan_ports(programs)
+        machine.ensure_free(plan)
+        with step("machine: bridge, cgroup"):
+            machine.remember(layout)
+            machine.prepare()
+            cgroups.create()
+        with step("certificates"):
+            certificates.create(layout.pki)
+            records.link_programs(layout, {name: programs[name] for name in ("kubectl", "helm")})
+            certificates.write_kubeconfig(
+                layout.kubeconfig, certificates.kubeconfig(layout.pki, "admin")
+            )
+        self._start_control_plane(programs)
+        self._start_node(programs)
+        self._wait_for_use()
+
+    def _plan_ports(self, programs: dict[str, Path]) -> list[str]:
+        return [port for component in self._components(programs) for port in component.ports]
+
+    def _components(self, programs: dict[str, Path]) -> list[Component]:
+        """All but containerd, which listens on no port."""
+        layout = self._layout
+        return [
+            components.etcd(layout, programs["etcd"]),
+            components.apiserver(layout, programs["kube-apiserver"]),
+            components.controller_manager(layout, programs["kube-controller-manager"]),
+            components.scheduler(layout, programs["kube-scheduler"]),
+            components.kubelet(layout, programs["kubelet"]),
+            components.proxy(layout, programs["kube-proxy"]),
+            components.coredns(layout, programs["coredns"]),
+            components.provisioner(layout, programs["local-path-provisioner"]),
+        ]
+
+    def _start_control_plane(self, programs: dict[str, Path]) -> None:
+        layout = self._layout
+        with step("etcd"):
+            etcd = processes.start(layout, components.etcd(layout, programs["etcd"]))
+            self._wait("etcd", _etcd_healthy, etcd)
+        apiserver = processes.start(
+            layout, components.apiserver(layout, programs["kube-apiserver"])
+        )
+        with step("containerd and its images"):
+            self._start_containerd()
+        with step("kube-apiserver"):
+            self._wait("the API server", self._kubectl().api_ready, apiserver)
+        with step("roles, storage class"):
+            self._kubectl().run("apply", f"--filename={HERE / 'native.yaml'}")
+
+    def _start_containerd(self) -> None:
+        layout = self._layout
+        process = processes.start(
+            layout, components.containerd(layout, snapshotter(layout.state))
+        )
+        self._wait("containerd", lambda: self._ctr("version").returncode == 0, process)
+        archive = layout.state / "images.tar"
+        images.write_archive(archive, os.uname().machine)
+        self.load_image([archive])
+        archive.unlink()
+
+    def _start_node(self, programs: dict[str, Path]) -> None:
+        started = {p.name for p in processes.table(self._layout)}
+        for component in self._components(programs):
+            if component.name not in started:
+                processes.start(self._layout, component)
+
+    def _wait_for_use(self) -> None:
+        kubectl = self._kubectl()
+        running = {p.name: p for p in processes.table(self._layout)}
+        name = f"kubernetes.default.svc.{CLUSTER_DOMAIN}"
+        with step("kubelet: node ready"):
+            self._wait("the node", kubectl.node_ready, running["kubelet"])
+        with step("coredns: names resolve"):
+            self._wait("DNS", lambda: resolves(NODE_ADDRESS, name), running["coredns"])
+        with step("default storage class, account"):
+            manager = running["kube-controller-manager"]
+            self._wait("the default storage class", kubectl.default_storage_class, manager)
+            self._wait("the default service account", kubectl.default_account, manager)
+        for process in running.values():
+            processes.ensure_alive(process)
+
+    def _wait(self, what: str, ready: "object", process: Process) -> None:
+        def looked() -> bool:
+            processes.ensure_alive(process)
+            return ready()  # type: ignore[operator]
+
+        wait_until(what, looked, seconds=START_SECONDS, log=Path(process.log))
+
+    def down(self) -> None:
+        """Undo all of it, however far it had come; fine to call twice."""
+        layout = self._layout
+        components_first = [p for p in processes.table(layout) if p.name != "containerd"]
+        for process in components_first:  # else the kubelet would start pods anew
+            if process.state() != "gone":
+                processes.kill(process.pid)
+        cgroups.remove()
+        processes.end(layout)
+        cgroups.remove()  # what containerd was just starting
+        mounts.take_off(layout.state)
+        machine.put_back(layout)
+
+    def healthy(self) -> bool:
+        """Every process runs and the API server answers."""
+        table = processes.table(self._layout)
+        return (
+            len(table) == len(COMPONENT_NAMES)
+            and all(process.state() == "running" for process in table)
+            and self._kubectl().api_ready()
+        )
+
+    def details(self) -> dict[str, object]:
+        """The process table, for people and for tests that kill or freeze a component."""
+        return {
+            "node": NAME,
+            "node_address": NODE_ADDRESS,
+            "components": {
+                process.name: {
+                    "pid": process.pid,
+                    "state": process.state(),
+                    "ports": process.ports,
+                    "log": process.log,
+                }
+                for process in processes.table(self._layout)
+            },
+        }
+
+    def load_image(self, archives: list[Path]) -> list[str]:
+        """Import docker-archives; the names under which the node now knows them."""
+        names = []
+        for archive in archives:
+            done = self._ctr("images", "import", "--snapshotter", snapshotter(self._layout.state), str(archive))
+            if done.returncode != 0:
+                raise Problem(f"cannot load {archive}: {done.stderr.strip()}")
+            lines = [line for line in done.stdout.splitlines() if line.startswith("unpacking ")]
+            names += [line.split()[1] for line in lines]
+        return names
+
+    def mount_tiny(self, name: str, size_mib: int, *, read_only: bool) -> Path:
+        """A tmpfs of a fixed size in the state directory; again with other values: remounted."""
+        directory = self._layout.tiny_volumes / name
+        directory.mkdir(parents=True, exist_ok=True)
+        again = "remount," if mounts.below(directory) else ""
+        options = f"{again}size={size_mib}m,mode=1777,{'ro' if read_only else 'rw'}"
+        command = [debian.find("mount"), "-t", "tmpfs", "-o", options, NAME, str(directory)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise Problem(f"cannot mount a tmpfs on {directory}: {done.stderr.strip()}")
+        return directory
+
+    def unmount_tiny(self, name: str) -> None:
+        directory = self._layout.tiny_volumes / name
+        mounts.take_off(directory)
+        mounts.remove_tree(directory)
+
+    def _kubectl(self) -> Kubectl:
+        return Kubectl(self._layout.bin / "kubectl", self._layout)
+
+    def _ctr(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [debian.find("ctr"), "--address", str(self._layout.containerd_socket)]
+        return subprocess.run(
+            [*command, "--namespace", "k8s.io", *arguments],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+
+COMPONENT_NAMES = (
+    "etcd",
+    "kube-apiserver",
+    "containerd",
+    "kube-controller-manager",
+    "kube-scheduler",
+    "kubelet",
+    "kube-proxy",
+    "coredns",
+    "local-path-provisioner",
+)
+
+
+def snapshotter(directory: Path) -> str:
+    """overlayfs, except where the directory itself lies on one (inside a container)."""
+    done = subprocess.run(
+        ["stat", "--file-system", "--format=%T", str(directory)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return "native" if done.stdout.strip() == "overlayfs" else "overlayfs"
+
+
+def _etcd_healthy() -> bool:
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(f"http://{LOOPBACK}:{ETCD_HEALTH_PORT}/health", timeout=2) as answer:
+            return answer.status == 200
+    except (urllib.error.URLError, OSError):
+        return False

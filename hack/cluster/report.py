@@ -1,0 +1,69 @@
+"""What the program tells the person: steps with their time, and problems."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+WIDTH = 30
+LOG_TAIL_LINES = 25
+
+
+class Problem(Exception):
+    """Something that ends the command, said in words that help; never a traceback."""
+
+    def __init__(self, message: str, *, log: Path | None = None, code: int = 1) -> None:
+        super().__init__(message)
+        self.log = log
+        self.code = code
+
+
+def say(text: str) -> None:
+    """Print a line at once, so that it is seen also when the output is a pipe."""
+    print(text, flush=True)
+
+
+def warn(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+@contextmanager
+def step(name: str) -> Iterator[None]:
+    """Time a piece of work and print one line when it is done."""
+    started = time.monotonic()
+    yield
+    say(f"  {name} {'.' * max(2, WIDTH - len(name))} {time.monotonic() - started:.1f} s")
+
+
+def tail(log: Path, lines: int = LOG_TAIL_LINES) -> str:
+    """The end of a log file, indented; empty when there is none."""
+    try:
+        text = log.read_text(errors="replace")
+    except OSError:
+        return ""
+    return "\n".join(f"    {line}" for line in text.splitlines()[-lines:])
+
+
+def tell(problem: Problem) -> None:
+    """Print a problem, and the end of the log that explains it."""
+    warn(f"cluster: {problem}")
+    if problem.log is not None:
+        end = tail(problem.log)
+        warn(f"  the end of {problem.log}:\n{end}" if end else f"  {problem.log} is empty")
+
+
+def wait_until(
+    what: str,
+    ready: Callable[[], bool],
+    *,
+    seconds: float,
+    log: Path | None = None,
+    interval: float = 0.1,
+) -> None:
+    """Look again and again until `ready` says yes; a Problem after the deadline."""
+    deadline = time.monotonic() + seconds
+    while not ready():
+        if time.monotonic() > deadline:
+            raise Problem(f"{what}: not within {seconds:.0f} s", log=log)
+        time.sleep(interval)
