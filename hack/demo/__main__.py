@@ -1,4 +1,4 @@
-"""The whole thing working, on this machine: `python3 hack/demo up|down`.
+"""The whole thing working, on this machine: `python3 hack/demo up|down|absent`.
 
 Brings up the local cluster, builds and loads the images, installs the chart, applies the bootstrap samples,
 waits until they are Ready and shows the data. Repeating it is safe and quick. Standard library only.
@@ -33,9 +33,9 @@ READY_DEADLINE = 600.0
 
 def main(arguments: list[str]) -> int:
     """Run one verb; returns the exit code."""
-    verbs = {"up": up, "down": down}
+    verbs = {"up": up, "down": down, "absent": absent}
     if len(arguments) != 1 or arguments[0] not in verbs:
-        say("usage: python3 hack/demo up|down")
+        say("usage: python3 hack/demo up|down|absent")
         return 2
     try:
         verbs[arguments[0]]()
@@ -131,6 +131,12 @@ def next_commands() -> str:
 def down() -> None:
     """Take the cluster down, and with it everything the demo started."""
     program("cluster", "down", show=True)
+
+
+def absent() -> None:
+    """Refuse to go on while a demo is up: tests would take its cluster."""
+    if cluster_status() is not None and marker().exists():
+        raise Failure("a demo is up, and the tests need its place: `make demo-down` first")
 
 
 def marker() -> Path:

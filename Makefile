@@ -1,0 +1,56 @@
+# Everything a contributor does; each target prepares what it needs. `make help` lists them.
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo demo-down check test generate format lock clean
+
+PYTHON := .venv/bin/python
+BIN := .venv/bin
+
+# In the order of what they cost; each is a folder of tests/ and brings up what it needs.
+SUITES := chart shell contract cluster e2e
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## Make .venv with the pinned tools and the project
+	@hack/setup
+
+demo: ## The whole thing working, on a local cluster
+	@hack/setup --cluster
+	@$(PYTHON) hack/demo up
+
+demo-down: setup ## Take the demo and its cluster down
+	@$(PYTHON) hack/demo down
+
+check: setup ## Lint, types, import rules, generated files, unit tests
+	@hack/timed "lint" $(BIN)/ruff check --quiet .
+	@hack/timed "format" $(BIN)/ruff format --quiet --check .
+	@hack/timed "types: operator" $(BIN)/mypy
+	@for program in cluster demo image; do \
+	    MYPYPATH=hack:hack/$$program hack/timed "types: hack/$$program" \
+	        $(BIN)/mypy --cache-dir .mypy_cache/hack-$$program hack/$$program || exit 1; \
+	done
+	@hack/timed "import rules" $(BIN)/lint-imports --no-logo
+	@hack/timed "generated files" $(PYTHON) -m backbone.crds --check
+	@hack/timed "unit tests" $(BIN)/pytest --quiet --numprocesses 2 tests/unit tests/test_repository.py
+
+test: ## check, then every other test; a real cluster comes and goes
+	@hack/setup --cluster
+	@$(PYTHON) hack/demo absent
+	@$(MAKE) --no-print-directory check
+	@for suite in $(SUITES); do \
+	    hack/timed "tests/$$suite" $(BIN)/pytest --quiet tests/$$suite || exit 1; \
+	done
+
+generate: setup ## Write crds/, the chart's copy and docs/reference/ from the models
+	@$(PYTHON) -m backbone.crds
+
+format: setup ## Format the code and mend what ruff can mend
+	@$(BIN)/ruff check --quiet --fix . ; $(BIN)/ruff format --quiet .
+
+lock: ## Write the hash-pinned requirements from pyproject.toml
+	@hack/lock
+
+clean: ## Remove what was made here, except a cluster and the machine's caches
+	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache build dist
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
