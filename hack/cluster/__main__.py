@@ -1,6 +1,7 @@
 """A real local Kubernetes cluster: `python3 hack/cluster up`, `down`, `status` and so on."""
 
 import argparse
+import os
 import re
 import sys
 from pathlib import Path
@@ -89,6 +90,9 @@ def main() -> int:
     except KeyboardInterrupt:
         warn("cluster: interrupted; `python3 hack/cluster down` removes what was started")
         return INTERRUPTED
+    except BrokenPipeError:  # the reader of our output, say `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
 
 
 if __name__ == "__main__":

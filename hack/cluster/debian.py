@@ -14,6 +14,7 @@ PACKAGES: dict[str, tuple[str, ...]] = {
     "runc": ("runc",),
     "containernetworking-plugins": ("bridge", "host-local", "loopback", "portmap"),
     "iptables": ("iptables", "ip6tables", "iptables-save", "iptables-restore"),
+    "nftables": ("nft",),
     "iproute2": ("ip", "ss"),
     "busybox-static": ("busybox",),
     "openssl": ("openssl",),

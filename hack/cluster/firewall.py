@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import debian
 from report import Problem
 
-TOOLS = ("iptables", "ip6tables")
+TOOLS = {"iptables": "ip", "ip6tables": "ip6"}  # and what nftables calls their family
 OURS = ("KUBE-", "CNI-")
 
 
@@ -17,14 +17,14 @@ def snapshot() -> dict[str, str]:
 
 def restore(before: dict[str, str]) -> None:
     """Remove our chains, the rules that lead to them, and tables that held nothing else."""
-    for tool in TOOLS:
+    for tool, family in TOOLS.items():
         script = removal(before[tool], _run([f"{tool}-save"]))
         if script:
             _run([f"{tool}-restore", "--noflush"], script)
+        if "nf_tables" not in _run([tool, "--version"]):
+            continue  # the legacy back end knows no absent table
         for table in superfluous(before[tool], _run([f"{tool}-save"])):
-            # With the nftables back end this drops the empty built-in chains; the
-            # legacy one has no such thing as an absent table.
-            _run([tool, "-t", table, "-X"])
+            _run(["nft", "delete", "table", family, table])
 
 
 def removal(before: str, now: str) -> str:
