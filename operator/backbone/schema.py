@@ -7,24 +7,31 @@ A cross-field rule stands twice, as CEL (`cel`) for the API server and as a vali
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, Strict, StringConstraints, model_validator
 from pydantic.alias_generators import to_camel
 
 from .vocabulary import ConditionType
 
 
 class Model(BaseModel):
-    """Frozen, camelCase outside, refuses unknown fields."""
+    """Frozen, camelCase outside, refuses unknown fields; a null is an absent field, as for the API server."""
 
     model_config = ConfigDict(
         frozen=True,
         extra="forbid",
         alias_generator=to_camel,
         populate_by_name=True,
-        use_attribute_docstrings=False,
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _null_is_absent(cls, raw: object) -> object:
+        return (
+            {key: value for key, value in raw.items() if value is not None} if isinstance(raw, dict) else raw
+        )
 
 
 def cel(*rules: tuple[str, str]) -> dict[str, Any]:
@@ -43,6 +50,12 @@ NAME_RULE = (
 ObjectName = Annotated[str, StringConstraints(min_length=1, max_length=NAME_LIMIT, pattern=NAME_PATTERN)]
 """A DNS label: names of our objects become parts of their children's names and label values."""
 
+Flag = Annotated[bool, Strict()]
+"""A boolean; a string or number that looks like one is refused, as the API server does."""
+
+Whole = Annotated[int, Strict()]
+"""An integer; a string that looks like one is refused, as the API server does."""
+
 Quantity = Annotated[
     str,
     StringConstraints(
@@ -50,6 +63,18 @@ Quantity = Annotated[
     ),
 ]
 """A Kubernetes resource quantity."""
+
+QUANTITY_UNITS = {
+    "m": Decimal("0.001"),
+    **{letter: Decimal(1000) ** power for power, letter in enumerate("kMGTP", 1)},
+    **{f"{letter}i": Decimal(1024) ** power for power, letter in enumerate("KMGTP", 1)},
+}
+
+
+def amount(quantity: Quantity) -> Decimal:
+    """Return what a quantity amounts to, in bytes or cores."""
+    number = quantity.rstrip("mkKMGTPi")
+    return Decimal(number) * QUANTITY_UNITS.get(quantity[len(number) :], Decimal(1))
 
 
 class BackboneRef(Model):

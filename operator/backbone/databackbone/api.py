@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import ConfigDict, Field, StringConstraints
+from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
-from ..schema import AGE, Column, Model, ObjectName, Quantity, Resource, cel
+from ..schema import AGE, Column, Flag, Model, Quantity, Resource, amount, cel
 from ..vocabulary import ConditionType
 
 Mode = Literal["Auto", "Bootstrap", "Institutional"]
 Tier = Literal["Bootstrap", "Institutional"]
 DeletionPolicy = Literal["Retain", "Delete"]
+
+StorageClassName = Annotated[
+    str, StringConstraints(min_length=1, max_length=253, pattern="^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")
+]
+
+SIZE_FLOOR = "1Mi"
+SIZE_TOO_SMALL = f"size must be at least {SIZE_FLOOR}; is the unit missing, as in 10Gi?"
 
 
 class Storage(Model):
@@ -20,6 +27,7 @@ class Storage(Model):
 
     model_config = ConfigDict(
         json_schema_extra=cel(
+            (f"quantity(self.size).compareTo(quantity('{SIZE_FLOOR}')) >= 0", SIZE_TOO_SMALL),
             (
                 "quantity(self.size).compareTo(quantity(oldSelf.size)) >= 0",
                 "size cannot shrink: a volume only grows. Create a new DataBackbone for a smaller one.",
@@ -39,9 +47,15 @@ class Storage(Model):
         "file, published copy, and the next copy while it is written. It can grow where the storage class "
         "allows it.",
     )
-    storage_class_name: ObjectName | None = Field(
+    storage_class_name: StorageClassName | None = Field(
         default=None, description="StorageClass of the claim; the cluster's default class if left out."
     )
+
+    @model_validator(mode="after")
+    def _large_enough(self) -> Self:
+        if amount(self.size) < amount(SIZE_FLOOR):
+            raise ValueError(SIZE_TOO_SMALL)
+        return self
 
 
 class Bootstrap(Model):
@@ -61,7 +75,7 @@ class DataBackboneSpec(Model):
         "configured. Institutional is accepted and answered by the OnRequestedTier condition; this "
         "version serves it from Bootstrap.",
     )
-    suspend: bool = Field(
+    suspend: Flag = Field(
         default=False,
         description="Start no work for this backbone and its plans. Data, volume and objects stay.",
     )
@@ -95,9 +109,19 @@ class VolumeStatus(Model):
     capacity: str | None = Field(default=None, max_length=32, description="Capacity of the bound volume.")
     probe_job: str | None = Field(default=None, max_length=63, description="The last probe's Job.")
     probe_outcome: Annotated[str, StringConstraints(max_length=64)] | None = Field(
-        default=None, description="How the last finished probe ended."
+        default=None, description="What the last probe that reached the volume found."
     )
-    probed_at: datetime | None = Field(default=None, description="When the last finished probe ended (UTC).")
+    probed_at: datetime | None = Field(
+        default=None, description="When a probe last reached the volume: probeOutcome is of this time (UTC)."
+    )
+    attempted_at: datetime | None = Field(
+        default=None, description="When the last probe ended, whether it reached the volume or not (UTC)."
+    )
+    probe_failures: int = Field(default=0, ge=0, description="Probes in a row that did not end well.")
+    probe_trouble: Annotated[str, StringConstraints(max_length=512)] | None = Field(
+        default=None, description="What keeps the probe that is under way from running."
+    )
+    message: str = Field(default="", max_length=512, description="What the last finished probe had to say.")
 
 
 class DataBackboneStatus(Model):

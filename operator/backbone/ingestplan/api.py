@@ -5,15 +5,25 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal, Self
 
-from pydantic import ConfigDict, Field, JsonValue, StringConstraints, field_validator, model_validator
+from pydantic import (
+    ConfigDict,
+    Field,
+    JsonValue,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
 
-from ..schema import AGE, BackboneRef, Column, Model, Quantity, Resource, cel
+from ..schema import AGE, BackboneRef, Column, Flag, Model, Quantity, Resource, Whole, amount, cel
 from ..vocabulary import ConditionType
+from .cron import NO_SCHEDULE, SCHEDULE_PATTERN, Schedule
 
 Provider = Literal["Sample"]
 
 Symbol = Annotated[str, StringConstraints(min_length=1, max_length=32, pattern=r"^[A-Z0-9^][A-Z0-9.^=_-]*$")]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+
+Image = Annotated[str, StringConstraints(min_length=1, max_length=512, pattern="^[^ \t]+$")]
 
 SET: dict[str, JsonValue] = {"x-kubernetes-list-type": "set"}
 ONE_DIMENSION = (
@@ -27,14 +37,14 @@ class Dimension(Model):
     provider: Provider = Field(
         description="Where the data comes from. Sample serves recorded market data and needs no network."
     )
-    lookback_days: int | None = Field(
+    lookback_days: Whole | None = Field(
         default=None,
         ge=1,
         le=36_500,
         description="How many days of history a run asks for, counted back from the present, or from the end "
         "of the recording for recorded data. Left out: all that the provider has.",
     )
-    required: bool = Field(
+    required: Flag = Field(
         default=True, description="Whether the plan is Ready only if this dimension was delivered in full."
     )
 
@@ -99,21 +109,37 @@ class MacroEvents(Dimension):
 class ResourceList(Model):
     """CPU and memory of a container."""
 
-    cpu: Quantity | None = Field(default=None, description="CPU, for example 500m.")
+    cpu: Quantity | None = Field(default=None, description='CPU, for example 500m, or "1" in quotes.')
     memory: Quantity | None = Field(default=None, description="Memory, for example 512Mi.")
+
+
+def _within(name: str) -> tuple[str, str]:
+    both = f"has(self.requests) && has(self.limits) && has(self.requests.{name}) && has(self.limits.{name})"
+    rule = f"!({both}) || quantity(self.requests.{name}).compareTo(quantity(self.limits.{name})) <= 0"
+    return rule, f"requests.{name} is above limits.{name}: raise the limit or lower the request."
 
 
 class Resources(Model):
     """Requests and limits of the worker's container."""
 
+    model_config = ConfigDict(json_schema_extra=cel(_within("cpu"), _within("memory")))
+
     requests: ResourceList | None = Field(default=None, description="What the scheduler sets aside.")
     limits: ResourceList | None = Field(default=None, description="What the container may use at most.")
+
+    @model_validator(mode="after")
+    def _requests_within_limits(self) -> Self:
+        for name in ("cpu", "memory"):
+            request, limit = getattr(self.requests, name, None), getattr(self.limits, name, None)
+            if request and limit and amount(request) > amount(limit):
+                raise ValueError(_within(name)[1])
+        return self
 
 
 class Worker(Model):
     """How runs are executed."""
 
-    image: Annotated[str, StringConstraints(min_length=1, max_length=512)] | None = Field(
+    image: Image | None = Field(
         default=None,
         description="Image of the worker. Left out: the operator's own worker image, or, where a dimension's "
         "provider is Sample, the one with the recorded data in it.",
@@ -121,10 +147,10 @@ class Worker(Model):
     resources: Resources | None = Field(
         default=None, description="Requests and limits; the operator's defaults if left out."
     )
-    deadline_seconds: int = Field(
+    deadline_seconds: Whole = Field(
         default=1800, ge=30, le=86_400, description="A run that takes longer is stopped: DeadlineExceeded."
     )
-    store_wait_seconds: int = Field(
+    store_wait_seconds: Whole = Field(
         default=300,
         ge=0,
         le=3600,
@@ -151,18 +177,10 @@ class IngestPlanSpec(Model):
     )
 
     backbone_ref: BackboneRef = Field(description="The DataBackbone that stores the data.")
-    suspend: bool = Field(default=False, description="Start no run. Data and objects stay as they are.")
-    schedule: Annotated[str, StringConstraints(min_length=1, max_length=100)] = Field(
+    suspend: Flag = Field(default=False, description="Start no run. Data and objects stay as they are.")
+    schedule: Schedule = Field(
         description="When runs start: five cron fields, or @hourly, @daily, @weekly, @monthly, @yearly.",
-        json_schema_extra=cel(
-            (
-                "self.matches('^@(yearly|annually|monthly|weekly|daily|midnight|hourly)$') || "
-                "self.matches('^[^ @][^ ]*( +[^ ]+){4}$')",
-                "schedule needs five cron fields (minute hour day month weekday), for example "
-                "'0 22 * * 1-5', or one of @hourly @daily @weekly @monthly @yearly. A time zone goes into "
-                "timeZone.",
-            )
-        ),
+        json_schema_extra=cel((f"self.matches('{SCHEDULE_PATTERN}')", NO_SCHEDULE)),
     )
     time_zone: Annotated[
         str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z][A-Za-z0-9_+/-]*$")
