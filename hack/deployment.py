@@ -1,7 +1,7 @@
-"""The operator, deployed from this checkout on the local cluster; shared by the demo and the end-to-end tests.
+"""The operator, deployed from this checkout on the local cluster; shared by the demo and the e2e tests.
 
-Standard library only. It speaks to no cluster but the one that `hack/cluster` made: every call of kubectl and helm
-names that cluster's kubeconfig and context.
+Standard library only. It speaks to no cluster but the one that `hack/cluster` made: every call of kubectl and
+helm names that cluster's kubeconfig.
 """
 
 from __future__ import annotations
@@ -140,14 +140,25 @@ def cluster_status() -> dict[str, Any] | None:
     return status
 
 
+def running_cluster() -> dict[str, Any]:
+    """Like cluster_status, for a caller that cannot go on without. Raises Failure."""
+    status = cluster_status()
+    if status is None:
+        raise Failure("no cluster runs; see `python3 hack/cluster status`")
+    return status
+
+
+def demo_marker(status: dict[str, Any]) -> Path:
+    """The file that says that a person is looking at a demo on this cluster."""
+    return Path(status["state"]) / "demo"
+
+
 def ensure_cluster() -> Kubectl:
     """The local cluster, brought up if it is not there."""
     if cluster_status() is None:
         program("cluster", "up", show=True)
-    status = cluster_status()
-    if status is None:
-        raise Failure("the cluster came up and is gone again; see `python3 hack/cluster status`")
-    return Kubectl(Path(status["binDir"]), Path(status["kubeconfig"]))
+    status = running_cluster()
+    return Kubectl(Path(status["bin"]), Path(status["kubeconfig"]))
 
 
 def ensure_images() -> dict[str, str]:

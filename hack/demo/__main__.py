@@ -18,11 +18,13 @@ from deployment import (
     ROOT,
     Kubectl,
     cluster_status,
+    demo_marker,
     ensure_cluster,
     ensure_images,
     install,
     program,
     reader_pod,
+    running_cluster,
     until,
 )
 
@@ -50,7 +52,7 @@ def up() -> None:
     started = time.monotonic()
     say("A data backbone on a real Kubernetes, on this machine")
     kubectl = ensure_cluster().of(NAMESPACE)
-    marker().touch()
+    demo_marker(running_cluster()).touch()
     images = ensure_images()
     install(kubectl, images)
     with step("samples (manifests/samples/bootstrap)"):
@@ -82,7 +84,7 @@ def wait_ready(kubectl: Kubectl) -> None:
     say("  waiting for Ready")
     until(
         look,
-        lambda items: len(items) >= 2 and all(state(item).startswith("True") for item in items),
+        lambda items: bool(items) and all(state(item).startswith("True") for item in items),
         READY_DEADLINE,
         "databackbone and ingestplan Ready",
         pause=1.0,
@@ -121,7 +123,8 @@ def next_commands() -> str:
             "Try next:",
             '  eval "$(python3 hack/cluster env)"   # kubectl of this cluster, in this shell only',
             f"  kubectl -n {NAMESPACE} describe ingestplan sample",
-            f"  kubectl -n {NAMESPACE} annotate ingestplan sample --overwrite backbone.emp.dev/run-now=$(date +%s)",
+            f"  kubectl -n {NAMESPACE} annotate ingestplan sample --overwrite "
+            "backbone.emp.dev/run-now=$(date +%s)",
             f"  kubectl -n {NAMESPACE} logs reader",
             "And `make demo-down` takes everything down again.",
         )
@@ -134,17 +137,10 @@ def down() -> None:
 
 
 def absent() -> None:
-    """Refuse to go on while a demo is up: tests would take its cluster."""
-    if cluster_status() is not None and marker().exists():
-        raise Failure("a demo is up, and the tests need its place: `make demo-down` first")
-
-
-def marker() -> Path:
-    """The file that tells `make test` that a person is looking at a demo."""
+    """Succeed if no demo is up, so that tests do not take it from the person who looks at it."""
     status = cluster_status()
-    if status is None:
-        raise Failure("the cluster is gone; see `python3 hack/cluster status`")
-    return Path(status["stateDir"]) / "demo"
+    if status is not None and demo_marker(status).exists():
+        raise Failure("a demo is up: `make demo-down` first")
 
 
 if __name__ == "__main__":

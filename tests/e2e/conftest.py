@@ -1,18 +1,26 @@
 """The operator on a real API server: one deployment per session, one namespace per test.
 
-The cluster is the one that `hack/cluster` makes (kind where Docker is, built from Go modules elsewhere). If none
-runs it is brought up here and taken down at the end; one that carries a demo is refused.
+The cluster is the one that `hack/cluster` makes (kind where Docker is, built from Go modules elsewhere). If
+none runs it is brought up here and taken down at the end; one that carries a demo is refused.
 """
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from deployment import Kubectl, cluster_status, ensure_cluster, ensure_images, install, program, until
+from deployment import (
+    Kubectl,
+    cluster_status,
+    demo_marker,
+    ensure_cluster,
+    ensure_images,
+    install,
+    program,
+    until,
+)
 
 RESYNC_SECONDS = 15
 """Visits without a cause; short, so that a test sees what an event did not announce."""
@@ -21,7 +29,7 @@ RESYNC_SECONDS = 15
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Kubectl]:
     status = cluster_status()
-    if status is not None and (Path(status["stateDir"]) / "demo").exists():
+    if status is not None and demo_marker(status).exists():
         pytest.exit("a demo is up: `make demo-down` first, then run the tests again", returncode=2)
     kubectl = ensure_cluster()
     yield kubectl
