@@ -98,8 +98,9 @@ def _linker_flags(module: Module) -> str:
 
 
 def _build(go: str, module: Module, directory: Path) -> None:
+    for left in directory.parent.glob(f".{directory.name}.*"):  # of a killed run
+        shutil.rmtree(left, ignore_errors=True)
     scratch = directory.with_name(f".{directory.name}.{os.getpid()}")
-    shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)
     log = directory.with_suffix(".log")
     command = ["nice", go, "build", *BUILD_FLAGS, "-ldflags", _linker_flags(module)]

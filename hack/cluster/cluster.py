@@ -16,6 +16,7 @@ from probe import Kubectl
 from report import Problem, say, step
 
 LOCK_SECONDS = 3600  # another run may be building
+PATIENCE_SECONDS = 30  # before a cluster whose processes all run is thrown away
 NOT_RUNNING = 3
 
 
@@ -28,7 +29,7 @@ class Provider(Protocol):
     def prepare(self) -> None: ...
     def up(self) -> None: ...
     def down(self) -> None: ...
-    def healthy(self) -> bool: ...
+    def healthy(self, *, patience: float = 0) -> bool: ...
     def details(self) -> dict[str, object]: ...
     def load_image(self, archives: list[Path]) -> list[str]: ...
     def mount_tiny(self, name: str, size_mib: int, *, read_only: bool) -> Path: ...
@@ -59,7 +60,7 @@ def up(layout: Layout, requested: str, *, only_prepare: bool) -> None:
     """Have a cluster: keep a healthy one, otherwise clear what is left and make one."""
     with exclusive(layout.lock, seconds=LOCK_SECONDS, remove=True):
         record = records.read(layout)
-        if record and record.phase == "ready" and provider(record.provider, layout).healthy():
+        if record and record.phase == "ready" and _healthy(record, layout):
             if requested not in ("auto", record.provider):
                 raise Problem(f"a {record.provider} cluster is running: take it down first")
             say(f"already running ({record.provider}): {_how_to_use()}")
@@ -78,6 +79,10 @@ def up(layout: Layout, requested: str, *, only_prepare: bool) -> None:
             chosen.up()
             records.write(layout, records.Record(chosen.name, "ready"))
         say(f"ready: {_how_to_use()}")
+
+
+def _healthy(record: records.Record, layout: Layout) -> bool:
+    return provider(record.provider, layout).healthy(patience=PATIENCE_SECONDS)
 
 
 def _how_to_use() -> str:

@@ -62,6 +62,8 @@ def _present(package: str, program: str) -> bool:
 
 def ensure() -> None:
     """Install what is missing, without letting any of it start a service."""
+    if POLICY.exists() and POLICY.read_text(errors="replace") == POLICY_TEXT:
+        POLICY.unlink()  # of a killed run
     packages = missing()
     if not packages:
         return
@@ -76,7 +78,7 @@ def ensure() -> None:
 
 
 def _install(packages: list[str]) -> None:
-    ours = not POLICY.exists() or POLICY.read_text(errors="replace") == POLICY_TEXT
+    ours = not POLICY.exists()
     if ours:
         POLICY.write_text(POLICY_TEXT)
         POLICY.chmod(0o755)

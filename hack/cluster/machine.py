@@ -34,19 +34,25 @@ CHANGED_SYSCTLS = (
     "kernel/keys/root_maxkeys",
     "kernel/keys/root_maxbytes",
 )
-# Directories that the programs make in places that no setting moves.
-CHANGED_DIRECTORIES = (
+# Directories that the programs make in places that no setting moves: ours alone, and
+# those where another program may have put something meanwhile.
+OWN_DIRECTORIES = (
     "/var/lib/kubelet",
     "/var/lib/cni",
-    "/var/log/containers",
-    "/var/log/pods",
     "/run/containerd",
-    "/run/netns",
     "/run/kubernetes",
-    "/etc/cni",
-    "/opt/cni",
     "/opt/containerd",
     "/usr/libexec/kubernetes",
+)
+SHARED_DIRECTORIES = (
+    "/var/log/containers",
+    "/var/log/pods",
+    "/run/netns",
+    "/run/runc",
+    "/etc/cni/net.d",
+    "/etc/cni",
+    "/opt/cni/bin",
+    "/opt/cni",
 )
 CONTAINER_LOGS = Path("/var/log/containers")
 
@@ -55,7 +61,9 @@ def remember(layout: Layout) -> None:
     """Write down how things are, before the first change."""
     before = {
         "sysctls": {name: _sysctl(name) for name in CHANGED_SYSCTLS},
-        "absent": [name for name in CHANGED_DIRECTORIES if not Path(name).exists()],
+        "absent": [
+            name for name in (*OWN_DIRECTORIES, *SHARED_DIRECTORIES) if not Path(name).exists()
+        ],
         "firewall": firewall.snapshot(),
     }
     layout.before.write_text(json.dumps(before, indent=2) + "\n")
@@ -91,7 +99,10 @@ def put_back(layout: Layout) -> None:
             _set_sysctl(name, value)
     _remove_log_links(layout)
     for name in before["absent"]:
-        mounts.remove_tree(Path(name))
+        if name in OWN_DIRECTORIES:
+            mounts.remove_tree(Path(name))
+        elif Path(name).is_dir() and not any(Path(name).iterdir()):
+            Path(name).rmdir()
 
 
 def _bridge_and_its_ports() -> list[str]:

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -151,14 +152,20 @@ class Native:
         mounts.take_off(layout.state)
         machine.put_back(layout)
 
-    def healthy(self) -> bool:
-        """Every process runs and the API server answers."""
-        table = processes.table(self._layout)
-        return (
-            len(table) == len(COMPONENT_NAMES)
-            and all(process.state() == "running" for process in table)
-            and self._kubectl().api_ready()
-        )
+    def healthy(self, *, patience: float = 0) -> bool:
+        """Every process runs and the API server answers, on a busy machine perhaps late."""
+        deadline = time.monotonic() + patience
+        while self._all_running():
+            if self._kubectl().api_ready():
+                return True
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.5)
+        return False
+
+    def _all_running(self) -> bool:
+        states = {p.name: p.state() for p in processes.table(self._layout)}
+        return all(states.get(name) == "running" for name in COMPONENT_NAMES)
 
     def details(self) -> dict[str, object]:
         """The process table, for people and for tests that kill or freeze a component."""

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from contextlib import chdir
 from pathlib import Path
 
@@ -99,8 +100,15 @@ class Kind:
         if NAME in self._clusters():
             self._run_kind("delete", "cluster", f"--name={NAME}")
 
-    def healthy(self) -> bool:
-        return Kubectl(self._program, self._layout).api_ready()
+    def healthy(self, *, patience: float = 0) -> bool:
+        """The API server answers, on a busy machine perhaps late."""
+        kubectl = Kubectl(self._program, self._layout)
+        deadline = time.monotonic() + patience
+        while not kubectl.api_ready():
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.5)
+        return True
 
     def details(self) -> dict[str, object]:
         """The node is a container; its programs are reached with `docker exec`."""
