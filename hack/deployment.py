@@ -168,14 +168,19 @@ def ensure_images() -> dict[str, str]:
     return {target: image["reference"] for target, image in built.items()}
 
 
+def apply_crds(kubectl: Kubectl) -> None:
+    """Apply the CRDs and wait until they are served."""
+    kubectl.run("apply", "--server-side", "--force-conflicts", "-f", str(ROOT / "crds"))
+    kubectl.run("wait", "--for=condition=Established", "--timeout=60s", "-f", str(ROOT / "crds"))
+
+
 def install(kubectl: Kubectl, images: dict[str, str], *settings: str) -> None:
     """Apply the CRDs, then install or upgrade the chart and wait for its rollout.
 
     `settings` are helm's key=value pairs.
     """
     with step("custom resource definitions"):
-        kubectl.run("apply", "--server-side", "--force-conflicts", "-f", str(ROOT / "crds"))
-        kubectl.run("wait", "--for=condition=Established", "--timeout=60s", "-f", str(ROOT / "crds"))
+        apply_crds(kubectl)
     values = [*settings]
     with step("operator (helm upgrade --install --wait)"):
         chart = str(ROOT / "charts" / "databackbone")

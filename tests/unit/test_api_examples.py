@@ -1,0 +1,57 @@
+"""The models take and refuse what the API server does; the other half is tests/e2e/test_api_examples.py."""
+
+from __future__ import annotations
+
+import pytest
+from pydantic import ValidationError
+
+from api_examples import ACCEPTED, REJECTED, Example
+from backbone.crds.files import RESOURCES
+
+BY_KIND = {resource.kind: resource for resource in RESOURCES}
+
+
+def refusal(document: dict) -> str:
+    """What the model says about a document, each complaint behind its place; empty if it takes it."""
+    try:
+        BY_KIND[document["kind"]].parse(document)
+    except ValidationError as error:
+        return "\n".join(
+            f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors()
+        )
+    return ""
+
+
+@pytest.mark.parametrize("example", ACCEPTED, ids=str)
+def test_model_accepts(example: Example) -> None:
+    assert refusal(example.document) == ""
+
+
+@pytest.mark.parametrize("example", REJECTED, ids=str)
+def test_model_refuses_what_needs_no_past(example: Example) -> None:
+    said = refusal(example.document)
+    if example.before is not None and not example.model:
+        assert said == "", "only the object's past forbids this, and a model has none"
+    else:
+        assert example.model in said
+        assert said != ""
+
+
+@pytest.mark.parametrize("example", [item for item in REJECTED if item.before], ids=str)
+def test_the_past_of_an_example_is_valid(example: Example) -> None:
+    assert refusal(example.before or {}) == ""
+
+
+def test_every_kind_has_examples_of_both_sorts() -> None:
+    for examples in (ACCEPTED, REJECTED):
+        assert {example.document["kind"] for example in examples} == set(BY_KIND)
+
+
+def test_every_refusal_is_the_servers_too() -> None:
+    assert [str(example) for example in REJECTED if not example.server] == []
+    assert [str(example) for example in ACCEPTED if example.server or example.model] == []
+
+
+def test_titles_name_one_example_each() -> None:
+    titles = [str(example) for example in ACCEPTED + REJECTED]
+    assert len(titles) == len(set(titles))
