@@ -18,6 +18,12 @@ LABEL_COMPONENT = "app.kubernetes.io/component"
 LABEL_BACKBONE = f"{GROUP}/backbone"
 LABEL_PLAN = f"{GROUP}/plan"
 
+LABEL_CLAIM_UID = f"{GROUP}/claim-uid"
+"""On a probe Job: the identity of the claim that it probes."""
+
+ANNOTATION_DESIRED = f"{GROUP}/desired"
+"""On a child: digest of what the operator asked for, which tells a new wish from somebody else's change."""
+
 ANNOTATION_RUN_NOW = f"{GROUP}/run-now"
 """On an IngestPlan: a token of the user's choice; each new value starts one run."""
 
@@ -33,6 +39,11 @@ class Documented(StrEnum):
         member._value_ = value
         member.meaning = meaning
         return member
+
+    @classmethod
+    def named(cls, value: str | None) -> Self | None:
+        """The member of this value, or None."""
+        return next((member for member in cls if member == value), None)
 
 
 class Component(StrEnum):
@@ -72,6 +83,7 @@ class Reason(Documented):
     SETTLED = ("Settled", "Nothing is left to do for the current spec.")
     SUSPENDED = ("Suspended", "spec.suspend is true: the operator starts no work for this object.")
     VALID = ("Valid", "Every check of the spec passed.")
+    INVALID_SPEC = ("InvalidSpec", "The operator cannot make sense of the spec; the message says where.")
     API_UNREACHABLE = (
         "ApiUnreachable",
         "The operator could not look: the API server did not answer in time.",
@@ -79,6 +91,7 @@ class Reason(Documented):
     PERMISSION_DENIED = ("PermissionDenied", "The API server refused the operator; check its ClusterRole.")
     CHILD_REFUSED = ("ChildRefused", "The API server refused a child object; the message is its own.")
     NAME_TAKEN = ("NameTaken", "An object of a child's name exists and belongs to somebody else.")
+    DRIFT_REVERTED = ("DriftReverted", "Somebody else changed a child object; it was put back.")
     INTERNAL_ERROR = ("InternalError", "A bug in the operator: its log has the traceback; please report it.")
 
     VOLUME_PENDING = ("VolumePending", "The claim is not bound, or the probe Job has not finished yet.")
@@ -104,6 +117,7 @@ class Reason(Documented):
     UNKNOWN_TIME_ZONE = ("UnknownTimeZone", "spec.timeZone is not in the IANA database.")
     SCHEDULE_IN_PLACE = ("ScheduleInPlace", "The CronJob matches the spec.")
     AWAITING_FIRST_RUN = ("AwaitingFirstRun", "No run has succeeded yet; the first one is on its way.")
+    RUN_STARTED = ("RunStarted", "The operator created the Job of a run.")
     DELIVERED = ("Delivered", "The last run stored everything that is required.")
     STATUS_GAP = ("StatusGap", "Runs happened whose outcome nobody saw.")
 
@@ -137,4 +151,6 @@ class Outcome(Documented):
     UNSCHEDULABLE = ("Unschedulable", "No node takes the worker's pod.")
     CONTAINER_NOT_STARTED = ("ContainerNotStarted", "The kubelet could not start the worker's container.")
     DEADLINE_EXCEEDED = ("DeadlineExceeded", "The run passed spec.worker.deadlineSeconds and was stopped.")
+    STOPPED = ("Stopped", "The worker was told to stop before the run ended.")
+    INTERNAL_ERROR = ("InternalError", "A bug in the worker: its log has the traceback; please report it.")
     JOB_VANISHED = ("JobVanished", "The run's Job was deleted before its outcome was read.")

@@ -251,6 +251,11 @@ class RunStatus(Model):
     start: datetime | None = Field(default=None, description="When it started (UTC).")
     end: datetime | None = Field(default=None, description="When it ended (UTC).")
     rows: int | None = Field(default=None, ge=0, description="Rows delivered and stored.")
+    trouble: str | None = Field(
+        default=None,
+        max_length=64,
+        description="What keeps a run that is under way from getting on, by name.",
+    )
     message: str = Field(default="", max_length=1024, description="What went wrong, if anything.")
 
 
@@ -276,6 +281,9 @@ class IngestPlanStatus(Model):
     last_run: RunStatus | None = Field(default=None, description="The last finished run.")
     last_success: datetime | None = Field(
         default=None, description="End of the last run that delivered everything required (UTC)."
+    )
+    outcomes_read_until: datetime | None = Field(
+        default=None, description="End of the latest run whose outcome was read (UTC)."
     )
     dimensions: tuple[DimensionStatus, ...] = Field(
         default=(), max_length=5, description="Results of the last finished run per dimension."

@@ -1,0 +1,210 @@
+"""The Kubernetes API through the `kubernetes` client. Its blocking calls run in threads, only here."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any
+from urllib.parse import quote
+
+import urllib3.exceptions
+from kubernetes import client, config
+
+from ..errors import Conflict, Denied, Rejected, Unreachable
+from ..ports.cluster import KINDS, JsonObject, Kind
+from ..vocabulary import FIELD_MANAGER
+
+CONNECT_SECONDS = 5.0
+READ_SECONDS = 20.0
+THREADS = 16
+PAGE = 500
+
+_RIGHT_IS_MISSING = re.compile(r'User "[^"]*" cannot ')
+"""An authorizer's refusal. Admission (quota, a terminating namespace, a claim that may not grow) refuses with the
+same code 403 and other words."""
+
+Query = list[tuple[str, str]]
+Count = Callable[[str, str], None]
+
+
+def connect() -> client.ApiClient:
+    """A client for the cluster that the process runs in, or else the kubeconfig's current context.
+
+    Raises Unreachable where there is neither.
+    """
+    configuration = client.Configuration()
+    try:
+        config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+    except config.ConfigException:
+        try:
+            config.load_kube_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+        except config.ConfigException as error:
+            raise Unreachable(f"no cluster is configured: {error}") from error
+    configuration.connection_pool_maxsize = THREADS
+    configuration.retries = urllib3.Retry(total=1, backoff_factor=0.2)
+    return client.ApiClient(configuration)
+
+
+class KubernetesCluster:
+    """The port `Cluster` on a real API server."""
+
+    def __init__(self, api: client.ApiClient, count: Count) -> None:
+        self._api = api
+        self._count = count
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="kubernetes")
+
+    async def close(self) -> None:
+        """Wait for the calls that are under way; each has a deadline."""
+        await asyncio.to_thread(partial(self._threads.shutdown, wait=True, cancel_futures=True))
+
+    async def get(self, kind: Kind, namespace: str, name: str) -> JsonObject | None:
+        """One object, or None where there is none."""
+        return await self._call("get", "GET", _path(kind, namespace, name), missing_is_none=True)
+
+    async def list(self, kind: Kind, namespace: str, labels: Mapping[str, str]) -> list[JsonObject]:
+        """Every object of the namespace that carries the labels, read page by page."""
+        selector = ",".join(f"{key}={value}" for key, value in sorted(labels.items()))
+        found: list[JsonObject] = []
+        token = ""
+        while True:
+            query = [("limit", str(PAGE)), ("labelSelector", selector), ("continue", token)]
+            page = await self._must(
+                "list", "GET", _path(kind, namespace), [pair for pair in query if pair[1]]
+            )
+            found += [
+                {**item, "apiVersion": kind.api_version, "kind": kind.kind}
+                for item in page.get("items") or []
+            ]
+            token = page["metadata"].get("continue") or ""
+            if not token:
+                return found
+
+    async def apply(self, document: JsonObject) -> JsonObject:
+        """Server-side apply under the operator's field manager; what others own of it is taken over."""
+        query = [("fieldManager", FIELD_MANAGER), ("force", "true")]
+        return await self._must("apply", "PATCH", _path_of(document), query, document)
+
+    async def create(self, document: JsonObject) -> JsonObject | None:
+        """Create an object, or None where one of the name exists."""
+        metadata = document["metadata"]
+        path = _path(KINDS[document["kind"]], metadata["namespace"])
+        query = [("fieldManager", FIELD_MANAGER)]
+        return await self._call("create", "POST", path, query, document, existing_is_none=True)
+
+    async def replace(self, document: JsonObject) -> JsonObject:
+        """Replace an object; Conflict unless it is the version that was read."""
+        query = [("fieldManager", FIELD_MANAGER)]
+        return await self._must("replace", "PUT", _path_of(document), query, document)
+
+    async def replace_status(self, document: JsonObject) -> JsonObject:
+        """Replace an object's status; Conflict unless it is the version that was read."""
+        query = [("fieldManager", FIELD_MANAGER)]
+        return await self._must("replace_status", "PUT", f"{_path_of(document)}/status", query, document)
+
+    async def delete(self, kind: Kind, namespace: str, name: str, uid: str) -> None:
+        """Delete the object of this identity and what it owns; nothing happens if it is gone already."""
+        options = {
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "propagationPolicy": "Background",
+            "preconditions": {"uid": uid},
+        }
+        await self._call("delete", "DELETE", _path(kind, namespace, name), body=options, missing_is_none=True)
+
+    async def serves(self, kind: Kind) -> bool:
+        """Whether the API server knows the kind."""
+        path = _root(kind)
+        answer = await self._call("discover", "GET", path, missing_is_none=True)
+        return answer is not None and any(item["name"] == kind.plural for item in answer["resources"])
+
+    async def _must(
+        self, verb: str, method: str, path: str, query: Query | None = None, body: JsonObject | None = None
+    ) -> JsonObject:
+        answer = await self._call(verb, method, path, query, body)
+        if answer is None:
+            raise Unreachable(f"{verb} {path}: empty answer")
+        return answer
+
+    async def _call(
+        self,
+        verb: str,
+        method: str,
+        path: str,
+        query: Query | None = None,
+        body: JsonObject | None = None,
+        *,
+        missing_is_none: bool = False,
+        existing_is_none: bool = False,
+    ) -> JsonObject | None:
+        work = partial(self._exchange, method, path, query or [], body)
+        try:
+            status, text = await asyncio.get_running_loop().run_in_executor(self._threads, work)
+        except (urllib3.exceptions.HTTPError, client.ApiException, OSError) as error:
+            self._count(verb, "unreachable")
+            raise Unreachable(f"{verb} {path}: {type(error).__name__}: {_first_line(error)}") from error
+        self._count(verb, str(status))
+        if status == 404 and missing_is_none:
+            return None
+        if status >= 400:
+            problem = _problem(text)
+            if status == 409 and existing_is_none and problem.get("reason") == "AlreadyExists":
+                return None
+            raise _error(status, f"{verb} {path}", problem)
+        return dict(json.loads(text))
+
+    def _exchange(self, method: str, path: str, query: Query, body: JsonObject | None) -> tuple[int, bytes]:
+        content = "application/apply-patch+yaml" if method == "PATCH" else "application/json"
+        headers = {"Accept": "application/json", "Content-Type": content}
+        # The client serializes JSON by itself, and every other content type has to reach it as text.
+        payload: Any = json.dumps(body) if body is not None and method == "PATCH" else body
+        arguments = self._api.param_serialize(
+            method,
+            path,
+            query_params=query,
+            header_params=headers,
+            body=payload,
+            auth_settings=["BearerToken"],
+        )
+        response = self._api.call_api(*arguments, _request_timeout=(CONNECT_SECONDS, READ_SECONDS))
+        return response.status, bytes(response.read())  # type: ignore[no-untyped-call]
+
+
+def _root(kind: Kind) -> str:
+    return f"/apis/{kind.api_version}" if "/" in kind.api_version else f"/api/{kind.api_version}"
+
+
+def _path(kind: Kind, namespace: str, name: str | None = None) -> str:
+    path = f"{_root(kind)}/namespaces/{quote(namespace, safe='')}/{kind.plural}"
+    return path if name is None else f"{path}/{quote(name, safe='')}"
+
+
+def _path_of(document: JsonObject) -> str:
+    metadata = document["metadata"]
+    return _path(KINDS[document["kind"]], metadata["namespace"], metadata["name"])
+
+
+def _problem(text: bytes) -> JsonObject:
+    try:
+        answer = json.loads(text)
+    except ValueError:
+        return {"message": text[:300].decode(errors="replace")}
+    return answer if isinstance(answer, dict) else {"message": str(answer)}
+
+
+def _error(status: int, what: str, problem: JsonObject) -> Exception:
+    message = str(problem.get("message", "")) or f"status {status}"
+    if status == 409:
+        return Conflict(f"{what}: {message}")
+    if status == 401 or (status == 403 and _RIGHT_IS_MISSING.search(message)):
+        return Denied(f"{what}: {message}")
+    if status in {400, 403, 413, 422}:
+        return Rejected(message)
+    return Unreachable(f"{what}: status {status}: {message}")
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0][:300] if str(error) else ""

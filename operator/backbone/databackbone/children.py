@@ -1,0 +1,117 @@
+"""The child objects of a DataBackbone, as they should be."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from typing import Any
+
+from ..evaluation import Subject
+from ..naming import derived_name, stamped
+from ..ports.cluster import DATA_BACKBONE
+from ..ports.readings import ClaimReading
+from ..vocabulary import LABEL_CLAIM_UID, Component
+from ..workload import Work, WorkerImages, child_labels, claim_name, job_spec, owner_reference
+from .api import DataBackboneSpec, TierStatus
+
+Backbone = Subject[DataBackboneSpec]
+
+PROBE_SECONDS = 300
+"""A probe's pod has to be scheduled, attach the volume, and write a little."""
+
+PUBLISHED = "published/backbone.duckdb"
+
+_SCALES = {
+    "": Decimal(1),
+    "m": Decimal("0.001"),
+    **{unit: Decimal(1000) ** power for power, unit in enumerate("kMGTP", start=1)},
+    **{f"{unit}i": Decimal(1024) ** power for power, unit in enumerate("KMGTP", start=1)},
+}
+
+
+def binding_name(backbone: str) -> str:
+    """The ConfigMap that names the tier that serves."""
+    return f"{backbone}-binding"
+
+
+def claim(backbone: Backbone, found: ClaimReading | None) -> dict[str, Any]:
+    """The volume claim. A claim that is taken up again is never asked to shrink."""
+    storage = backbone.spec.bootstrap.storage
+    spec: dict[str, Any] = {
+        "accessModes": ["ReadWriteOnce"],
+        "resources": {"requests": {"storage": _larger(storage.size, found.requested if found else None)}},
+    }
+    if storage.storage_class_name is not None:
+        spec["storageClassName"] = storage.storage_class_name
+    metadata: dict[str, Any] = {
+        "name": claim_name(backbone.name),
+        "namespace": backbone.namespace,
+        "labels": child_labels(Component.VOLUME, backbone.name),
+    }
+    if backbone.spec.deletion_policy == "Delete":
+        metadata["ownerReferences"] = [_owner(backbone)]
+    return stamped({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": metadata, "spec": spec})
+
+
+def binding(backbone: Backbone, tier: TierStatus) -> dict[str, Any]:
+    """What readers and workers need to know: names and places, no secrets."""
+    return stamped(
+        {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {
+                "name": binding_name(backbone.name),
+                "namespace": backbone.namespace,
+                "labels": child_labels(Component.BINDING, backbone.name),
+                "ownerReferences": [_owner(backbone)],
+            },
+            "data": {
+                "tier": tier.active,
+                "epoch": str(tier.epoch),
+                "claimName": claim_name(backbone.name),
+                "published": PUBLISHED,
+            },
+        }
+    )
+
+
+def probe(backbone: Backbone, claim_uid: str, attempt: str, images: WorkerImages) -> dict[str, Any]:
+    """A Job that writes the volume and reads it back; one per claim and attempt."""
+    labels = child_labels(Component.VOLUME_PROBE, backbone.name)
+    work = Work(
+        arguments=("probe-volume",),
+        image=images.plain,
+        pull_policy=images.pull_policy,
+        claim=claim_name(backbone.name),
+        deadline_seconds=PROBE_SECONDS,
+        retries=0,
+        labels=labels,
+    )
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {
+            "name": derived_name(f"{backbone.name}-probe", backbone.uid, claim_uid, attempt),
+            "namespace": backbone.namespace,
+            "labels": {**labels, LABEL_CLAIM_UID: claim_uid},
+            "ownerReferences": [_owner(backbone)],
+        },
+        "spec": job_spec(work),
+    }
+
+
+def quantity(text: str) -> Decimal:
+    """A Kubernetes quantity as a number. Raises ValueError."""
+    match = re.fullmatch(r"([0-9.]+)([a-zA-Z]*)", text)
+    if match is None or match[2] not in _SCALES:
+        raise ValueError(f"{text} is no quantity")
+    return Decimal(match[1]) * _SCALES[match[2]]
+
+
+def _larger(wanted: str, standing: str | None) -> str:
+    return standing if standing is not None and quantity(standing) > quantity(wanted) else wanted
+
+
+def _owner(backbone: Backbone) -> dict[str, Any]:
+    kind = DATA_BACKBONE
+    return owner_reference(kind.api_version, kind.kind, backbone.name, backbone.uid)

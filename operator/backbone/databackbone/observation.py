@@ -1,0 +1,30 @@
+"""What a visit of a DataBackbone sees."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from ..ports.readings import ChildReading, ClaimReading, JobReading
+from ..workload import WorkerImages
+
+
+@dataclass(frozen=True, slots=True)
+class PlanReading:
+    """An IngestPlan that refers to the backbone."""
+
+    name: str
+    last_outcome: str | None
+    last_end: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """The children and plans of a backbone, and what the operator was told about probing."""
+
+    claim: ClaimReading | None
+    binding: ChildReading | None
+    probes: tuple[JobReading, ...]
+    plans: tuple[PlanReading, ...]
+    images: WorkerImages
+    probe_interval: timedelta

@@ -1,0 +1,164 @@
+"""The child objects of an IngestPlan, as they should be."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import yaml
+
+from ..evaluation import Subject
+from ..naming import CRON_JOB_NAME_LIMIT, bounded_name, derived_name, stamped
+from ..ports.cluster import DATA_BACKBONE, INGEST_PLAN
+from ..ports.readings import BackboneReading
+from ..vocabulary import API_VERSION, LABEL_PLAN, Component
+from ..workload import (
+    PLAN_DIRECTORY,
+    Work,
+    WorkerImages,
+    child_labels,
+    claim_name,
+    job_spec,
+    owner_reference,
+)
+from .api import IngestPlanSpec
+
+Plan = Subject[IngestPlanSpec]
+
+CRASHES_FORGIVEN = 2
+STARTING_DEADLINE_SECONDS = 300
+"""How late a run may start. Without it a schedule that goes on after a pause makes up for runs long past."""
+
+FINISHED_JOBS_KEPT = 3
+
+
+def plan_file_name(plan: str) -> str:
+    """The ConfigMap that a worker reads."""
+    return f"{plan}-plan"
+
+
+def cron_job_name(plan: str) -> str:
+    """The CronJob; its name leaves room for what its controller appends."""
+    return bounded_name(plan, CRON_JOB_NAME_LIMIT)
+
+
+def run_name(plan: Plan, *cause: str) -> str:
+    """The Job of a run that did not come from the schedule: one name per cause."""
+    return derived_name(bounded_name(plan.name, CRON_JOB_NAME_LIMIT), plan.uid, *cause)
+
+
+def plan_file(plan: Plan, backbone: BackboneReading) -> dict[str, Any]:
+    """The two documents that `emp-runtime` reads, here and outside a cluster."""
+    documents = {
+        "databackbone.yaml": _document(
+            DATA_BACKBONE.kind,
+            backbone.name,
+            plan.namespace,
+            backbone.uid,
+            backbone.generation,
+            backbone.spec,
+        ),
+        "ingestplan.yaml": _document(
+            INGEST_PLAN.kind,
+            plan.name,
+            plan.namespace,
+            plan.uid,
+            plan.generation,
+            plan.spec.model_dump(mode="json", by_alias=True, exclude_none=True),
+        ),
+    }
+    return stamped(
+        {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": _metadata(plan, plan_file_name(plan.name), Component.PLAN),
+            "data": documents,
+        }
+    )
+
+
+def cron_job(
+    plan: Plan, images: WorkerImages, schedule: str, time_zone: str | None, suspend: bool
+) -> dict[str, Any]:
+    """The CronJob on a schedule that is known to parse."""
+    return stamped(
+        {
+            "apiVersion": "batch/v1",
+            "kind": "CronJob",
+            "metadata": _metadata(plan, cron_job_name(plan.name), Component.SCHEDULE),
+            "spec": {
+                "schedule": schedule,
+                **({"timeZone": time_zone} if time_zone else {}),
+                "concurrencyPolicy": "Forbid",
+                "startingDeadlineSeconds": STARTING_DEADLINE_SECONDS,
+                "suspend": suspend,
+                "successfulJobsHistoryLimit": FINISHED_JOBS_KEPT,
+                "failedJobsHistoryLimit": FINISHED_JOBS_KEPT,
+                "jobTemplate": {
+                    "metadata": {"labels": _labels(plan, Component.RUN)},
+                    "spec": job_spec(_run(plan, images)),
+                },
+            },
+        }
+    )
+
+
+def run(plan: Plan, images: WorkerImages, name: str) -> dict[str, Any]:
+    """The Job of one run."""
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": _metadata(plan, name, Component.RUN),
+        "spec": job_spec(_run(plan, images)),
+    }
+
+
+def _run(plan: Plan, images: WorkerImages) -> Work:
+    worker, spec = plan.spec.worker, plan.spec
+    dimensions = (
+        spec.daily_bars,
+        spec.intraday_bars,
+        spec.intraday_trades,
+        spec.macro_series,
+        spec.macro_events,
+    )
+    recorded = any(item is not None and item.provider == "Sample" for item in dimensions)
+    return Work(
+        arguments=("ingest-once", "-f", PLAN_DIRECTORY),
+        image=worker.image or (images.sample if recorded else images.plain),
+        pull_policy=images.pull_policy,
+        claim=claim_name(spec.backbone_ref.name),
+        deadline_seconds=worker.deadline_seconds,
+        retries=CRASHES_FORGIVEN,
+        labels=_labels(plan, Component.RUN),
+        plan_file=plan_file_name(plan.name),
+        resources=(
+            worker.resources.model_dump(mode="json", by_alias=True, exclude_none=True)
+            if worker.resources is not None
+            else None
+        ),
+    )
+
+
+def _labels(plan: Plan, component: Component) -> dict[str, str]:
+    return child_labels(component, plan.spec.backbone_ref.name, **{LABEL_PLAN: plan.name})
+
+
+def _metadata(plan: Plan, name: str, component: Component) -> dict[str, Any]:
+    return {
+        "name": name,
+        "namespace": plan.namespace,
+        "labels": _labels(plan, component),
+        "ownerReferences": [owner_reference(API_VERSION, INGEST_PLAN.kind, plan.name, plan.uid)],
+    }
+
+
+def _document(kind: str, name: str, namespace: str, uid: str, generation: int, spec: dict[str, Any]) -> str:
+    document = {
+        "apiVersion": API_VERSION,
+        "kind": kind,
+        "metadata": {"name": name, "namespace": namespace, "uid": uid, "generation": generation},
+        "spec": spec,
+    }
+    # By way of JSON: tuples and enums are no YAML.
+    return yaml.safe_dump(json.loads(json.dumps(document)), sort_keys=False, allow_unicode=True)

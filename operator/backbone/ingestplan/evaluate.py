@@ -1,0 +1,196 @@
+"""Decide what is true of an IngestPlan and what is to be done about it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from pydantic import ValidationError
+
+from ..evaluation import Action, Apply, Evaluation, Finding, Notice, Prune, Refusal, Start, as_conditions
+from ..ports.readings import ChildReading
+from ..vocabulary import ConditionType, Outcome, Reason
+from . import children
+from .api import IngestPlanStatus, RunStatus
+from .checks import hindrance, scheduled, validated
+from .children import FINISHED_JOBS_KEPT, Plan
+from .history import update
+from .observation import Observation
+from .runs import delivered, required_dimensions
+from .triggers import Trigger, due_trigger, record_trigger
+
+ONLY_A_CHANGE_HELPS = {Outcome.UNKNOWN_SYMBOL, Outcome.INVALID_PLAN, Outcome.SAMPLE_DATA_MISSING}
+"""Outcomes that the next scheduled run would repeat."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What this visit does, and the trigger among it."""
+
+    actions: tuple[Action, ...]
+    trigger: Trigger | None
+
+
+def evaluate(plan: Plan, seen: Observation, refusals: Sequence[Refusal], now: datetime) -> Evaluation:
+    """Judge one observation. `refusals` are the API server's answers to this visit's actions."""
+    previous = _previous(plan)
+    record = update(plan, seen, previous, now)
+    valid = validated(plan, seen)
+    obstacle = hindrance(plan, seen, valid, refusals)
+    work = _work(plan, seen, record.status, obstacle)
+    started = work.trigger if work.trigger and not _was_refused(work.trigger, refusals) else None
+    status = record_trigger(record.status, started)
+    complete = _complete(plan, status)
+    ready = _ready(plan, status, obstacle, complete)
+    findings = {
+        ConditionType.READY: ready,
+        ConditionType.VALIDATED: valid,
+        ConditionType.SCHEDULED: scheduled(plan, seen, valid, obstacle),
+        ConditionType.COMPLETE: complete,
+        ConditionType.RECONCILING: _reconciling(ready, status),
+        ConditionType.STALLED: _stalled(ready),
+    }
+    return Evaluation(
+        conditions=as_conditions(findings, plan.generation),
+        fields=status.model_copy(update={"schedule": _schedule_in_force(plan, seen, valid)}),
+        actions=work.actions,
+        notices=(*record.notices, *((_started(started),) if started else ())),
+        outcomes=record.outcomes,
+    )
+
+
+def _work(plan: Plan, seen: Observation, status: IngestPlanStatus, obstacle: Finding | None) -> Work:
+    if obstacle is not None and obstacle.reason is Reason.NAME_TAKEN:
+        return Work((), None)
+    actions: list[Action] = []
+    if seen.backbone is not None and not _leaving(seen.plan_file):
+        actions.append(Apply(children.plan_file(plan, seen.backbone), seen.plan_file))
+    schedule = _schedule(plan, seen)
+    if schedule is not None and not _leaving(seen.cron_job):
+        document = children.cron_job(plan, seen.images, *schedule, suspend=_suspends(seen, obstacle))
+        actions.append(Apply(document, seen.cron_job))
+    trigger = due_trigger(plan, status, seen) if obstacle is None and _may_start(seen) else None
+    if trigger is not None:
+        actions.append(Start(children.run(plan, seen.images, trigger.job)))
+    return Work((*actions, *_prunes(seen, status)), trigger)
+
+
+def _schedule(plan: Plan, seen: Observation) -> tuple[str, str | None] | None:
+    """The schedule for the CronJob; a bad one leaves the standing CronJob's in place, and makes no new one."""
+    standing = seen.cron_job
+    if validated(plan, seen).holds:
+        return plan.spec.schedule, plan.spec.time_zone
+    return (standing.schedule, standing.time_zone) if standing is not None else None
+
+
+def _schedule_in_force(plan: Plan, seen: Observation, valid: Finding) -> str | None:
+    if valid.holds:
+        return plan.spec.schedule
+    return seen.cron_job.schedule if seen.cron_job is not None else None
+
+
+def _suspends(seen: Observation, obstacle: Finding | None) -> bool:
+    """Whether the CronJob pauses. Not knowing how the backbone is does not stop a schedule in force."""
+    if obstacle is None:
+        return False
+    unknown = obstacle.reason is Reason.BACKBONE_NOT_READY and obstacle.holds is None
+    return not (unknown and seen.cron_job is not None and not seen.cron_job.suspended)
+
+
+def _may_start(seen: Observation) -> bool:
+    return seen.backbone is not None and not _leaving(seen.plan_file)
+
+
+def _leaving(child: ChildReading | None) -> bool:
+    return child is not None and child.terminating
+
+
+def _prunes(seen: Observation, status: IngestPlanStatus) -> tuple[Prune, ...]:
+    """Finished Jobs that no CronJob cleans up, beyond the newest few. Their outcomes stand in status."""
+    last = status.last_run.id if status.last_run else None
+    ours = [job for job in seen.runs if job.finished is not None and not job.scheduled]
+    return tuple(Prune(job.name, job.uid) for job in ours[:-FINISHED_JOBS_KEPT] if job.name != last)
+
+
+def _was_refused(trigger: Trigger, refusals: Sequence[Refusal]) -> bool:
+    # The first refusal ends a visit's actions, and a run is started after the children it needs.
+    return any(refusal.child == trigger.job for refusal in refusals) or bool(refusals)
+
+
+def _started(trigger: Trigger) -> Notice:
+    return Notice("Normal", Reason.RUN_STARTED, f"Job {trigger.job}: {trigger.why}")
+
+
+def _complete(plan: Plan, status: IngestPlanStatus) -> Finding:
+    last = status.last_run
+    if last is None or last.outcome is None:
+        return Finding(None, Reason.AWAITING_FIRST_RUN, "No run has ended yet.")
+    if delivered(plan.spec, last.outcome, status.dimensions):
+        names = ", ".join(required_dimensions(plan.spec)) or "nothing"
+        return Finding(True, Reason.DELIVERED, f"Run {last.id} delivered what is required: {names}.")
+    return Finding(False, _outcome(last), _failure_message(last))
+
+
+def _ready(plan: Plan, status: IngestPlanStatus, obstacle: Finding | None, complete: Finding) -> Finding:
+    if obstacle is not None:
+        return obstacle
+    if complete.holds is None:
+        return _awaiting(status.active_run)
+    if not complete.holds:
+        stuck = complete.reason in ONLY_A_CHANGE_HELPS
+        return Finding(False, complete.reason, complete.message, stuck=stuck)
+    return Finding(True, Reason.DELIVERED, _delivered_message(plan, status))
+
+
+def _awaiting(active: RunStatus | None) -> Finding:
+    if active is None or active.trouble is None:
+        return Finding(False, Reason.AWAITING_FIRST_RUN, "No run has ended yet; the first one is on its way.")
+    message = f"Run {active.id} does not get on: {active.message}"
+    return Finding(False, Outcome.named(active.trouble) or Reason.AWAITING_FIRST_RUN, message)
+
+
+def _delivered_message(plan: Plan, status: IngestPlanStatus) -> str:
+    last = status.last_run
+    if last is None:
+        raise ValueError("delivered without a run")
+    message = f"Run {last.id} stored {last.rows or 0:,} rows."
+    if last.generation is not None and last.generation < plan.generation:
+        message += " The spec has changed since; the next run takes it up (schedule or run-now)."
+    active = status.active_run
+    if active is not None and active.trouble is not None:
+        message += f" Run {active.id} does not get on: {active.trouble}: {active.message}"
+    return message
+
+
+def _failure_message(run: RunStatus) -> str:
+    outcome = _outcome(run)
+    return f"Run {run.id} ended with {outcome}: {run.message or outcome.meaning}"
+
+
+def _outcome(run: RunStatus) -> Outcome:
+    return Outcome.named(run.outcome) or Outcome.DIED_WITHOUT_MESSAGE
+
+
+def _reconciling(ready: Finding, status: IngestPlanStatus) -> Finding:
+    waiting = {Reason.BACKBONE_NOT_FOUND, Reason.BACKBONE_NOT_READY}
+    if not ready.stuck and (ready.reason in waiting or (status.last_run is None and _in_motion(ready))):
+        return Finding(True, Reason.PROGRESSING, ready.message)
+    return Finding(False, Reason.SETTLED, "Nothing is left to do for the current spec.")
+
+
+def _in_motion(ready: Finding) -> bool:
+    return ready.holds is not True and ready.reason not in {Reason.SUSPENDED, Reason.BACKBONE_SUSPENDED}
+
+
+def _stalled(ready: Finding) -> Finding:
+    if ready.stuck:
+        return Finding(True, ready.reason, ready.message)
+    return Finding(False, Reason.SETTLED, "Nothing waits for somebody.")
+
+
+def _previous(plan: Plan) -> IngestPlanStatus:
+    try:
+        return IngestPlanStatus.model_validate(plan.status)
+    except ValidationError:
+        return IngestPlanStatus()

@@ -1,0 +1,116 @@
+"""Keep the plan's record of its runs: what ended since the last visit, and what was never seen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from ..evaluation import Notice
+from ..vocabulary import Outcome, Reason
+from .api import IngestPlanStatus, RunStatus
+from .children import Plan
+from .observation import Observation
+from .runs import (
+    Run,
+    active_run,
+    delivered,
+    finished_runs,
+    rank,
+    unseen_sequences,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """The status brought up to the runs seen, and what is to be told and counted about them."""
+
+    status: IngestPlanStatus
+    notices: tuple[Notice, ...]
+    outcomes: tuple[str, ...]
+
+
+def update(plan: Plan, seen: Observation, previous: IngestPlanStatus, now: datetime) -> Record:
+    """Bring the record up to the present."""
+    ended = finished_runs(plan.spec, seen.runs, previous)
+    lost = _vanished(seen, previous, now)
+    news = [*lost, *(run for run in ended if _unread(run, previous))]
+    status = previous
+    notices: list[Notice] = []
+    for run in (*lost, *ended):
+        status = _take(plan, status, run)
+        if run in news:
+            notices += [_ended(run.status), *_gap(seen, previous, run)]
+    until = max([run.finished for run in ended] + _known(previous.outcomes_read_until), default=None)
+    status = status.model_copy(update={"active_run": active_run(seen.runs), "outcomes_read_until": until})
+    return Record(status, tuple(notices), tuple(_name(run.status) for run in news))
+
+
+def _unread(run: Run, previous: IngestPlanStatus) -> bool:
+    until = previous.outcomes_read_until
+    return until is None or run.finished > until
+
+
+def _take(plan: Plan, status: IngestPlanStatus, run: Run) -> IngestPlanStatus:
+    """The status with this run in it: as the last one, if it counts later than the one that stands there."""
+    successes = _known(status.last_success) + ([run.finished] if run.delivered else [])
+    if run.report is not None:
+        successes += [
+            past.end
+            for past in run.report.recent
+            if past.plan == plan.name and past.outcome == Outcome.SUCCEEDED
+        ]
+    change: dict[str, object] = {"last_success": max(successes, default=None)}
+    known = status.store_recovery
+    if run.recovery is not None and (known is None or run.recovery.at > known.at):
+        change["store_recovery"] = run.recovery
+    last = status.last_run
+    if (
+        last is None
+        or last.id == run.status.id
+        or rank(run.status, run.delivered) > rank(last, delivered(plan.spec, last.outcome, status.dimensions))
+    ):
+        change |= {"last_run": run.status, "dimensions": run.dimensions}
+    return status.model_copy(update=change)
+
+
+def _known(moment: datetime | None) -> list[datetime]:
+    return [] if moment is None else [moment]
+
+
+def _vanished(seen: Observation, previous: IngestPlanStatus, now: datetime) -> tuple[Run, ...]:
+    """The run that was under way at the last visit and whose Job is gone."""
+    run = previous.active_run
+    if run is None or any(job.name == run.id for job in seen.runs):
+        return ()
+    end = now.replace(microsecond=0)
+    status = RunStatus(
+        id=run.id,
+        outcome=str(Outcome.JOB_VANISHED),
+        start=run.start or end,
+        end=end,
+        message=Outcome.JOB_VANISHED.meaning,
+    )
+    return (Run(status, end),)
+
+
+def _gap(seen: Observation, previous: IngestPlanStatus, run: Run) -> list[Notice]:
+    """Tell of runs that nobody saw. Where other plans write the same journal, a gap may well be theirs."""
+    last = previous.last_run
+    if run.report is None or last is None or seen.backbone is None or seen.backbone.plans != 1:
+        return []
+    missing = unseen_sequences(last.sequence, run.report)
+    if not missing:
+        return []
+    span = f"run {missing[0]}" if len(missing) == 1 else f"runs {missing[0]} to {missing[-1]}"
+    message = f"The outcome of {span} of the backbone's journal was never seen."
+    return [Notice("Warning", Reason.STATUS_GAP, message)]
+
+
+def _ended(run: RunStatus) -> Notice:
+    good = run.outcome == Outcome.SUCCEEDED
+    words = f"{run.rows or 0:,} rows" if good else run.message
+    return Notice("Normal" if good else "Warning", _name(run), f"Run {run.id}: {words}")
+
+
+def _name(run: RunStatus) -> str:
+    return run.outcome or str(Outcome.DIED_WITHOUT_MESSAGE)

@@ -1,0 +1,43 @@
+"""Look at what an IngestPlan refers to and consists of."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from ..evaluation import Subject
+from ..ports.cluster import CONFIG_MAP, CRON_JOB, DATA_BACKBONE, JOB, POD, Cluster
+from ..ports.readings import BackboneReading, ChildReading, CronJobReading, read_jobs
+from ..vocabulary import LABEL_PLAN, Component
+from ..workload import WorkerImages, child_labels
+from .api import IngestPlanSpec
+from .children import cron_job_name, plan_file_name
+from .observation import Observation
+
+
+@dataclass(frozen=True, slots=True)
+class Observer:
+    """Reads through the cluster port; raises what the port raises."""
+
+    cluster: Cluster
+    images: WorkerImages
+
+    async def __call__(self, plan: Subject[IngestPlanSpec]) -> Observation:
+        """Look once."""
+        space, name, backbone_name = plan.namespace, plan.name, plan.spec.backbone_ref.name
+        run_labels = child_labels(Component.RUN, backbone_name, **{LABEL_PLAN: name})
+        backbone, plan_file, cron_job, jobs = await asyncio.gather(
+            self.cluster.get(DATA_BACKBONE, space, backbone_name),
+            self.cluster.get(CONFIG_MAP, space, plan_file_name(name)),
+            self.cluster.get(CRON_JOB, space, cron_job_name(name)),
+            self.cluster.list(JOB, space, run_labels),
+        )
+        # Pods after Jobs: a Job that had ended then shows the pods it ended with.
+        pods = await self.cluster.list(POD, space, run_labels) if jobs else []
+        return Observation(
+            backbone=BackboneReading.read(backbone) if backbone else None,
+            plan_file=ChildReading.read(plan_file) if plan_file else None,
+            cron_job=CronJobReading.read(cron_job) if cron_job else None,
+            runs=read_jobs(jobs, pods),
+            images=self.images,
+        )

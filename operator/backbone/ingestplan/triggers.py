@@ -1,0 +1,64 @@
+"""Runs that do not come from the schedule: the first one, and one per run-now token."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..naming import digest
+from ..vocabulary import ANNOTATION_RUN_NOW
+from .api import IngestPlanStatus, Triggers
+from .children import Plan, run_name
+from .observation import Observation
+
+TOKEN_LIMIT = 253
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """A run to start. `token` is the run-now token that it handles, if there is one."""
+
+    job: str
+    why: str
+    first: bool
+    token: str | None
+
+
+def due_trigger(plan: Plan, status: IngestPlanStatus, seen: Observation) -> Trigger | None:
+    """The run to start now. The first run handles the token that the plan was created with."""
+    done = status.triggers or Triggers()
+    token = _token(plan)
+    fresh = token if token != done.run_now else None
+    if status.last_success is None:
+        if done.first is None and status.last_run is None and not seen.runs:
+            return Trigger(run_name(plan, "first"), "the first run of the plan", True, fresh)
+        if done.first is not None and _first_is_lost(done.first, status, seen):
+            why = f"the first run again, since Job {done.first} is gone"
+            return Trigger(run_name(plan, "first", "after", done.first), why, True, fresh)
+    if fresh is not None:
+        return Trigger(run_name(plan, "run-now", fresh), f"run-now token {fresh!r}", False, fresh)
+    return None
+
+
+def record_trigger(status: IngestPlanStatus, trigger: Trigger | None) -> IngestPlanStatus:
+    """The status with the started run in it, so that it is not started again."""
+    if trigger is None:
+        return status
+    done = status.triggers or Triggers()
+    update: dict[str, object] = {"first": trigger.job} if trigger.first else {}
+    if trigger.token is not None:
+        update |= {"run_now": trigger.token, "run_now_job": trigger.job}
+    return status.model_copy(update={"triggers": done.model_copy(update=update)})
+
+
+def _first_is_lost(job: str, status: IngestPlanStatus, seen: Observation) -> bool:
+    """Whether the first run's Job went away before anybody read its outcome, and nothing ran since."""
+    from_last = status.last_run
+    unread = from_last is None or (from_last.id == job and from_last.outcome == "JobVanished")
+    return unread and not seen.runs
+
+
+def _token(plan: Plan) -> str | None:
+    text = plan.annotations.get(ANNOTATION_RUN_NOW, "")
+    if not text:
+        return None
+    return text if len(text) <= TOKEN_LIMIT else f"sha256:{digest(text, length=64)}"

@@ -1,0 +1,102 @@
+"""How a Job stands or ended, as an Outcome. Pure: it looks at readings alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from .ports.readings import JobReading, PodReading
+from .vocabulary import Outcome
+
+TAIL = 300
+"""Characters of a crashed worker's log that are worth a place in a status."""
+
+NEVER_STARTED = {Outcome.IMAGE_PULL_FAILED, Outcome.UNSCHEDULABLE, Outcome.CONTAINER_NOT_STARTED}
+"""Troubles of a pod whose container did not run at all."""
+
+_PULL = {"ImagePullBackOff", "ErrImagePull", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError"}
+_NOT_STARTED = {"CreateContainerConfigError", "CreateContainerError", "RunContainerError"}
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Why a Job does not run, or why it ended without a report."""
+
+    outcome: Outcome
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.outcome}: {self.message}"
+
+
+def trouble_under_way(job: JobReading) -> Trouble | None:
+    """What keeps an unfinished Job from getting on: its newest pod does not run, or the one before it died."""
+    pod = _newest(job.pods)
+    pending = None if pod is None else _pending(pod)
+    if pending is not None:
+        return pending
+    dead = [item for item in job.pods if item.phase == "Failed"]
+    last = _newest(tuple(dead))
+    if last is None:
+        return None
+    end = _death(last, None)
+    return Trouble(end.outcome, f"{end.message}; trying again")
+
+
+def last_words(job: JobReading) -> str | None:
+    """What the worker of a finished Job left as its termination message, if its pod is still there."""
+    ended = [pod for pod in job.pods if pod.exit_code is not None and pod.termination_message]
+    return max(ended, key=_end).termination_message if ended else None
+
+
+def why_no_report(job: JobReading, told: str | None, earlier: Trouble | None) -> Trouble:
+    """Name the end of a Job that left no report.
+
+    `told` says why its last words are no report; `earlier` is what kept it from running when it was seen last,
+    since the pods of a Job that passed its deadline are gone.
+    """
+    pod = _newest(job.pods)
+    if job.failure == "DeadlineExceeded":
+        known = earlier or (_pending(pod) if pod is not None else None)
+        if known is not None and known.outcome in NEVER_STARTED:
+            return Trouble(known.outcome, f"it never ran, and its deadline passed. {known.message}")
+        return Trouble(Outcome.DEADLINE_EXCEEDED, "it was stopped at its deadline")
+    if pod is None:
+        return earlier or Trouble(Outcome.DIED_WITHOUT_MESSAGE, "its pod is gone")
+    return _death(pod, told)
+
+
+def tail(text: str) -> str:
+    """The end of a log, on one line."""
+    line = " ".join(text.split())
+    return line if len(line) <= TAIL else f"…{line[-TAIL:]}"
+
+
+def _death(pod: PodReading, told: str | None) -> Trouble:
+    if pod.reason == "Evicted" or pod.disrupted:
+        return Trouble(Outcome.EVICTED, pod.message or "its pod was evicted")
+    if pod.terminated_reason == "OOMKilled":
+        return Trouble(Outcome.OUT_OF_MEMORY, "the kernel killed it at its memory limit")
+    code = "no exit code" if pod.exit_code is None else f"exit code {pod.exit_code}"
+    words = told or (f"its last words: {tail(pod.termination_message)}" if pod.termination_message else "")
+    return Trouble(Outcome.DIED_WITHOUT_MESSAGE, f"{code}; {words or 'it said nothing'}")
+
+
+def _pending(pod: PodReading) -> Trouble | None:
+    if pod.exit_code is not None or pod.phase not in {"Pending", "Unknown"}:
+        return None
+    if pod.waiting_reason in _PULL:
+        return Trouble(Outcome.IMAGE_PULL_FAILED, pod.waiting_message or pod.waiting_reason)
+    if pod.waiting_reason in _NOT_STARTED:
+        return Trouble(Outcome.CONTAINER_NOT_STARTED, f"{pod.waiting_reason}: {pod.waiting_message}")
+    if pod.unschedulable is not None:
+        return Trouble(Outcome.UNSCHEDULABLE, pod.unschedulable)
+    return None
+
+
+def _newest(pods: tuple[PodReading, ...]) -> PodReading | None:
+    return max(pods, key=lambda pod: (pod.created, pod.name), default=None)
+
+
+def _end(pod: PodReading) -> datetime:
+    return pod.finished or pod.created

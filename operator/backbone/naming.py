@@ -1,0 +1,40 @@
+"""Names of children: derived from their owner's, short enough, and the same on every visit."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from .vocabulary import ANNOTATION_DESIRED
+
+JOB_NAME_LIMIT = 63
+"""A Job's name becomes a label value of its pods."""
+
+CRON_JOB_NAME_LIMIT = 52
+"""The CronJob controller appends eleven characters to name a Job."""
+
+
+def digest(*parts: str, length: int = 10) -> str:
+    """Hexadecimal digest of the parts; the boundaries between them count."""
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:length]
+
+
+def bounded_name(name: str, limit: int) -> str:
+    """The name itself if it is short enough, else its beginning and a digest of the whole."""
+    if len(name) <= limit:
+        return name
+    return f"{name[: limit - 11].rstrip('-.')}-{digest(name)}"
+
+
+def derived_name(stem: str, *identity: str, limit: int = JOB_NAME_LIMIT) -> str:
+    """A name that starts with the stem and differs whenever the identity does."""
+    return f"{stem[: limit - 11].rstrip('-.')}-{digest(stem, *identity)}"
+
+
+def stamped(document: dict[str, Any]) -> dict[str, Any]:
+    """The document with an annotation that carries the digest of the rest."""
+    mark = digest(json.dumps(document, sort_keys=True), length=16)
+    metadata = document["metadata"]
+    annotations = {**metadata.get("annotations", {}), ANNOTATION_DESIRED: mark}
+    return {**document, "metadata": {**metadata, "annotations": annotations}}

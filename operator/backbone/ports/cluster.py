@@ -1,0 +1,79 @@
+"""The Kubernetes API as the rooms see it: kinds, objects as JSON, and a Protocol with a deadline on every call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from ..vocabulary import API_VERSION
+
+JsonObject = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of object and where the API server serves it."""
+
+    api_version: str
+    kind: str
+    plural: str
+
+
+DATA_BACKBONE = Kind(API_VERSION, "DataBackbone", "databackbones")
+INGEST_PLAN = Kind(API_VERSION, "IngestPlan", "ingestplans")
+FAILOVER_DRILL = Kind(API_VERSION, "FailoverDrill", "failoverdrills")
+CLAIM = Kind("v1", "PersistentVolumeClaim", "persistentvolumeclaims")
+CONFIG_MAP = Kind("v1", "ConfigMap", "configmaps")
+POD = Kind("v1", "Pod", "pods")
+JOB = Kind("batch/v1", "Job", "jobs")
+CRON_JOB = Kind("batch/v1", "CronJob", "cronjobs")
+LEASE = Kind("coordination.k8s.io/v1", "Lease", "leases")
+
+KINDS = {
+    kind.kind: kind
+    for kind in (
+        DATA_BACKBONE,
+        INGEST_PLAN,
+        FAILOVER_DRILL,
+        CLAIM,
+        CONFIG_MAP,
+        POD,
+        JOB,
+        CRON_JOB,
+        LEASE,
+    )
+}
+
+
+class Cluster(Protocol):
+    """The API server.
+
+    Every call raises Unreachable when there is no answer in time, Denied when the operator may not, Conflict
+    when the object changed since it was read, and Rejected with the server's own message when it refuses what
+    was asked for.
+    """
+
+    async def get(self, kind: Kind, namespace: str, name: str) -> JsonObject | None:
+        """One object, or None where there is none."""
+
+    async def list(self, kind: Kind, namespace: str, labels: Mapping[str, str]) -> list[JsonObject]:
+        """Every object of the namespace that carries the labels."""
+
+    async def apply(self, document: JsonObject) -> JsonObject:
+        """Server-side apply under the operator's field manager; what others own of it is taken over."""
+
+    async def create(self, document: JsonObject) -> JsonObject | None:
+        """Create an object, or None where one of the name exists."""
+
+    async def replace(self, document: JsonObject) -> JsonObject:
+        """Replace an object; Conflict unless it is the version that was read."""
+
+    async def replace_status(self, document: JsonObject) -> JsonObject:
+        """Replace an object's status; Conflict unless it is the version that was read."""
+
+    async def delete(self, kind: Kind, namespace: str, name: str, uid: str) -> None:
+        """Delete the object of this identity and what it owns; nothing happens if it is gone already."""
+
+    async def serves(self, kind: Kind) -> bool:
+        """Whether the API server knows the kind."""

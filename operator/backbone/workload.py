@@ -1,0 +1,154 @@
+"""The pods that run our worker: the one place that says how they are confined and what they see."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from .ingest.report import EXIT_RUN_FAILED
+from .naming import bounded_name
+from .ports.readings import JOB_NAME_LABEL
+from .vocabulary import FIELD_MANAGER, LABEL_BACKBONE, LABEL_COMPONENT, LABEL_MANAGED_BY, Component
+
+CONTAINER = "worker"
+DATA_DIRECTORY = "/data"
+PLAN_DIRECTORY = "/etc/backbone/plan"
+USER = 65532
+SCRATCH = "1Gi"
+"""What a worker may write beside the volume; the kubelet evicts a pod that passes it."""
+
+DEFAULT_RESOURCES: dict[str, Any] = {
+    "requests": {"cpu": "100m", "memory": "256Mi"},
+    "limits": {"memory": "1Gi"},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerImages:
+    """Images that the operator gives to workers."""
+
+    plain: str
+    sample: str
+    """With the recorded data in it."""
+    pull_policy: str
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One thing for a worker to do. Without `plan_file` the pod sees no plan."""
+
+    arguments: tuple[str, ...]
+    image: str
+    pull_policy: str
+    claim: str
+    deadline_seconds: int
+    retries: int
+    """How often a pod that crashed is followed by another; a reported failure is never retried."""
+    labels: dict[str, str]
+    plan_file: str | None = None
+    resources: dict[str, Any] | None = None
+
+
+def claim_name(backbone: str) -> str:
+    """The volume claim of a backbone."""
+    return f"{backbone}-data"
+
+
+def child_labels(component: Component, backbone: str, **more: str) -> dict[str, str]:
+    """Labels of a child and of its pods."""
+    return {
+        LABEL_MANAGED_BY: FIELD_MANAGER,
+        LABEL_COMPONENT: str(component),
+        LABEL_BACKBONE: bounded_name(backbone, 63),
+        **more,
+    }
+
+
+def owner_reference(api_version: str, kind: str, name: str, uid: str) -> dict[str, Any]:
+    """A reference that makes the garbage collector delete the child with its owner."""
+    return {
+        "apiVersion": api_version,
+        "kind": kind,
+        "name": name,
+        "uid": uid,
+        "controller": True,
+        "blockOwnerDeletion": True,
+    }
+
+
+def job_spec(work: Work) -> dict[str, Any]:
+    """The spec of a Job that does the work."""
+    return {
+        "backoffLimit": work.retries,
+        "activeDeadlineSeconds": work.deadline_seconds,
+        "podFailurePolicy": {
+            "rules": [
+                {
+                    "action": "FailJob",
+                    "onExitCodes": {
+                        "containerName": CONTAINER,
+                        "operator": "In",
+                        "values": [EXIT_RUN_FAILED],
+                    },
+                }
+            ]
+        },
+        "template": {"metadata": {"labels": work.labels}, "spec": _pod_spec(work)},
+    }
+
+
+def _pod_spec(work: Work) -> dict[str, Any]:
+    volumes: list[dict[str, Any]] = [
+        {"name": "data", "persistentVolumeClaim": {"claimName": work.claim}},
+        {"name": "tmp", "emptyDir": {"sizeLimit": SCRATCH}},
+    ]
+    if work.plan_file is not None:
+        volumes.append({"name": "plan", "configMap": {"name": work.plan_file}})
+    return {
+        "restartPolicy": "Never",
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": USER,
+            "runAsGroup": USER,
+            "fsGroup": USER,
+            "fsGroupChangePolicy": "OnRootMismatch",
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "containers": [_container(work)],
+        "volumes": volumes,
+    }
+
+
+def _container(work: Work) -> dict[str, Any]:
+    mounts: list[dict[str, Any]] = [
+        {"name": "data", "mountPath": DATA_DIRECTORY},
+        {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - the pod's own emptyDir
+    ]
+    if work.plan_file is not None:
+        mounts.append({"name": "plan", "mountPath": PLAN_DIRECTORY, "readOnly": True})
+    return {
+        "name": CONTAINER,
+        "image": work.image,
+        "imagePullPolicy": work.pull_policy,
+        "args": list(work.arguments),
+        "env": [
+            {"name": "EMP_DATA_DIR", "value": DATA_DIRECTORY},
+            {
+                "name": "EMP_RUN_ID",
+                "valueFrom": {"fieldRef": {"fieldPath": f"metadata.labels['{JOB_NAME_LABEL}']"}},
+            },
+            {"name": "EMP_TERMINATION_LOG", "value": "/dev/termination-log"},
+            {"name": "TMPDIR", "value": "/tmp"},  # noqa: S108 - the pod's own emptyDir
+        ],
+        "resources": work.resources or DEFAULT_RESOURCES,
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+        # A worker that crashed leaves the end of its log instead of a report.
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "volumeMounts": mounts,
+    }
