@@ -10,6 +10,10 @@ from ..schema import Column, Resource
 from ..vocabulary import API_VERSION, ConditionType, Documented, Outcome, Reason
 from .structural import Schema
 
+BAR = "\\|"
+"""A bar inside a cell; Markdown's tables understand this even in code."""
+
+NOT_EMPTY = ("minLength", "minItems")
 BOUNDS = {
     "minLength": "at least {} characters",
     "maxLength": "at most {} characters",
@@ -95,7 +99,7 @@ def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> Iterator[str]:
     yield f"| {' | '.join(names)} |"
     yield f"|{'---|' * len(names)}"
     for row in rows:
-        yield f"| {' | '.join(cell.replace('|', '&#124;') for cell in row)} |"
+        yield f"| {' | '.join(cell.replace('|', BAR) for cell in row)} |"
 
 
 def _meanings(name: str, members: Iterable[Documented]) -> Iterator[str]:
@@ -136,7 +140,11 @@ def _default(schema: Schema) -> str:
 
 
 def _bounds(schema: Schema) -> str:
-    said = [text.format(schema[key]) for key, text in BOUNDS.items() if key in schema]
+    said = [
+        "not empty" if key in NOT_EMPTY and schema[key] == 1 else text.format(schema[key])
+        for key, text in BOUNDS.items()
+        if key in schema
+    ]
     if "enum" in schema:
         said.append("one of " + ", ".join(f"`{value}`" for value in schema["enum"]))
     if schema.get("x-kubernetes-list-type") == "set":

@@ -1,0 +1,103 @@
+"""Reports survive the way through a termination message of 4,096 bytes."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from backbone.errors import Rejected
+from backbone.ingest.report import (
+    MESSAGE_BYTES,
+    DimensionReport,
+    PastRun,
+    RunReport,
+    StoreRecoveryReport,
+    VolumeProbeReport,
+)
+from backbone.vocabulary import Outcome
+
+NOW = datetime(2024, 3, 1, 12, 0, tzinfo=UTC)
+
+
+def report(symbols: int = 3, text: str = "") -> RunReport:
+    """A run of all five dimensions in which every symbol is missing."""
+    missing = tuple(f"SYMBOL-{number:025}" for number in range(min(symbols, 20)))
+    return RunReport(
+        run_id="r" * 63,
+        sequence=12,
+        plan="p" * 63,
+        generation=4,
+        outcome=Outcome.PARTIAL,
+        start=NOW,
+        end=NOW,
+        rows=500_000,
+        message=text,
+        dimensions=tuple(
+            DimensionReport(
+                name=name,
+                outcome=Outcome.UNKNOWN_SYMBOL,
+                rows=100_000,
+                symbols=7,
+                missing=missing,
+                missing_count=symbols,
+                first_at=NOW,
+                last_at=NOW,
+                as_of=NOW,
+                message=text,
+            )
+            for name in ("dailyBars", "intradayBars", "intradayTrades", "macroSeries", "macroEvents")
+        ),
+        recent=tuple(
+            PastRun(sequence=number, plan="p" * 63, outcome=Outcome.SUCCEEDED, end=NOW) for number in range(5)
+        ),
+        store_recovery=StoreRecoveryReport(set_aside="a" * 60, continued_from="b" * 60, at=NOW),
+    )
+
+
+def test_a_small_report_arrives_whole() -> None:
+    sent = report(text="One symbol is unknown.").model_copy(update={"dimensions": report().dimensions[:1]})
+    assert RunReport.decode(sent.encode().decode()) == sent
+
+
+@pytest.mark.parametrize(
+    ("symbols", "text"),
+    [(20, "short"), (1000, "x" * 10_000), (1000, "ÄÖ€𝄞" * 2000), (1000, '"\\\n' * 3000)],
+    ids=["many names", "names and long texts", "texts of many bytes a character", "texts that JSON escapes"],
+)
+def test_a_large_report_is_cut_and_its_counts_stay(symbols: int, text: str) -> None:
+    encoded = report(symbols, text).encode()
+    assert len(encoded) <= MESSAGE_BYTES
+    arrived = RunReport.decode(encoded.decode())
+    assert [item.missing_count for item in arrived.dimensions] == [symbols] * 5
+    assert arrived.rows == 500_000
+    assert arrived.outcome is Outcome.PARTIAL
+    assert len(arrived.recent) == 5
+    assert arrived.store_recovery is not None
+
+
+def test_names_go_only_as_far_as_needed() -> None:
+    arrived = RunReport.decode(report(symbols=4).encode().decode())
+    assert [len(item.missing) for item in arrived.dimensions] == [4] * 5
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "Killed", "{}", '{"runId":"r"', '["r"]', report().encode().decode()[:-20], '{"format":1}'],
+    ids=["nothing", "a word", "an empty object", "half an object", "a list", "a cut report", "no run"],
+)
+def test_what_is_no_report_is_rejected(text: str) -> None:
+    with pytest.raises(Rejected, match="no run report"):
+        RunReport.decode(text)
+
+
+def test_an_outcome_of_another_version_is_rejected_rather_than_guessed() -> None:
+    with pytest.raises(Rejected, match="outcome"):
+        RunReport.decode(report().encode().decode().replace('"outcome":"Partial"', '"outcome":"Superb"'))
+
+
+def test_a_probe_report_stays_small() -> None:
+    sent = VolumeProbeReport(outcome="VolumeProbeFailed", bytes_checked=7, message="y" * 9000, at=NOW)
+    encoded = sent.encode()
+    assert len(encoded) < 1000
+    assert VolumeProbeReport.model_validate_json(encoded).bytes_checked == 7
