@@ -6,9 +6,10 @@ import re
 import sys
 from pathlib import Path
 
-import cluster
 import layout
 from report import Problem, tell, warn
+
+import cluster
 
 INTERRUPTED = 130
 
@@ -55,33 +56,36 @@ def _size(text: str) -> int:
 def run(arguments: argparse.Namespace) -> int:
     """Carry out one verb."""
     here = layout.current()
-    match arguments.verb:
-        case "up":
-            cluster.up(here, arguments.provider, only_prepare=arguments.with_builds_only)
-        case "down":
-            cluster.down(here)
-        case "status":
-            return cluster.status(here, as_json=arguments.json)
-        case "env":
-            cluster.environment(here)
-        case "kubeconfig":
-            cluster.kubeconfig(here)
-        case "build":
-            cluster.build(here)
-        case "load-image":
-            cluster.load_image(here, arguments.archives)
-        case "tiny-volume" if arguments.remove:
-            cluster.remove_tiny_volume(here, arguments.name)
-        case "tiny-volume":
-            if arguments.size_mib is None:
-                raise Problem("tiny-volume: say how many MiB", code=2)
-            cluster.tiny_volume(
-                here, arguments.name, arguments.size_mib, read_only=arguments.read_only
-            )
+    if arguments.verb == "status":
+        return cluster.status(here, as_json=arguments.json)
+    if arguments.verb == "up":
+        cluster.up(here, arguments.provider, only_prepare=arguments.with_builds_only)
+    elif arguments.verb == "load-image":
+        cluster.load_image(here, arguments.archives)
+    elif arguments.verb == "tiny-volume":
+        _tiny_volume(here, arguments)
+    else:
+        plain = {
+            "down": cluster.down,
+            "env": cluster.environment,
+            "kubeconfig": cluster.kubeconfig,
+            "build": cluster.build,
+        }
+        plain[arguments.verb](here)
     return 0
 
 
+def _tiny_volume(here: layout.Layout, arguments: argparse.Namespace) -> None:
+    if arguments.remove:
+        cluster.remove_tiny_volume(here, arguments.name)
+    elif arguments.size_mib is None:
+        raise Problem("tiny-volume: say how many MiB", code=2)
+    else:
+        cluster.tiny_volume(here, arguments.name, arguments.size_mib, read_only=arguments.read_only)
+
+
 def main() -> int:
+    """Run the verb on the command line; problems become one line and an exit code."""
     try:
         return run(parser().parse_args())
     except Problem as problem:
@@ -90,6 +94,9 @@ def main() -> int:
     except KeyboardInterrupt:
         warn("cluster: interrupted; `python3 hack/cluster down` removes what was started")
         return INTERRUPTED
+    except PermissionError as error:
+        warn(f"cluster: not allowed: {error.filename}")
+        return 1
     except BrokenPipeError:  # the reader of our output, say `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0

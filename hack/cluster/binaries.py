@@ -105,16 +105,16 @@ def _build(go: str, module: Module, directory: Path) -> None:
     log = directory.with_suffix(".log")
     command = ["nice", go, "build", *BUILD_FLAGS, "-ldflags", _linker_flags(module)]
     try:
-        with _progress(f"building {module.name} {module.version} (about {module.about})"):
-            with log.open("wb") as output:
-                done = subprocess.run(
-                    [*command, "-o", f"{scratch}/", "tool"],
-                    cwd=HERE / module.name,
-                    env=_go_environment(),
-                    stdout=output,
-                    stderr=subprocess.STDOUT,
-                    check=False,
-                )
+        what = f"building {module.name} {module.version} (about {module.about})"
+        with _progress(what), log.open("wb") as output:
+            done = subprocess.run(
+                [*command, "-o", f"{scratch}/", "tool"],
+                cwd=HERE / module.name,
+                env=_go_environment(),
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                check=False,
+            )
         if done.returncode != 0:
             raise Problem(f"go build of {module.name} failed", log=log)
         for old, new in module.rename:
@@ -189,7 +189,7 @@ def _install_go(directory: Path) -> None:
 
 
 def _installers() -> Iterator[list[str]]:
-    pip = subprocess.run([sys.executable, "-m", "pip", "--version"], capture_output=True)
+    pip = subprocess.run([sys.executable, "-m", "pip", "--version"], capture_output=True, check=False)
     if pip.returncode == 0:
         yield [sys.executable, "-m", "pip"]
     uv = shutil.which("uv")

@@ -100,9 +100,7 @@ def _new_key(path: Path) -> list[str]:
 
 
 def _openssl(*arguments: str) -> None:
-    done = subprocess.run(
-        [debian.find("openssl"), *arguments], capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([debian.find("openssl"), *arguments], capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise Problem(f"openssl {arguments[0]} failed: {done.stderr.strip()}")
 

@@ -2,6 +2,7 @@
 
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import mounts
@@ -32,10 +33,7 @@ def create() -> None:
 
 def _hand_down(control: Path) -> None:
     for controller in (control.parent / "cgroup.controllers").read_text().split():
-        try:
-            control.write_text(f"+{controller}")
-        except OSError:
-            pass  # not every controller can be handed down; the kubelet says what it lacks
+        _write(control, f"+{controller}")  # where one is refused the kubelet says what it lacks
 
 
 def remove() -> None:
@@ -48,10 +46,8 @@ def remove() -> None:
         for group in left:
             _empty(group)
         for group in left:
-            try:
+            with suppress(OSError):  # its processes are still ending: once more
                 group.rmdir()
-            except OSError:
-                pass  # its processes are still ending: once more
         time.sleep(0.05)
 
 
@@ -74,7 +70,5 @@ def _empty(group: Path) -> None:
 
 
 def _write(path: Path, value: str) -> None:
-    try:
+    with suppress(OSError):
         path.write_text(value)
-    except OSError:
-        pass

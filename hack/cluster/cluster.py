@@ -4,7 +4,7 @@ import json
 import os
 import shlex
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import binaries
 import records
@@ -18,6 +18,7 @@ from report import Problem, say, step
 LOCK_SECONDS = 3600  # another run may be building
 PATIENCE_SECONDS = 30  # before a cluster whose processes all run is thrown away
 NOT_RUNNING = 3
+HOW_TO_USE = 'eval "$(python3 hack/cluster env)"'
 
 
 class Provider(Protocol):
@@ -26,22 +27,41 @@ class Provider(Protocol):
     name: str
     context: str
 
-    def prepare(self) -> None: ...
-    def up(self) -> None: ...
-    def down(self) -> None: ...
-    def healthy(self, *, patience: float = 0) -> bool: ...
-    def details(self) -> dict[str, object]: ...
-    def load_image(self, archives: list[Path]) -> list[str]: ...
-    def mount_tiny(self, name: str, size_mib: int, *, read_only: bool) -> Path: ...
-    def unmount_tiny(self, name: str) -> None: ...
+    def prepare(self) -> None:
+        """Install and build what outlives the cluster."""
+
+    def check(self) -> None:
+        """A Problem when something of somebody else's is in the way."""
+
+    def up(self) -> None:
+        """Start, and wait until it can be used."""
+
+    def down(self) -> None:
+        """Undo `up`, however far it had come; fine to call twice."""
+
+    def healthy(self, *, patience: float = 0) -> bool:
+        """Whether it can be used; look again for so many seconds before saying no."""
+
+    def details(self) -> dict[str, Any]:
+        """Facts for `status`, `components` among them."""
+
+    def load_image(self, archive: Path) -> list[str]:
+        """Give the node a docker-archive's images; their names where these are known."""
+
+    def mount_tiny(self, name: str, size_mib: int, *, read_only: bool) -> Path:
+        """Mount a tmpfs of a fixed size on the node; again with other values: remount it."""
+
+    def unmount_tiny(self, name: str) -> None:
+        """Take such a tmpfs off again."""
 
 
 def provider(name: str, layout: Layout) -> Provider:
+    """The way of that name."""
     return with_kind.Kind(layout) if name == "kind" else Native(layout)
 
 
 def choose(requested: str) -> str:
-    """kind where a Docker engine answers, otherwise native; a Problem when neither can be."""
+    """Say kind where a Docker engine answers, otherwise native; a Problem when neither can be."""
     docker = requested != "native" and with_kind.docker_answers()
     if requested == "kind" and not docker:
         raise Problem("kind needs a Docker engine that answers `docker info`", code=2)
@@ -49,44 +69,43 @@ def choose(requested: str) -> str:
         with_kind.use_project_environment()
         return "kind"
     if os.geteuid() != 0:
-        wish = "the native cluster needs root" if requested == "native" else (
-            "needs a Docker engine that answers `docker info`, or root for the native cluster"
-        )
-        raise Problem(wish, code=2)
+        engine = "a Docker engine that answers `docker info`, or "
+        raise Problem(f"needs {engine if requested == 'auto' else ''}root for the native cluster", code=2)
     return "native"
 
 
 def up(layout: Layout, requested: str, *, only_prepare: bool) -> None:
     """Have a cluster: keep a healthy one, otherwise clear what is left and make one."""
+    chosen = provider(choose(requested), layout)
     with exclusive(layout.lock, seconds=LOCK_SECONDS, remove=True):
         record = records.read(layout)
         if record and record.phase == "ready" and _healthy(record, layout):
             if requested not in ("auto", record.provider):
                 raise Problem(f"a {record.provider} cluster is running: take it down first")
-            say(f"already running ({record.provider}): {_how_to_use()}")
+            say(f"already running ({record.provider}): {HOW_TO_USE}")
             return
-        chosen = provider(choose(requested), layout)
+        chosen.prepare()
         if only_prepare:
-            chosen.prepare()
             return
         if record:
             say("an earlier cluster is here that is unfinished or not healthy: removing it")
             _remove(layout, record)
-        records.refuse_foreign(layout)
-        say(f"starting a {chosen.name} cluster in {layout.state}")
-        with step("in all"):
-            records.write(layout, records.Record(chosen.name, "starting"))
-            chosen.up()
-            records.write(layout, records.Record(chosen.name, "ready"))
-        say(f"ready: {_how_to_use()}")
+        _start(layout, chosen)
+
+
+def _start(layout: Layout, chosen: Provider) -> None:
+    records.refuse_foreign(layout)
+    chosen.check()
+    say(f"starting a {chosen.name} cluster in {layout.state}")
+    with step("in all"):
+        records.write(layout, records.Record(chosen.name, "starting"))
+        chosen.up()
+        records.write(layout, records.Record(chosen.name, "ready"))
+    say(f"ready: {HOW_TO_USE}")
 
 
 def _healthy(record: records.Record, layout: Layout) -> bool:
     return provider(record.provider, layout).healthy(patience=PATIENCE_SECONDS)
-
-
-def _how_to_use() -> str:
-    return 'eval "$(python3 hack/cluster env)"'
 
 
 def down(layout: Layout) -> None:
@@ -146,7 +165,7 @@ def status(layout: Layout, *, as_json: bool) -> int:
     return 0 if healthy else NOT_RUNNING
 
 
-def _print_table(facts: dict) -> None:
+def _print_table(facts: dict[str, Any]) -> None:
     condition = "running" if facts["running"] else f"not healthy (phase {facts['phase']})"
     say(f"{facts['provider']} cluster: {condition}")
     for key in ("context", "node", "kubeconfig", "bin", "state"):
@@ -164,7 +183,7 @@ def load_image(layout: Layout, archives: list[Path]) -> None:
         if not archive.is_file():
             raise Problem(f"no such file: {archive}")
         with step(f"load {archive.name}"):
-            names = one.load_image([archive])
+            names = one.load_image(archive)
         for name in names:
             say(f"    {name}")
 
@@ -180,6 +199,7 @@ def environment(layout: Layout) -> None:
 
 
 def kubeconfig(layout: Layout) -> None:
+    """Print where the kubeconfig is."""
     running(layout)
     say(str(layout.kubeconfig))
 
@@ -205,6 +225,7 @@ def tiny_volume(layout: Layout, name: str, size_mib: int, *, read_only: bool) ->
 
 
 def remove_tiny_volume(layout: Layout, name: str) -> None:
+    """Remove the PersistentVolume and what is mounted for it."""
     one = running(layout)
     _kubectl(layout).run("delete", f"persistentvolume/{name}", "--ignore-not-found", "--wait=false")
     one.unmount_tiny(name)

@@ -8,6 +8,7 @@ import debian
 from layout import (
     API_PORT,
     BRIDGE,
+    BUSYBOX_IMAGE,
     CGROUP,
     CLUSTER_DOMAIN,
     CONTROLLER_MANAGER_PORT,
@@ -15,20 +16,19 @@ from layout import (
     ETCD_HEALTH_PORT,
     ETCD_PEER_PORT,
     ETCD_PORT,
+    HERE,
     KUBELET_HEALTH_PORT,
     KUBELET_PORT,
     LOOPBACK,
     NAME,
     NODE_ADDRESS,
+    PAUSE_IMAGE,
     POD_RANGE,
     PROXY_HEALTH_PORT,
     PROXY_METRICS_PORT,
     RANGE,
     SCHEDULER_PORT,
     SERVICE_RANGE,
-    BUSYBOX_IMAGE,
-    PAUSE_IMAGE,
-    HERE,
     Layout,
 )
 from processes import Component
@@ -43,6 +43,7 @@ def environment(layout: Layout) -> dict[str, str]:
 
 
 def etcd(layout: Layout, program: Path) -> Component:
+    """The store, on the loopback interface and only for the holder of a certificate."""
     url = f"https://{LOOPBACK}:{ETCD_PORT}"
     peer = f"http://{LOOPBACK}:{ETCD_PEER_PORT}"
     argv = [
@@ -67,6 +68,7 @@ def etcd(layout: Layout, program: Path) -> Component:
 
 
 def apiserver(layout: Layout, program: Path) -> Component:
+    """The API server, on the bridge's address alone: reached from pods and from this machine."""
     pki = layout.pki
     argv = [
         str(program),
@@ -96,6 +98,7 @@ def apiserver(layout: Layout, program: Path) -> Component:
 
 
 def controller_manager(layout: Layout, program: Path) -> Component:
+    """The controllers: Jobs, CronJobs, Deployments, service accounts and so on."""
     pki = layout.pki
     argv = [
         str(program),
@@ -118,6 +121,7 @@ def controller_manager(layout: Layout, program: Path) -> Component:
 
 
 def scheduler(layout: Layout, program: Path) -> Component:
+    """The scheduler, for the one node there is."""
     argv = [
         str(program),
         f"--kubeconfig={layout.pki / 'kube-scheduler.kubeconfig'}",
@@ -143,15 +147,15 @@ def containerd(layout: Layout, snapshotter: str) -> Component:
     for mark, value in values.items():
         template = template.replace(mark, value)
     settings = layout.config / "containerd.toml"
-    _write(settings, template)
-    _write(layout.config / "cni" / "10-bridge.conflist", json.dumps(_cni(layout), indent=2))
+    network = layout.config / "cni" / "10-bridge.conflist"
+    files = {settings: template, network: json.dumps(_cni(layout), indent=2)}
     argv = [debian.find("containerd"), "--config", str(settings)]
     surroundings = environment(layout)
     for variable in PROXY_VARIABLES:  # only containerd may have to pull through a proxy
         if variable in os.environ:
             surroundings[variable] = os.environ[variable]
             surroundings["NO_PROXY"] = os.environ.get("NO_PROXY", "localhost") + f",{RANGE}"
-    return Component("containerd", argv, [], surroundings)
+    return Component("containerd", argv, [], surroundings, files)
 
 
 def _cni(layout: Layout) -> dict[str, object]:
@@ -173,8 +177,9 @@ def _cni(layout: Layout) -> dict[str, object]:
 
 
 def kubelet(layout: Layout, program: Path) -> Component:
+    """The node itself; its settings keep out of the way of the machine."""
     settings = layout.config / "kubelet.json"
-    _write(settings, json.dumps(_kubelet_settings(layout), indent=2))
+    files = {settings: json.dumps(_kubelet_settings(layout), indent=2)}
     argv = [
         str(program),
         f"--config={settings}",
@@ -185,7 +190,7 @@ def kubelet(layout: Layout, program: Path) -> Component:
         f"--node-ip={NODE_ADDRESS}",
     ]
     ports = [f"{NODE_ADDRESS}:{KUBELET_PORT}", f"{LOOPBACK}:{KUBELET_HEALTH_PORT}"]
-    return Component("kubelet", argv, ports, environment(layout))
+    return Component("kubelet", argv, ports, environment(layout), files)
 
 
 def _kubelet_settings(layout: Layout) -> dict[str, object]:
@@ -232,6 +237,7 @@ def _kubelet_settings(layout: Layout) -> dict[str, object]:
 
 
 def proxy(layout: Layout, program: Path) -> Component:
+    """What makes service addresses work."""
     argv = [
         str(program),
         f"--kubeconfig={layout.pki / 'kube-proxy.kubeconfig'}",
@@ -253,16 +259,17 @@ def proxy(layout: Layout, program: Path) -> Component:
 
 
 def coredns(layout: Layout, program: Path) -> Component:
+    """Name lookups, on the bridge's address."""
     corefile = layout.config / "Corefile"
-    _write(corefile, corefile_text(layout, Path("/etc/resolv.conf")))
+    files = {corefile: corefile_text(layout, Path("/etc/resolv.conf"))}
     argv = [str(program), "-conf", str(corefile)]
-    return Component("coredns", argv, [f"{NODE_ADDRESS}:{DNS_PORT}"], environment(layout))
+    return Component("coredns", argv, [f"{NODE_ADDRESS}:{DNS_PORT}"], environment(layout), files)
 
 
 def corefile_text(layout: Layout, resolver: Path) -> str:
     """Names of the cluster from the API server, all others from the machine's own resolver."""
     lines = [
-        ".:%d {" % DNS_PORT,
+        f".:{DNS_PORT} {{",
         f"    bind {NODE_ADDRESS}",
         "    errors",
         f"    kubernetes {CLUSTER_DOMAIN} in-addr.arpa {{",
@@ -278,9 +285,10 @@ def corefile_text(layout: Layout, resolver: Path) -> str:
 
 
 def provisioner(layout: Layout, program: Path) -> Component:
+    """What makes a directory for each PersistentVolumeClaim of class `standard`."""
     volumes = {"node": "DEFAULT_PATH_FOR_NON_LISTED_NODES", "paths": [str(layout.state / "volumes")]}
     settings = layout.config / "provisioner.json"
-    _write(settings, json.dumps({"nodePathMap": [volumes]}, indent=2))
+    files = {settings: json.dumps({"nodePathMap": [volumes]}, indent=2)}
     argv = [
         str(program),
         "start",
@@ -292,9 +300,4 @@ def provisioner(layout: Layout, program: Path) -> Component:
         "--configmap-name=local-path-config",
         "--service-account-name=local-path-provisioner-service-account",
     ]
-    return Component("local-path-provisioner", argv, [], environment(layout))
-
-
-def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
+    return Component("local-path-provisioner", argv, [], environment(layout), files)

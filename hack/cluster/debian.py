@@ -22,9 +22,7 @@ PACKAGES: dict[str, tuple[str, ...]] = {
     "util-linux": ("nsenter",),
 }
 CNI_DIRECTORIES = ("/usr/lib/cni", "/opt/cni/bin")
-SEARCH_PATH = os.pathsep.join(
-    ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
-)
+SEARCH_PATH = os.pathsep.join(("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"))
 POLICY = Path("/usr/sbin/policy-rc.d")
 POLICY_TEXT = "#!/bin/sh\n# written by hack/cluster while it installs packages: start no service\nexit 101\n"
 

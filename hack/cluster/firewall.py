@@ -59,14 +59,14 @@ def superfluous(before: str, now: str) -> list[str]:
     return [
         table
         for table, lines in tables(now)
-        if table not in old
-        and all(line.startswith(":") and line.split()[1] == "ACCEPT" for line in lines)
+        if table not in old and all(line.startswith(":") and line.split()[1] == "ACCEPT" for line in lines)
     ]
 
 
 def tables(saved: str) -> Iterator[tuple[str, list[str]]]:
     """Each table of an iptables-save output with its chain and rule lines, counters cut off."""
-    name, lines = "", []
+    name = ""
+    lines: list[str] = []
     for line in saved.splitlines():
         if line.startswith("*"):
             name, lines = line[1:], []

@@ -5,6 +5,7 @@ import io
 import json
 import subprocess
 import tarfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import debian
@@ -34,13 +35,20 @@ def write_archive(path: Path, machine: str) -> None:
             config = _config(settings, layer_id, ARCHITECTURES.get(machine, machine))
             name = f"{hashlib.sha256(config).hexdigest()}.json"
             _add(archive, name, config)
-            manifest.append(
-                {"Config": name, "RepoTags": [image], "Layers": [f"{layer_id}.tar"]}
-            )
+            manifest.append({"Config": name, "RepoTags": [image], "Layers": [f"{layer_id}.tar"]})
         _add(archive, "manifest.json", json.dumps(manifest).encode())
 
 
-def _config(settings: dict[str, object], layer_id: str, architecture: str) -> bytes:
+def names(archive: Path) -> list[str]:
+    """The tags that a docker-archive carries."""
+    with tarfile.open(archive) as opened:
+        manifest = opened.extractfile("manifest.json")
+        if manifest is None:
+            raise Problem(f"{archive} is no docker-archive")
+        return [tag for image in json.load(manifest) for tag in image["RepoTags"] or ()]
+
+
+def _config(settings: Mapping[str, object], layer_id: str, architecture: str) -> bytes:
     content = {
         "architecture": architecture,
         "os": "linux",

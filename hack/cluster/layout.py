@@ -61,39 +61,47 @@ class Layout:
 
     @property
     def lock(self) -> Path:
+        """Held while a command changes something."""
         return self.state.with_name(self.state.name + ".lock")
 
     @property
     def kubeconfig(self) -> Path:
+        """The only kubeconfig that this program reads or writes."""
         return self.state / "kubeconfig"
 
     @property
     def bin(self) -> Path:
-        """kubectl and helm (and kind), as links: what a person puts on the PATH."""
+        """The links to kubectl, helm and perhaps kind: what a person puts on the PATH."""
         return self.state / "bin"
 
     @property
     def logs(self) -> Path:
+        """One log file for each component."""
         return self.state / "logs"
 
     @property
     def processes(self) -> Path:
+        """One record for each component that was started."""
         return self.state / "processes"
 
     @property
     def pki(self) -> Path:
+        """Keys, certificates and the components' kubeconfigs."""
         return self.state / "pki"
 
     @property
     def config(self) -> Path:
+        """The settings that the components are started with."""
         return self.state / "config"
 
     @property
     def containerd_socket(self) -> Path:
+        """Where containerd listens."""
         return self.state / "containerd.sock"
 
     @property
     def tiny_volumes(self) -> Path:
+        """Where the volumes of a fixed small size are mounted."""
         return self.state / "tiny"
 
 

@@ -61,12 +61,12 @@ def remember(layout: Layout) -> None:
     """Write down how things are, before the first change."""
     before = {
         "sysctls": {name: _sysctl(name) for name in CHANGED_SYSCTLS},
-        "absent": [
-            name for name in (*OWN_DIRECTORIES, *SHARED_DIRECTORIES) if not Path(name).exists()
-        ],
+        "absent": [name for name in (*OWN_DIRECTORIES, *SHARED_DIRECTORIES) if not Path(name).exists()],
         "firewall": firewall.snapshot(),
     }
-    layout.before.write_text(json.dumps(before, indent=2) + "\n")
+    scratch = layout.before.with_suffix(".new")
+    scratch.write_text(json.dumps(before, indent=2) + "\n")
+    scratch.rename(layout.before)
 
 
 def prepare() -> None:
@@ -88,11 +88,9 @@ def prepare() -> None:
 
 def put_back(layout: Layout) -> None:
     """Undo everything that `prepare` and the programs did; fine to call twice."""
-    for link in _bridge_and_its_ports():
-        subprocess.run([debian.find("ip"), "link", "delete", link], capture_output=True)
-    if not layout.before.exists():
-        return  # nothing was changed yet
     before = json.loads(layout.before.read_text())
+    for link in _bridge_and_its_ports():
+        subprocess.run([debian.find("ip"), "link", "delete", link], capture_output=True, check=False)
     firewall.restore(before["firewall"])
     for name, value in before["sysctls"].items():
         if value is not None and _sysctl(name) != value:
@@ -158,9 +156,7 @@ def _set_sysctl(name: str, value: str) -> None:
 
 
 def _ip(*arguments: str) -> str:
-    done = subprocess.run(
-        [debian.find("ip"), *arguments], capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([debian.find("ip"), *arguments], capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise Problem(f"ip {' '.join(arguments)} failed: {done.stderr.strip()}")
     return done.stdout

@@ -13,6 +13,8 @@ DETACH = 2
 
 @dataclass(frozen=True)
 class Mount:
+    """Where something is mounted, and which kind of file system it is."""
+
     point: str
     kind: str
 

@@ -5,11 +5,14 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
+from http import HTTPStatus
 from pathlib import Path
+from typing import Any
 
 import binaries
-import cgroups
 import certificates
+import cgroups
 import components
 import debian
 import images
@@ -48,12 +51,15 @@ class Native:
         debian.ensure()
         binaries.ensure(self._layout, binaries.NATIVE)
 
+    def check(self) -> None:
+        """Whether our ports and addresses are free."""
+        programs = binaries.ensure(self._layout, binaries.NATIVE)
+        machine.ensure_free([port for one in self._components(programs) for port in one.ports])
+
     def up(self) -> None:
+        """Start every process and wait until pods can be made."""
         layout = self._layout
-        self.prepare()
         programs = binaries.ensure(layout, binaries.NATIVE)
-        plan = self._plan_ports(programs)
-        machine.ensure_free(plan)
         with step("machine: bridge, cgroup"):
             machine.remember(layout)
             machine.prepare()
@@ -61,15 +67,10 @@ class Native:
         with step("certificates"):
             certificates.create(layout.pki)
             records.link_programs(layout, {name: programs[name] for name in ("kubectl", "helm")})
-            certificates.write_kubeconfig(
-                layout.kubeconfig, certificates.kubeconfig(layout.pki, "admin")
-            )
+            certificates.write_kubeconfig(layout.kubeconfig, certificates.kubeconfig(layout.pki, "admin"))
         self._start_control_plane(programs)
         self._start_node(programs)
         self._wait_for_use()
-
-    def _plan_ports(self, programs: dict[str, Path]) -> list[str]:
-        return [port for component in self._components(programs) for port in component.ports]
 
     def _components(self, programs: dict[str, Path]) -> list[Component]:
         """All but containerd, which listens on no port."""
@@ -90,9 +91,7 @@ class Native:
         with step("etcd"):
             etcd = processes.start(layout, components.etcd(layout, programs["etcd"]))
             self._wait("etcd", _etcd_healthy, etcd)
-        apiserver = processes.start(
-            layout, components.apiserver(layout, programs["kube-apiserver"])
-        )
+        apiserver = processes.start(layout, components.apiserver(layout, programs["kube-apiserver"]))
         with step("containerd and its images"):
             self._start_containerd()
         with step("kube-apiserver"):
@@ -102,13 +101,11 @@ class Native:
 
     def _start_containerd(self) -> None:
         layout = self._layout
-        process = processes.start(
-            layout, components.containerd(layout, snapshotter(layout.state))
-        )
+        process = processes.start(layout, components.containerd(layout, snapshotter(layout.state)))
         self._wait("containerd", lambda: self._ctr("version").returncode == 0, process)
         archive = layout.state / "images.tar"
         images.write_archive(archive, os.uname().machine)
-        self.load_image([archive])
+        self.load_image(archive)
         archive.unlink()
 
     def _start_node(self, programs: dict[str, Path]) -> None:
@@ -132,19 +129,20 @@ class Native:
         for process in running.values():
             processes.ensure_alive(process)
 
-    def _wait(self, what: str, ready: "object", process: Process) -> None:
+    def _wait(self, what: str, ready: Callable[[], bool], process: Process) -> None:
         def looked() -> bool:
             processes.ensure_alive(process)
-            return ready()  # type: ignore[operator]
+            return ready()
 
         wait_until(what, looked, seconds=START_SECONDS, log=Path(process.log))
 
     def down(self) -> None:
         """Undo all of it, however far it had come; fine to call twice."""
         layout = self._layout
-        components_first = [p for p in processes.table(layout) if p.name != "containerd"]
-        for process in components_first:  # else the kubelet would start pods anew
-            if process.state() != "gone":
+        if not layout.before.exists():
+            return  # nothing was started or changed yet; what there is belongs to another
+        for process in processes.table(layout):  # first, or the kubelet would start pods anew
+            if process.name != "containerd" and process.state() != "gone":
                 processes.kill(process.pid)
         cgroups.remove()
         processes.end(layout)
@@ -167,7 +165,7 @@ class Native:
         states = {p.name: p.state() for p in processes.table(self._layout)}
         return all(states.get(name) == "running" for name in COMPONENT_NAMES)
 
-    def details(self) -> dict[str, object]:
+    def details(self) -> dict[str, Any]:
         """The process table, for people and for tests that kill or freeze a component."""
         return {
             "node": NAME,
@@ -183,16 +181,14 @@ class Native:
             },
         }
 
-    def load_image(self, archives: list[Path]) -> list[str]:
-        """Import docker-archives; the names under which the node now knows them."""
-        names = []
-        for archive in archives:
-            done = self._ctr("images", "import", "--snapshotter", snapshotter(self._layout.state), str(archive))
-            if done.returncode != 0:
-                raise Problem(f"cannot load {archive}: {done.stderr.strip()}")
-            lines = [line for line in done.stdout.splitlines() if line.startswith("unpacking ")]
-            names += [line.split()[1] for line in lines]
-        return names
+    def load_image(self, archive: Path) -> list[str]:
+        """Import a docker-archive; the names under which the node now knows its images."""
+        snapshots = snapshotter(self._layout.state)
+        done = self._ctr("images", "import", "--snapshotter", snapshots, str(archive))
+        if done.returncode != 0:
+            raise Problem(f"cannot load {archive}: {done.stderr.strip()}")
+        lines = [line for line in done.stdout.splitlines() if line.startswith("unpacking ")]
+        return [line.split()[1] for line in lines]
 
     def mount_tiny(self, name: str, size_mib: int, *, read_only: bool) -> Path:
         """A tmpfs of a fixed size in the state directory; again with other values: remounted."""
@@ -207,6 +203,7 @@ class Native:
         return directory
 
     def unmount_tiny(self, name: str) -> None:
+        """Take such a tmpfs off again, also while a pod still uses it."""
         directory = self._layout.tiny_volumes / name
         mounts.take_off(directory)
         mounts.remove_tree(directory)
@@ -252,6 +249,6 @@ def _etcd_healthy() -> bool:
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with opener.open(f"http://{LOOPBACK}:{ETCD_HEALTH_PORT}/health", timeout=2) as answer:
-            return answer.status == 200
+            return bool(answer.status == HTTPStatus.OK)
     except (urllib.error.URLError, OSError):
         return False

@@ -5,6 +5,7 @@ import socket
 import struct
 import subprocess
 from pathlib import Path
+from typing import Any
 
 from debian import SEARCH_PATH
 from layout import DNS_PORT, Layout
@@ -25,6 +26,7 @@ class Kubectl:
     def try_run(
         self, *arguments: str, given: str | None = None, seconds: float = 5
     ) -> subprocess.CompletedProcess[str]:
+        """Run kubectl and let the caller look at how it ended."""
         return subprocess.run(
             [*self._command, f"--request-timeout={seconds:.0f}s", *arguments],
             input=given,
@@ -35,15 +37,18 @@ class Kubectl:
         )
 
     def run(self, *arguments: str, given: str | None = None, seconds: float = 30) -> str:
+        """Run kubectl and return what it printed; a Problem when it fails."""
         done = self.try_run(*arguments, given=given, seconds=seconds)
         if done.returncode != 0:
             raise Problem(f"kubectl {' '.join(arguments)} failed: {done.stderr.strip()}")
         return done.stdout
 
     def api_ready(self) -> bool:
+        """Whether the API server says that it is ready."""
         return self.try_run("get", "--raw=/readyz", seconds=3).returncode == 0
 
     def node_ready(self) -> bool:
+        """Whether there are nodes and each is ready."""
         nodes = self._items("nodes")
         return bool(nodes) and all(
             any(c["type"] == "Ready" and c["status"] == "True" for c in node["status"]["conditions"])
@@ -51,6 +56,7 @@ class Kubectl:
         )
 
     def default_storage_class(self) -> bool:
+        """Whether a claim that names no class gets its volume."""
         mark = "storageclass.kubernetes.io/is-default-class"
         return any(
             item["metadata"].get("annotations", {}).get(mark) == "true"
@@ -62,9 +68,9 @@ class Kubectl:
         found = self.try_run("get", "--namespace=default", "serviceaccount/default")
         return found.returncode == 0
 
-    def _items(self, kind: str) -> list[dict]:
+    def _items(self, kind: str) -> list[dict[str, Any]]:
         done = self.try_run("get", kind, "--output=json")
-        return json.loads(done.stdout)["items"] if done.returncode == 0 else []
+        return list(json.loads(done.stdout)["items"]) if done.returncode == 0 else []
 
 
 def resolves(server: str, name: str, seconds: float = 1) -> bool:
@@ -79,4 +85,4 @@ def resolves(server: str, name: str, seconds: float = 1) -> bool:
         except OSError:
             return False
     _, flags, _, answers, _, _ = struct.unpack(">HHHHHH", reply[:12])
-    return flags & 0xF == 0 and answers > 0
+    return bool(flags & 0xF == 0 and answers > 0)

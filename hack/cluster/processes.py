@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -16,12 +17,13 @@ END_DEADLINE = 15.0
 
 @dataclass(frozen=True)
 class Component:
-    """A program to run: its name, its command line and what it listens on."""
+    """A program to run: its command line, what it listens on, the settings files it reads."""
 
     name: str
     argv: list[str]
     ports: list[str] = field(default_factory=list)
     env: dict[str, str] = field(default_factory=dict)
+    files: dict[Path, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,10 @@ class Process:
 
 
 def start(layout: Layout, component: Component) -> Process:
-    """Start a component in a session of its own and write its record."""
+    """Write a component's settings, start it in a session of its own and write its record."""
+    for path, text in component.files.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
     layout.logs.mkdir(parents=True, exist_ok=True)
     layout.processes.mkdir(parents=True, exist_ok=True)
     log = layout.logs / f"{component.name}.log"
@@ -89,10 +94,8 @@ def table(layout: Layout) -> list[Process]:
 
 def ensure_alive(process: Process) -> None:
     """A Problem, with its log, when the process ended on its own."""
-    try:
-        os.waitpid(process.pid, os.WNOHANG)  # our child: else it would stay a zombie
-    except ChildProcessError:
-        pass
+    with suppress(ChildProcessError):  # our child would stay a zombie otherwise
+        os.waitpid(process.pid, os.WNOHANG)
     if process.state() == "gone":
         raise Problem(f"{process.name} ended by itself", log=Path(process.log))
 
@@ -110,11 +113,9 @@ def end(layout: Layout) -> None:
 
 def kill(pid: int) -> None:
     """End a process for sure; nothing to do when it is gone already."""
-    try:
+    with suppress(ProcessLookupError, ChildProcessError):
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, os.WNOHANG)
-    except (ProcessLookupError, ChildProcessError):
-        pass
 
 
 def _recorded(layout: Layout) -> set[int]:

@@ -25,6 +25,7 @@ def say(text: str) -> None:
 
 
 def warn(text: str) -> None:
+    """Print a line where problems go."""
     print(text, file=sys.stderr, flush=True)
 
 

