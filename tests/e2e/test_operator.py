@@ -86,8 +86,6 @@ def test_objects_can_be_deleted_with_the_operator_already_gone(
     system.run("uninstall", RELEASE, "--wait", tool="helm")
     try:
         kubectl.run("delete", "ingestplan,databackbone", "--all", "--wait=false")
-        for target in ("ingestplan/daily", "databackbone/market"):
-            kubectl.run("patch", target, "--type=merge", "-p", '{"metadata":{"finalizers":null}}')
         until(
             lambda: kubectl.get("ingestplan,databackbone,cronjob,job,pvc")["items"],
             lambda items: items == [],
