@@ -1,0 +1,228 @@
+"""The bootstrap tier's store: one DuckDB file, one writer, published copies for readers.
+
+A run works on working/backbone.duckdb under the volume's lock. Publishing checkpoints and closes that file, copies it,
+reads the copy in full, and renames it over published/backbone.duckdb. So a crash at any moment leaves a whole
+published copy, and a working file from which DuckDB recovers what was committed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from ..market.dimensions import DIMENSIONS, Dimension
+from ..ports.store import Arrival, JournalEntry, Recovery, RunEnd, RunStart, StoreCorrupt, StoreError
+from ..vocabulary import Outcome
+from . import duckdb_sql as sql
+from .duckdb_reader import journal_entries
+from .duckdb_session import opened, translated
+from .volume import Volume
+
+FINISHED = 'SELECT * FROM telemetry.ingest_runs WHERE outcome IS NOT NULL ORDER BY "sequence" DESC LIMIT ?'
+
+UNPUBLISHED = """
+    UPDATE telemetry.ingest_runs SET outcome = ?, message = ?
+    WHERE "sequence" = (SELECT max("sequence") FROM telemetry.ingest_runs)
+"""
+
+
+class DuckDBStore:
+    """A store.Store on a volume."""
+
+    def __init__(self, root: Path) -> None:
+        self._volume = Volume(root)
+        self._recovery: Recovery | None = None
+
+    @contextmanager
+    def writer(self, holder: str, wait: timedelta) -> Iterator[DuckDBWriter]:
+        """The one writer, once the lock is free. Raises StoreError.
+
+        A corrupt working file is set aside before StoreCorrupt is raised or, when it is found at opening, before
+        going on from the last published copy. So after StoreCorrupt a second call starts from what is sound.
+        """
+        with self._volume.locked(holder, wait):
+            self._seed()
+            try:
+                with opened(self._volume.working) as connection:
+                    _define(connection)
+            except StoreCorrupt:
+                self._recover(self._volume.working)
+            try:
+                with opened(self._volume.working) as connection:
+                    _define(connection)
+                    yield DuckDBWriter(self._volume, connection, self._recovery)
+            except StoreCorrupt:
+                self._recover(self._volume.working)
+                raise
+
+    def _recover(self, corrupt: Path) -> None:
+        set_aside = [self._volume.set_aside(corrupt)]
+        published = self._volume.published
+        continued_from = "empty"
+        if published.exists():
+            try:
+                read_in_full(published)
+                continued_from = str(published.relative_to(self._volume.root))
+            except StoreCorrupt:
+                set_aside.append(self._volume.set_aside(published))
+        self._recovery = Recovery(", ".join(set_aside), continued_from, datetime.now(UTC))
+        self._seed()
+
+    def _seed(self) -> None:
+        """Take the published copy where there is no working file."""
+        volume = self._volume
+        if volume.working.exists() or not volume.published.exists():
+            return
+        prepared = volume.incoming(volume.working)
+        volume.copy_durably(volume.published, prepared)
+        volume.replace(prepared, volume.working)
+
+
+class DuckDBWriter:
+    """A store.Writer. Every call raises StoreError."""
+
+    def __init__(
+        self, volume: Volume, connection: duckdb.DuckDBPyConnection, recovery: Recovery | None
+    ) -> None:
+        self._volume = volume
+        self._connection = connection
+        self.recovery = recovery
+
+    def begin(self, run: RunStart) -> int:
+        """Commit a started run; its sequence number."""
+        with self.batch():
+            self._execute(
+                "UPDATE telemetry.ingest_runs SET outcome = ?, ended_at = ?, message = ? WHERE outcome IS NULL",
+                Outcome.DIED_WITHOUT_MESSAGE,
+                run.at,
+                "the next run found it unfinished",
+            )
+            self._execute(
+                "INSERT INTO telemetry.ingest_runs (sequence, run_id, plan, plan_generation, started_at) "
+                "SELECT coalesce(max(sequence), 0) + 1, ?, ?, ?, ? FROM telemetry.ingest_runs",
+                run.run_id,
+                run.plan,
+                run.generation,
+                run.at,
+            )
+            return self._number("SELECT max(sequence) FROM telemetry.ingest_runs")
+
+    def recent(self, count: int) -> tuple[JournalEntry, ...]:
+        """The last finished runs, newest first."""
+        with translated("read the journal"):
+            table = self._connection.sql(FINISHED, params=[count]).to_arrow_table()
+        return journal_entries(table)
+
+    @contextmanager
+    def batch(self) -> Iterator[None]:
+        """A transaction."""
+        self._execute("BEGIN TRANSACTION")
+        try:
+            yield
+            self._execute("COMMIT")
+        except BaseException:
+            with suppress(duckdb.Error):
+                self._connection.execute("ROLLBACK")
+            raise
+
+    def upsert(self, dimension: Dimension, rows: pa.Table) -> int:
+        """Store rows; how many were new or differed."""
+        if not rows.schema.equals(dimension.schema):
+            raise StoreError(
+                Outcome.STORE_FAILED, f"{dimension.name}: rows are not of the dimension's schema"
+            )
+        with translated(f"store {dimension.name}"):
+            self._connection.register("incoming", rows)
+            try:
+                doubled = self._number(sql.doubled_keys(dimension))
+                if doubled:
+                    raise StoreError(
+                        Outcome.STORE_FAILED,
+                        f"{dimension.name}: {doubled} keys come more than once in one batch",
+                    )
+                return self._number(sql.merge(dimension))
+            finally:
+                self._connection.unregister("incoming")
+
+    def record(self, sequence: int, arrival: Arrival) -> None:
+        """Note in the journal what a source brought."""
+        self._execute(
+            "INSERT INTO telemetry.ingest_arrivals VALUES (?, ?, ?, ?, ?, ?, ?)",
+            sequence,
+            arrival.dimension,
+            arrival.source,
+            arrival.provider,
+            arrival.as_of,
+            arrival.rows,
+            arrival.changed,
+        )
+
+    def finish(self, sequence: int, end: RunEnd) -> None:
+        """Note in the journal how the run ended."""
+        self._execute(
+            'UPDATE telemetry.ingest_runs SET outcome = ?, ended_at = ?, "rows" = ?, changed = ?, message = ? '
+            "WHERE sequence = ?",
+            end.outcome,
+            end.at,
+            end.rows,
+            end.changed,
+            end.message,
+            sequence,
+        )
+
+    def publish(self) -> None:
+        """Close the working file and give readers a copy of it that was read in full.
+
+        Where that fails, the journal of the working file tells it, as far as the volume takes it.
+        """
+        try:
+            self._execute("CHECKPOINT")
+            with translated("close the working file"):
+                self._connection.close()
+            self._publish()
+        except StoreError as error:
+            with suppress(StoreError), opened(self._volume.working) as connection:
+                connection.execute(UNPUBLISHED, [error.outcome, str(error)])
+            raise
+
+    def _publish(self) -> None:
+        volume = self._volume
+        prepared = volume.incoming(volume.published)
+        volume.copy_durably(volume.working, prepared)
+        try:
+            read_in_full(prepared)
+        except StoreError:
+            prepared.unlink(missing_ok=True)
+            raise
+        volume.replace(prepared, volume.published)
+
+    def _execute(self, statement: str, *values: object) -> None:
+        with translated("write the store"):
+            self._connection.execute(statement, list(values))
+
+    def _number(self, statement: str) -> int:
+        with translated("query the store"):
+            row = self._connection.execute(statement).fetchone()
+        return int(row[0]) if row else 0
+
+
+def read_in_full(database: Path) -> None:
+    """Read every block of every table; DuckDB checks each block's checksum. Raises StoreCorrupt."""
+    with opened(database, read_only=True) as connection, translated("read the database back"):
+        for dimension in DIMENSIONS:
+            connection.execute(sql.digest(dimension)).fetchall()
+        for table in ("ingest_runs", "ingest_arrivals"):
+            connection.execute(
+                f"SELECT count(*), bit_xor(hash(item)) FROM telemetry.{table} AS item"
+            ).fetchall()  # noqa: S608
+
+
+def _define(connection: duckdb.DuckDBPyConnection) -> None:
+    with translated("create the tables"):
+        for statement in sql.definitions():
+            connection.execute(statement)

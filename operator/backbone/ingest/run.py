@@ -1,0 +1,258 @@
+"""One ingest run: ask the providers, store what they deliver, publish, report.
+
+The journal's `started` row commits before anything else. Each dimension is one transaction, and the run's outcome
+commits with the last of them. Readers see a run as a whole, when it is published.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import pyarrow.compute as pc
+
+from ..market.dimensions import moment_of
+from ..market.lineage import Lineage, stamp
+from ..ports.store import (
+    Arrival,
+    JournalEntry,
+    Recovery,
+    RunEnd,
+    RunStart,
+    Store,
+    StoreCorrupt,
+    StoreError,
+    Writer,
+)
+from ..providers.protocol import Delivery, Provider, ProviderFailure
+from ..vocabulary import Outcome
+from .report import DimensionReport, PastRun, RunReport, StoreRecoveryReport
+from .tasks import Task
+
+RECENT_RUNS = 5
+NAMES_IN_MESSAGE = 10
+_VOLUME_FAULTS = (Outcome.VOLUME_FULL, Outcome.VOLUME_READ_ONLY, Outcome.STORE_BUSY)
+
+
+@dataclass(frozen=True, slots=True)
+class RunRequest:
+    """What a run executes. `store_wait` bounds the wait for the lock."""
+
+    run_id: str
+    plan: str
+    generation: int
+    tasks: tuple[Task, ...]
+    store_wait: timedelta
+
+
+class IngestRun:
+    """A run and what is known of it so far, so that a report can be made at any moment."""
+
+    def __init__(
+        self,
+        request: RunRequest,
+        providers: Mapping[str, Provider],
+        store: Store,
+        clock: Callable[[], datetime],
+        progress: Callable[[str], None],
+    ) -> None:
+        self._request = request
+        self._providers = providers
+        self._store = store
+        self._clock = clock
+        self._progress = progress
+        self._start = clock()
+        self._sequence: int | None = None
+        self._recent: tuple[PastRun, ...] = ()
+        self._recovery: Recovery | None = None
+        self._dimensions: list[DimensionReport] = []
+
+    def execute(self) -> RunReport:
+        """Run to the end. Faults of providers and of the store are outcomes; anything else is raised, and
+        `report` tells what was reached.
+        """
+        try:
+            try:
+                self._attempt()
+            except StoreCorrupt as error:
+                self._progress(f"{error}; starting over from the last published copy")
+                self._attempt()
+        except StoreError as error:
+            return self.report(error.outcome, f"{error}; the last published copy stays as it was")
+        return self.report(*conclusion(self._request.tasks, self._dimensions))
+
+    def report(self, outcome: Outcome, message: str) -> RunReport:
+        """The run as far as it came, with this outcome."""
+        return RunReport(
+            run_id=self._request.run_id,
+            sequence=self._sequence,
+            plan=self._request.plan,
+            generation=self._request.generation,
+            outcome=outcome,
+            start=self._start,
+            end=self._clock(),
+            rows=sum(item.rows for item in self._dimensions),
+            dimensions=tuple(self._dimensions),
+            recent=self._recent,
+            store_recovery=_recovery_report(self._recovery),
+            message=message,
+        )
+
+    def _attempt(self) -> None:
+        request = self._request
+        self._dimensions.clear()
+        with self._store.writer(f"run {request.run_id}", request.store_wait) as writer:
+            self._recovery = writer.recovery
+            begun = RunStart(request.run_id, request.plan, request.generation, self._start)
+            self._sequence = sequence = writer.begin(begun)
+            self._recent = tuple(
+                PastRun(
+                    sequence=entry.sequence,
+                    plan=entry.plan,
+                    outcome=_outcome(entry),
+                    end=entry.ended_at or entry.started_at,
+                )
+                for entry in writer.recent(RECENT_RUNS)
+            )
+            try:
+                for task in request.tasks:
+                    self._deliver(writer, sequence, task)
+            except BaseException as error:
+                with suppress(StoreError):
+                    writer.finish(sequence, self._end(*_interruption(error)))
+                raise
+            self._progress("publishing")
+            writer.publish()
+
+    def _deliver(self, writer: Writer, sequence: int, task: Task) -> None:
+        """One dimension: fetch, then one transaction, which carries the outcome if it is the last."""
+        name = task.query.dimension.name
+        self._progress(f"{name}: asking {task.provider} for {len(task.query.names)} names")
+        last = task is self._request.tasks[-1]
+        try:
+            delivery = self._providers[task.provider].fetch(task.query)
+        except ProviderFailure as error:
+            self._conclude(writer, sequence, _failed(name, error.outcome, str(error)), last=last)
+            return
+        before = len(self._dimensions)
+        try:
+            with writer.batch():
+                stored = self._keep(writer, sequence, task, delivery)
+                self._conclude(writer, sequence, stored, last=last)
+        except StoreError as error:
+            del self._dimensions[before:]
+            if isinstance(error, StoreCorrupt) or error.outcome in _VOLUME_FAULTS:
+                raise
+            self._conclude(writer, sequence, _failed(name, error.outcome, str(error)), last=last)
+
+    def _conclude(self, writer: Writer, sequence: int, report: DimensionReport, *, last: bool) -> None:
+        self._dimensions.append(report)
+        self._progress(f"{report.name}: {report.outcome}, {report.rows:,} rows, {report.changed:,} changed")
+        if last:
+            writer.finish(sequence, self._end(*conclusion(self._request.tasks, self._dimensions)))
+
+    def _keep(self, writer: Writer, sequence: int, task: Task, delivery: Delivery) -> DimensionReport:
+        dimension = task.query.dimension
+        lineage = Lineage(self._request.run_id, self._request.generation, self._start)
+        changed = 0
+        for item in delivery.slices:
+            differing = writer.upsert(dimension, stamp(dimension, item.facts, lineage))
+            rows = item.facts.num_rows
+            arrival = Arrival(dimension.name, item.source, task.provider, item.as_of, rows, differing)
+            writer.record(sequence, arrival)
+            changed += differing
+        return dimension_report(task, delivery, changed)
+
+    def _end(self, outcome: Outcome, message: str) -> RunEnd:
+        return RunEnd(
+            outcome=outcome,
+            at=self._clock(),
+            rows=sum(item.rows for item in self._dimensions),
+            changed=sum(item.changed for item in self._dimensions),
+            message=message,
+        )
+
+
+def conclusion(tasks: tuple[Task, ...], reports: list[DimensionReport]) -> tuple[Outcome, str]:
+    """How a run ended, from its dimensions: only the required ones decide.
+
+    Partial where something was stored, else the first required dimension's own outcome.
+    """
+    wanting = [
+        report
+        for task, report in zip(tasks, reports, strict=True)
+        if task.required and report.outcome is not Outcome.SUCCEEDED
+    ]
+    if not wanting:
+        return Outcome.SUCCEEDED, ""
+    message = "; ".join(f"{item.name}: {item.message or item.outcome}" for item in wanting)
+    stored = any(item.rows for item in reports)
+    return (Outcome.PARTIAL if stored else wanting[0].outcome), message
+
+
+def dimension_report(task: Task, delivery: Delivery, changed: int) -> DimensionReport:
+    """One dimension's result from what was delivered."""
+    dimension = task.query.dimension
+    tables = [item.facts for item in delivery.slices]
+    bounds = [pc.min_max(table[dimension.time]).as_py() for table in tables]
+    subjects = {name for table in tables for name in table[dimension.subject].unique().to_pylist()}
+    missing = (*delivery.unknown, *delivery.without_data)
+    if not missing:
+        outcome = Outcome.SUCCEEDED
+    elif tables:
+        outcome = Outcome.PARTIAL
+    else:
+        outcome = Outcome.UNKNOWN_SYMBOL if delivery.unknown else Outcome.NO_DATA
+    return DimensionReport(
+        name=dimension.name,
+        outcome=outcome,
+        rows=sum(table.num_rows for table in tables),
+        changed=changed,
+        symbols=len(subjects),
+        missing=missing,
+        missing_count=len(missing),
+        first_at=moment_of(min((item["min"] for item in bounds), default=None)),
+        last_at=moment_of(max((item["max"] for item in bounds), default=None)),
+        as_of=max((item.as_of for item in delivery.slices), default=None),
+        message=_missing_message(task, delivery),
+    )
+
+
+def _missing_message(task: Task, delivery: Delivery) -> str:
+    said = []
+    if delivery.unknown:
+        said.append(f"{task.provider} does not know {_listed(delivery.unknown)}")
+    if delivery.without_data:
+        said.append(f"no rows in the window for {_listed(delivery.without_data)}")
+    return "; ".join(said)
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    rest = len(names) - NAMES_IN_MESSAGE
+    return ", ".join(names[:NAMES_IN_MESSAGE]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def _outcome(entry: JournalEntry) -> Outcome:
+    return next((item for item in Outcome if item.value == entry.outcome), Outcome.DIED_WITHOUT_MESSAGE)
+
+
+def _failed(name: str, outcome: Outcome, message: str) -> DimensionReport:
+    return DimensionReport(name=name, outcome=outcome, message=message)
+
+
+def _interruption(error: BaseException) -> tuple[Outcome, str]:
+    if isinstance(error, StoreError):
+        return error.outcome, str(error)
+    if isinstance(error, Exception):
+        return Outcome.INTERNAL_ERROR, f"{type(error).__name__}: {error}"
+    return Outcome.STOPPED, "told to stop"
+
+
+def _recovery_report(recovery: Recovery | None) -> StoreRecoveryReport | None:
+    if recovery is None:
+        return None
+    return StoreRecoveryReport(
+        set_aside=recovery.set_aside, continued_from=recovery.continued_from, at=recovery.at
+    )

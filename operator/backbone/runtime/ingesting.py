@@ -1,0 +1,98 @@
+"""Running plans from the command line or as a Job of the operator, with a report on every way out."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+from ..adapters.duckdb import DuckDBStore
+from ..ingest.report import RunReport, VolumeProbeReport
+from ..ingest.run import IngestRun, RunRequest
+from ..ingest.tasks import tasks_of
+from ..providers.sample.files import sample_root
+from ..providers.sample.provider import SampleProvider
+from ..vocabulary import Outcome
+from .manifest import Plan
+
+RUN_ID_VARIABLE = "EMP_RUN_ID"
+TERMINATION_LOG_VARIABLE = "EMP_TERMINATION_LOG"
+EXIT_TERMINATED = 128 + signal.SIGTERM
+
+
+def run_plan(plan: Plan, folder: Path, run_id: str, progress: Callable[[str], None]) -> RunReport:
+    """Execute one plan on the data folder of its backbone.
+
+    The report is written to the termination log, if there is one, also where a signal or a bug ends the run; these
+    are raised again.
+    """
+    request = RunRequest(
+        run_id=run_id,
+        plan=plan.name,
+        generation=plan.generation,
+        tasks=tasks_of(plan.spec),
+        store_wait=timedelta(seconds=plan.spec.worker.store_wait_seconds),
+    )
+    run = IngestRun(
+        request,
+        {"Sample": SampleProvider(sample_root())},
+        DuckDBStore(folder),
+        lambda: datetime.now(UTC),
+        progress,
+    )
+    try:
+        report = run.execute()
+    except (SystemExit, KeyboardInterrupt):
+        write_termination_log(run.report(Outcome.STOPPED, "the worker was told to stop"))
+        raise
+    except BaseException as error:
+        write_termination_log(run.report(Outcome.INTERNAL_ERROR, f"{type(error).__name__}: {error}"))
+        raise
+    write_termination_log(report)
+    return report
+
+
+def refused_plan(message: str) -> RunReport:
+    """The report of a run whose plan could not be read."""
+    now = datetime.now(UTC)
+    return RunReport(
+        run_id=os.environ.get(RUN_ID_VARIABLE, ""),
+        plan="",
+        outcome=Outcome.INVALID_PLAN,
+        start=now,
+        end=now,
+        message=message,
+    )
+
+
+def write_termination_log(report: RunReport | VolumeProbeReport) -> bool:
+    """Leave a report where the operator looks for it; whether there is such a place. Never stands in a run's way."""
+    named = os.environ.get(TERMINATION_LOG_VARIABLE)
+    if not named:
+        return False
+    with suppress(OSError):
+        Path(named).write_bytes(report.encode())
+    return True
+
+
+def run_id(plan: str, alone: bool) -> str:
+    """The run's id: the Job's name in a cluster, else the plan's name, the time and four random digits."""
+    named = os.environ.get(RUN_ID_VARIABLE)
+    if named:
+        return named if alone else f"{named}-{plan}"
+    return f"{plan}-{datetime.now(UTC):%Y%m%d%H%M%S}-{secrets.token_hex(2)}"
+
+
+def stop_on_sigterm() -> None:
+    """Let a Job's end unwind like an exception, so that the transaction rolls back and a report is left."""
+
+    def stop(_signal: int, _frame: FrameType | None) -> NoReturn:
+        raise SystemExit(EXIT_TERMINATED)
+
+    signal.signal(signal.SIGTERM, stop)

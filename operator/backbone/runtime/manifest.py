@@ -1,0 +1,202 @@
+"""Backbones and plans from the YAML that kubectl reads, checked as the API server checks them.
+
+Nothing is half accepted: one bad document refuses them all, with one error that says what to do.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from ..databackbone.api import DataBackboneSpec
+from ..errors import Rejected
+from ..failoverdrill.api import FailoverDrillSpec
+from ..ingestplan.api import IngestPlanSpec
+from ..ingestplan.schedule import schedule_problem, time_zone_problem
+from ..schema import ObjectName
+from ..vocabulary import API_VERSION, GROUP
+from .yaml_files import contents
+
+KINDS: dict[str, type[BaseModel]] = {
+    "DataBackbone": DataBackboneSpec,
+    "IngestPlan": IngestPlanSpec,
+    "FailoverDrill": FailoverDrillSpec,
+}
+ERRORS_SHOWN = 3
+_TOP_LEVEL = ("apiVersion", "kind", "metadata", "spec", "status")
+_UNQUOTED = "; put it in quotes: YAML reads ON, NO and YES as true or false, and digits as a number"
+
+Parsed = TypeVar("Parsed", bound=BaseModel)
+
+
+class Metadata(BaseModel):
+    """ObjectMeta, of which three fields matter here."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: ObjectName
+    namespace: str | None = None
+    generation: int = 0
+    annotations: dict[str, str] | None = None
+    labels: dict[str, str] | None = None
+    creationTimestamp: Any = None  # noqa: N815
+    deletionGracePeriodSeconds: Any = None  # noqa: N815
+    deletionTimestamp: Any = None  # noqa: N815
+    finalizers: Any = None
+    managedFields: Any = None  # noqa: N815
+    ownerReferences: Any = None  # noqa: N815
+    resourceVersion: Any = None  # noqa: N815
+    uid: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One object of ours; `place` tells where it stands."""
+
+    place: str
+    kind: str
+    metadata: Metadata
+    spec: BaseModel
+
+
+@dataclass(frozen=True, slots=True)
+class Backbone:
+    """A DataBackbone from a file."""
+
+    name: str
+    spec: DataBackboneSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """An IngestPlan from a file, with its backbone."""
+
+    name: str
+    generation: int
+    spec: IngestPlanSpec
+    backbone: Backbone
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """Everything of ours that was found; `notices` are worth telling and stop nothing."""
+
+    backbones: tuple[Backbone, ...]
+    plans: tuple[Plan, ...]
+    notices: tuple[str, ...]
+
+
+def read_manifest(paths: list[Path]) -> Manifest:
+    """Backbones and plans of files and folders. Raises Rejected."""
+    notices: list[str] = []
+    documents: dict[tuple[str, str], Document] = {}
+    for path in paths:
+        for place, content in contents(path):
+            kind, version = _identity(place, content)
+            if version.split("/")[0] != GROUP:
+                notices.append(f"{place}: skipped, {kind} of {version} is not ours")
+                continue
+            document = _document(place, kind, version, content)
+            key = (kind, document.metadata.name)
+            if key in documents:
+                raise Rejected(
+                    f"{place}: a second {kind} of the name {key[1]}, the first is in {documents[key].place}; "
+                    "remove or rename one"
+                )
+            documents[key] = document
+    if not documents:
+        raise Rejected(
+            f"{', '.join(str(path) for path in paths)}: nothing of {GROUP} here"
+            + (f" ({len(notices)} other objects)" if notices else "")
+            + f"; name files or folders that hold a DataBackbone and an IngestPlan of {API_VERSION}"
+        )
+    return _joined(list(documents.values()), tuple(notices))
+
+
+def _joined(documents: list[Document], notices: tuple[str, ...]) -> Manifest:
+    named = {item.metadata.name: item for item in documents if isinstance(item.spec, DataBackboneSpec)}
+    backbones = {
+        name: Backbone(name, item.spec)
+        for name, item in named.items()
+        if isinstance(item.spec, DataBackboneSpec)
+    }
+    plans = []
+    for item in documents:
+        if not isinstance(item.spec, IngestPlanSpec):
+            continue
+        wanted = item.spec.backbone_ref.name
+        found = named.get(wanted)
+        if found is None or found.metadata.namespace != item.metadata.namespace:
+            where = f" in namespace {item.metadata.namespace}" if found and item.metadata.namespace else ""
+            raise Rejected(
+                f"{item.place}: IngestPlan {item.metadata.name}: spec.backboneRef.name: no DataBackbone "
+                f"{wanted!r}{where} in what was read; add its file with another -f, or correct the name"
+            )
+        plans.append(Plan(item.metadata.name, item.metadata.generation, item.spec, backbones[wanted]))
+    return Manifest(tuple(backbones.values()), tuple(plans), notices)
+
+
+def _identity(place: str, content: object) -> tuple[str, str]:
+    if isinstance(content, dict):
+        kind, version = content.get("kind"), content.get("apiVersion")
+        if isinstance(kind, str) and isinstance(version, str):
+            return kind, version
+    raise Rejected(f"{place}: is no Kubernetes object; it needs apiVersion ({API_VERSION}) and kind")
+
+
+def _document(place: str, kind: str, version: str, content: Any) -> Document:
+    if version != API_VERSION:
+        raise Rejected(f"{place}: unknown version {version}; use {API_VERSION}")
+    if kind not in KINDS:
+        raise Rejected(
+            f"{place}: unknown kind {kind}{_meant(kind, tuple(KINDS))}; {GROUP} has {', '.join(KINDS)}"
+        )
+    for key in content:
+        if key not in _TOP_LEVEL:
+            raise Rejected(f"{place}: {_unknown_field(str(key), _TOP_LEVEL)}")
+    metadata = _validated(f"{place}: {kind}", "metadata", Metadata, content.get("metadata") or {})
+    where = f"{place}: {kind} {metadata.name}"
+    spec = _validated(where, "spec", KINDS[kind], content.get("spec") or {})
+    if isinstance(spec, IngestPlanSpec):
+        for field, problem in (
+            ("schedule", schedule_problem(spec.schedule)),
+            ("timeZone", time_zone_problem(spec.time_zone)),
+        ):
+            if problem:
+                raise Rejected(f"{where}: spec.{field}: {problem}")
+    return Document(place, kind, metadata, spec)
+
+
+def _validated(where: str, section: str, model: type[Parsed], content: object) -> Parsed:
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        found = error.errors(include_url=False)
+        told = [_told(section, item) for item in found[:ERRORS_SHOWN]]
+        if len(found) > ERRORS_SHOWN:
+            told.append(f"and {len(found) - ERRORS_SHOWN} more")
+        raise Rejected(f"{where}: {'; '.join(told)}") from None
+
+
+def _told(section: str, error: Any) -> str:
+    place = ".".join([section, *(str(part) for part in error["loc"])])
+    if error["type"] == "extra_forbidden":
+        return f"unknown field {place}; remove it or correct its spelling"
+    if error["type"] == "missing":
+        return f"{place} is missing"
+    message = str(error["msg"]).removeprefix("Value error, ")
+    unquoted = error["type"] == "string_type" and isinstance(error["input"], bool | int | float)
+    return f"{place}: {message}{_UNQUOTED if unquoted else ''}"
+
+
+def _unknown_field(name: str, known: tuple[str, ...]) -> str:
+    return f"unknown field {name}{_meant(name, known)}; remove it or correct its spelling"
+
+
+def _meant(name: str, known: tuple[str, ...]) -> str:
+    close = get_close_matches(name, known, n=1)
+    return f" (did you mean {close[0]}?)" if close else ""

@@ -1,0 +1,156 @@
+"""Reading and exporting rows of what was published."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.csv
+import typer
+
+from ..adapters.duckdb_export import export, manifest_path
+from ..adapters.duckdb_reader import DuckDBReader, published
+from ..adapters.volume import Volume
+from ..errors import Rejected
+from ..market.dimensions import LINEAGE, Dimension
+from ..ports.store import NothingPublished, Selection
+from . import console
+from .location import only_data_dir
+
+if TYPE_CHECKING:
+    from .cli import FileForm, RowForm
+
+LAST_BY_DEFAULT = 20
+POLL_SECONDS = 1.0
+NAMES_SHOWN = 20
+_UNSHOWN = frozenset(field.name for field in LINEAGE) | {"revision"}
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """Rows that the user asks for; `start` is included and `end` is not (UTC)."""
+
+    dimension: Dimension
+    subjects: tuple[str, ...]
+    source: str | None
+    start: datetime | None
+    end: datetime | None
+    last: int | None
+
+
+def read_rows(wish: Wish, given: Path | None, wait: int, form: RowForm) -> None:
+    """Print rows. Raises Rejected for names that are not held, NothingPublished, StoreError."""
+    folder = only_data_dir(given)
+    deadline = time.monotonic() + wait
+    while True:
+        try:
+            with published(folder) as reader:
+                selections = _selections(reader, wish)
+                _print(_batches(reader, selections), wish.dimension, form)
+            return
+        except (NothingPublished, Rejected) as error:
+            if time.monotonic() >= deadline:
+                raise
+            console.notice(f"{error}; waiting")
+            time.sleep(POLL_SECONDS)
+
+
+def export_rows(wish: Wish, given: Path | None, form: FileForm, to: Path | None) -> None:
+    """Write rows to a file with a manifest. Raises Rejected, NothingPublished, StoreError."""
+    folder = only_data_dir(given)
+    name = f"{wish.dimension.command_name}.{form}"
+    target = Volume(folder).exports / name if to is None else to / name if to.is_dir() else to
+    with published(folder) as reader:
+        for subject in wish.subjects:
+            _source_of(reader, wish, subject)
+        selection = Selection(
+            wish.dimension, wish.subjects, source=wish.source, start=wish.start, end=wish.end
+        )
+        manifest = export(reader, selection, form.value, target)
+    typer.echo(f"{manifest['rows']:,} rows, {manifest['bytes']:,} bytes in {target}")
+    typer.echo(f"manifest in {manifest_path(target)}")
+
+
+def _selections(reader: DuckDBReader, wish: Wish) -> list[Selection]:
+    last = wish.last
+    if last is None and wish.start is None and wish.end is None:
+        last = LAST_BY_DEFAULT
+    return [
+        Selection(
+            wish.dimension,
+            (subject,),
+            source=_source_of(reader, wish, subject),
+            start=wish.start,
+            end=wish.end,
+            last=last,
+        )
+        for subject in wish.subjects
+    ]
+
+
+def _source_of(reader: DuckDBReader, wish: Wish, subject: str) -> str:
+    held = [source for source, _ in reader.sources(wish.dimension, subject)]
+    if not held:
+        raise Rejected(
+            f"no {wish.dimension.command_name} of {subject!r}{_held(reader, wish.dimension, subject)}"
+        )
+    if wish.source is not None:
+        if wish.source not in held:
+            raise Rejected(f"{wish.source!r} holds no {subject}; it comes from {', '.join(held)}")
+        return wish.source
+    if len(held) > 1:
+        rest = ", ".join(held[1:])
+        console.notice(f"{subject}: {held[0]} has the latest row; also held by {rest} (--source)")
+    return held[0]
+
+
+def _held(reader: DuckDBReader, dimension: Dimension, subject: str) -> str:
+    names = reader.subjects(dimension)
+    close = get_close_matches(subject.upper(), [name.upper() for name in names], n=1)
+    if close:
+        meant = next(name for name in names if name.upper() == close[0])
+        return f"; did you mean {meant}?"
+    rest = f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
+    return f"; held: {', '.join(names[:NAMES_SHOWN])}{rest}" if names else "; nothing is held yet"
+
+
+def _batches(reader: DuckDBReader, selections: list[Selection]) -> Iterator[pa.RecordBatch]:
+    for selection in selections:
+        yield from reader.batches(selection)
+
+
+def _print(batches: Iterable[pa.RecordBatch], dimension: Dimension, form: RowForm) -> None:
+    if form == "csv":
+        _print_csv(batches, dimension)
+    elif form == "json":
+        typer.echo("[" + ",\n ".join(json.dumps(row, default=_plain) for row in _rows(batches)) + "]")
+    else:
+        columns = [name for name in dimension.schema.names if name not in _UNSHOWN]
+        console.table("", columns, ([row[name] for name in columns] for row in _rows(batches)))
+
+
+def _print_csv(batches: Iterable[pa.RecordBatch], dimension: Dimension) -> None:
+    with pa.csv.CSVWriter(sys.stdout.buffer, dimension.schema) as writer:
+        for batch in batches:
+            writer.write_batch(batch)
+
+
+def _rows(batches: Iterable[pa.RecordBatch]) -> Iterator[dict[str, object]]:
+    for batch in batches:
+        yield from batch.to_pylist()
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    if isinstance(value, date):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} has no JSON form")

@@ -1,0 +1,155 @@
+"""The summary of a backbone: what it holds, its last runs, and a price chart for the eye."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import plotext
+import pyarrow as pa
+import typer
+from pydantic.alias_generators import to_camel
+
+from ..market.dimensions import DAILY_BARS
+from ..ports.store import Holding, JournalEntry, Selection
+from . import console
+
+if TYPE_CHECKING:
+    from ..adapters.duckdb_reader import DuckDBReader
+    from .cli import SummaryForm
+
+RUNS_SHOWN = 5
+CHART_SESSIONS = 250
+CHART_LINES = 14
+CHART_COLUMNS = 100
+
+HOLDING_COLUMNS = ("dimension", "source", "rows", "names", "first", "last", "last value", "as of")
+RUN_COLUMNS = ("run", "plan", "outcome", "ended", "took", "rows", "changed", "message")
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """Closes of one symbol of one source, oldest first."""
+
+    symbol: str
+    source: str
+    closes: list[float]
+    first: date
+    last: date
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What one backbone published."""
+
+    backbone: str
+    folder: Path
+    holdings: tuple[Holding, ...]
+    runs: tuple[JournalEntry, ...]
+    chart: Chart | None
+
+    @classmethod
+    def of(cls, backbone: str, folder: Path, reader: DuckDBReader) -> Summary:
+        """The summary of a published copy."""
+        holdings = reader.holdings()
+        return cls(backbone, folder, holdings, reader.runs(RUNS_SHOWN), _chart(reader, holdings))
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything but the chart."""
+        return {
+            "backbone": self.backbone,
+            "dataDir": str(self.folder),
+            "holdings": [_camel(asdict(item)) for item in self.holdings],
+            "runs": [_camel(asdict(item)) for item in self.runs],
+        }
+
+
+def show(summaries: list[Summary], form: SummaryForm) -> None:
+    """Print summaries."""
+    if form == "json":
+        typer.echo(json.dumps({"backbones": [item.to_json() for item in summaries]}, indent=2))
+        return
+    print_table = console.markdown if form == "markdown" else console.table
+    for item in summaries:
+        print_table(
+            f"Backbone {item.backbone} in {item.folder}",
+            HOLDING_COLUMNS,
+            [
+                (
+                    held.dimension,
+                    held.source,
+                    held.rows,
+                    held.subjects,
+                    held.first_at,
+                    held.last_at,
+                    _last_value(held),
+                    held.as_of,
+                )
+                for held in item.holdings
+            ],
+        )
+        print_table("Last runs", RUN_COLUMNS, [_run_row(entry) for entry in item.runs])
+        if item.chart and form == "table":
+            _draw(item.chart)
+
+
+def _run_row(entry: JournalEntry) -> tuple[object, ...]:
+    took = f"{(entry.ended_at - entry.started_at).total_seconds():.1f} s" if entry.ended_at else ""
+    return (
+        entry.run_id,
+        entry.plan,
+        entry.outcome or "unfinished",
+        entry.ended_at,
+        took,
+        entry.rows,
+        entry.changed,
+        entry.message,
+    )
+
+
+def _last_value(held: Holding) -> str:
+    return (
+        held.last_subject
+        if held.last_value is None
+        else f"{held.last_subject} {console.text(held.last_value)}"
+    )
+
+
+def _chart(reader: DuckDBReader, holdings: tuple[Holding, ...]) -> Chart | None:
+    daily = [item for item in holdings if item.dimension == DAILY_BARS.name]
+    if not daily:
+        return None
+    latest = max(daily, key=lambda item: item.last_at)
+    selection = Selection(
+        DAILY_BARS, subjects=(latest.last_subject,), source=latest.source, last=CHART_SESSIONS
+    )
+    rows = pa.Table.from_batches(reader.batches(selection), DAILY_BARS.schema)
+    days = rows["session_date"].to_pylist()
+    return Chart(latest.last_subject, latest.source, rows["close"].to_pylist(), days[0], days[-1])
+
+
+def _draw(chart: Chart) -> None:
+    width = min(shutil.get_terminal_size((CHART_COLUMNS, CHART_LINES)).columns, CHART_COLUMNS)
+    plotext.clear_figure()
+    plotext.theme("clear")
+    plotext.plot_size(width, CHART_LINES)
+    plotext.plot(list(range(len(chart.closes))), chart.closes, marker="braille")
+    plotext.xticks([0, len(chart.closes) - 1], [chart.first.isoformat(), chart.last.isoformat()])
+    typer.echo(f"{chart.symbol} daily close, {chart.source}")
+    drawn = plotext.build()
+    typer.echo(drawn if sys.stdout.isatty() else plotext.uncolorize(drawn))
+
+
+def _camel(content: dict[str, Any]) -> dict[str, Any]:
+    return {to_camel(key): _plain(value) for key, value in content.items()}
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return value
