@@ -1,7 +1,7 @@
 """The project's images as archives: `python3 hack/image build|list`. Standard library only.
 
-Builds with Docker where an engine answers, otherwise with buildah on a base that mmdebstrap makes (Debian, as root).
-An archive is named by the hash of everything that went into it, so what is built already is not built again.
+Builds with Docker where an engine answers, otherwise with buildah on a base that mmdebstrap makes (as root on
+Debian). An archive is named by the hash of all that went into it: what is built already is not built again.
 """
 
 from __future__ import annotations
@@ -15,14 +15,18 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import archives
 import inputs
+
 from console import Failure, say
 
 
 def main(arguments: list[str]) -> int:
     """Run one verb; returns the exit code."""
-    options = parser().parse_args(arguments)
+    top = parser()
+    options = top.parse_args(arguments)
     try:
         if options.verb == "build":
+            if unknown := set(options.targets) - set(inputs.TARGETS):
+                top.error(f"no such target: {', '.join(sorted(unknown))}")
             show(archives.build(options.targets or list(inputs.TARGETS), options.fresh_base), options.json)
         else:
             show(archives.present(), options.json)
@@ -34,10 +38,12 @@ def main(arguments: list[str]) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    top = argparse.ArgumentParser(prog="python3 hack/image", description=__doc__.splitlines()[0] if __doc__ else "")
+    top = argparse.ArgumentParser(prog="python3 hack/image", description="The project's images as archives.")
     verbs = top.add_subparsers(dest="verb", required=True)
     build = verbs.add_parser("build", help="build what has changed")
-    build.add_argument("targets", nargs="*", choices=[[], *inputs.TARGETS], metavar="TARGET", help="all by default")
+    build.add_argument(
+        "targets", nargs="*", metavar="TARGET", help=f"{', '.join(inputs.TARGETS)}; all by default"
+    )
     build.add_argument("--fresh-base", action="store_true", help="renew Debian below the images first")
     listing = verbs.add_parser("list", help="the archives of this checkout as it stands")
     for verb in (build, listing):

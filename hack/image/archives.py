@@ -10,7 +10,8 @@ from pathlib import Path
 
 import engines
 import inputs
-from console import Failure, say, step
+
+from console import say, step
 
 KEPT = 3
 """Archives per image: the current one and two to go back to."""

@@ -10,6 +10,8 @@ from pathlib import Path
 from console import Failure
 
 TAIL_LINES = 30
+OWN_MOUNTS = ("unshare", "--mount", "--propagation", "private")
+"""Put before a command: what it mounts goes with it, however it ends."""
 
 
 def logged(command: list[str], log: Path, deadline: float, environment: dict[str, str] | None = None) -> None:

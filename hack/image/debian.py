@@ -7,7 +7,8 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from commands import logged
+from commands import OWN_MOUNTS, logged
+
 from console import say, step
 
 IMAGE = "docker.io/library/debian:bookworm-slim"
@@ -73,18 +74,18 @@ class Base:
             self.make()
 
     def make(self) -> None:
-        """mmdebstrap into a tar, that tar into an image."""
+        """Bootstrap into a tar, and that tar into an image."""
         shutil.rmtree(self._folder, ignore_errors=True)
         self._folder.mkdir(parents=True)
         log = self._folder.with_name("base.log")
         with step(f"{IMAGE.rpartition('/')[2]} (mmdebstrap)"):
-            debootstrap = ["unshare", "--mount", "--propagation", "private", "mmdebstrap", "--mode=root", *RECIPE]
             tar = self._folder / "base.tar"
-            logged([*debootstrap, str(tar)], log, MAKE_DEADLINE, {"TMPDIR": str(self._folder)})
+            command = [*OWN_MOUNTS, "mmdebstrap", "--mode=root", *RECIPE, str(tar)]
+            logged(command, log, MAKE_DEADLINE, {"TMPDIR": str(self._folder)})
             recipe = self._folder / "Dockerfile"
             recipe.write_text('FROM scratch\nADD base.tar /\nCMD ["bash"]\n', encoding="utf-8")
             made = self._folder / "made"
-            arguments = ["build", "--isolation", "chroot", "--pull-never", "--format", "docker", "--tag", IMAGE]
-            self._buildah([*arguments, "--iidfile", str(made), str(self._folder)], log)
+            arguments = ["--format", "docker", "--tag", IMAGE, "--iidfile", str(made), str(self._folder)]
+            self._buildah(["build", "--isolation", "chroot", "--pull-never", *arguments], log)
             tar.unlink()
             made.rename(self._image_id)

@@ -11,7 +11,8 @@ from typing import Protocol
 import debian
 import inputs
 import settings
-from commands import logged
+from commands import OWN_MOUNTS, logged
+
 from console import Failure
 
 BUILD_DEADLINE = 3600.0
@@ -50,14 +51,12 @@ def docker_answers() -> bool:
     """Whether a Docker engine can be reached."""
     if shutil.which("docker") is None:
         return False
+    question = ["docker", "version", "--format", "{{.Server.Version}}"]
     try:
-        return run_quietly(["docker", "version", "--format", "{{.Server.Version}}"]).returncode == 0
+        answer = subprocess.run(question, capture_output=True, timeout=ANSWER_DEADLINE, check=False)
     except subprocess.TimeoutExpired:
         return False
-
-
-def run_quietly(command: list[str]) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run(command, capture_output=True, timeout=ANSWER_DEADLINE, check=False)
+    return answer.returncode == 0
 
 
 class Docker:
@@ -85,10 +84,12 @@ class Docker:
     def build(self, target: str, archive: Path) -> None:
         """`docker build` and `docker save`."""
         image = f"docker.io/library/{inputs.reference(target)}"
+        log = self._cache / f"{target}.log"
         with settings.secrets() as secrets:
-            command = ["docker", "build", *self._pull, *secrets, "--target", target, "--tag", image, str(inputs.ROOT)]
-            logged(command, self._cache / f"{target}.log", BUILD_DEADLINE, {"DOCKER_BUILDKIT": "1"})
-        logged(["docker", "save", "--output", str(archive), image], self._cache / f"{target}.log", SAVE_DEADLINE)
+            options = [*self._pull, *secrets, "--target", target, "--tag", image]
+            command = ["docker", "build", *options, str(inputs.ROOT)]
+            logged(command, log, BUILD_DEADLINE, {"DOCKER_BUILDKIT": "1"})
+        logged(["docker", "save", "--output", str(archive), image], log, SAVE_DEADLINE)
 
 
 class Buildah:
@@ -118,15 +119,13 @@ class Buildah:
     def build(self, target: str, archive: Path) -> None:
         """`buildah build` and `buildah push`."""
         image = f"docker.io/library/{inputs.reference(target)}"
+        log = self._cache / f"{target}.log"
         with settings.secrets() as secrets:
-            self._run(
-                ["build", "--isolation", "chroot", "--pull-never", "--layers", "--format", "docker", *secrets]
-                + ["--target", target, "--tag", image, str(inputs.ROOT)],
-                self._cache / f"{target}.log",
-            )
-        self._run(["push", image, f"docker-archive:{archive}:{image}"], self._cache / f"{target}.log")
+            options = ["--isolation", "chroot", "--pull-never", "--layers", "--format", "docker", *secrets]
+            self._run(["build", *options, "--target", target, "--tag", image, str(inputs.ROOT)], log)
+        self._run(["push", image, f"docker-archive:{archive}:{image}"], log)
 
     def _run(self, arguments: list[str], log: Path) -> None:
-        places = ["--root", str(self._storage), "--runroot", str(self._storage / "run")]
-        command = ["unshare", "--mount", "--propagation", "private", "buildah", "--storage-driver", "overlay", *places]
-        logged([*command, *arguments], log, BUILD_DEADLINE, {"TMPDIR": str(self._cache)})
+        storage = ["--root", str(self._storage), "--runroot", str(self._storage / "run")]
+        command = [*OWN_MOUNTS, "buildah", "--storage-driver", "overlay", *storage, *arguments]
+        logged(command, log, BUILD_DEADLINE, {"TMPDIR": str(self._cache)})

@@ -1,4 +1,4 @@
-"""The machine's settings for package registries, lent to a build for single steps and never kept in an image."""
+"""The machine's settings for package registries: lent to single steps of a build, never kept in an image."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def secrets() -> Iterator[list[str]]:
 
 
 def pip_files() -> list[Path]:
-    """pip's configuration files, the weakest first."""
+    """Where pip reads its settings, the weakest first."""
     files = [Path("/etc/pip.conf"), Path.home() / ".pip/pip.conf", Path.home() / ".config/pip/pip.conf"]
     own = os.environ.get("PIP_CONFIG_FILE")
     return [*files, Path(own)] if own else files
