@@ -32,7 +32,7 @@ check: setup ## Lint, types, import rules, generated files, unit tests
 	done
 	@hack/timed "import rules" $(BIN)/lint-imports --no-logo
 	@hack/timed "generated files" $(PYTHON) -m backbone.crds --check
-	@hack/timed "unit tests" $(BIN)/pytest --quiet --numprocesses 2 tests/unit tests/test_repository.py
+	@hack/timed "unit tests" $(BIN)/pytest --quiet --numprocesses 2 tests/unit tests/test_*.py
 
 test: ## check, then every other test; a real cluster comes and goes
 	@hack/setup --cluster
