@@ -26,7 +26,7 @@ class Subject(Generic[S]):
     annotations: dict[str, str]
     spec: S
     status: dict[str, Any]
-    conditions: tuple[Condition, ...]
+    """Less its conditions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A condition in the making: None where nothing is known; `stuck` where only a change by somebody helps."""
+    """A condition in the making: None where nothing is known; `stuck` where only a change helps."""
 
     holds: bool | None
     reason: Reason | Outcome

@@ -29,8 +29,18 @@ class Trouble:
         return f"{self.outcome}: {self.message}"
 
 
-def trouble_under_way(job: JobReading) -> Trouble | None:
-    """What keeps an unfinished Job from getting on: its newest pod does not run, or the one before it died."""
+def trouble_under_way(job: JobReading, earlier: Trouble | None) -> Trouble | None:
+    """What keeps an unfinished Job from getting on: its newest pod does not run, or the one before it died.
+
+    While the trouble stays the same its first message does, too: the kubelet words a retry in turns.
+    """
+    found = _under_way(job)
+    return (
+        earlier if earlier is not None and found is not None and earlier.outcome == found.outcome else found
+    )
+
+
+def _under_way(job: JobReading) -> Trouble | None:
     pod = _newest(job.pods)
     pending = None if pod is None else _pending(pod)
     if pending is not None:

@@ -52,6 +52,10 @@ class Metrics:
         for known in STATUSES:
             self.ready.labels(kind, namespace, name, known).set(known == status)
 
+    def count_call(self, verb: str, result: str) -> None:
+        """Count one call of the Kubernetes API."""
+        self.api_calls.labels(verb, result).inc()
+
     def count_run(self, namespace: str, plan: str, outcome: str) -> None:
         """Count one run that ended."""
         self.runs.labels(namespace, plan, outcome).inc()

@@ -36,16 +36,16 @@ def evaluate(backbone: Backbone, seen: Observation, refusals: Sequence[Refusal],
     }
     findings[ConditionType.RECONCILING] = _reconciling(ready, findings[ConditionType.STALLED])
     due = next_probe(volume, seen)
-    actions = () if taken or seen_terminating(seen) else _actions(backbone, seen, volume, tier, due, now)
+    blocked = taken is not None or _leaving(seen)
     return Evaluation(
         conditions=as_conditions(findings, backbone.generation),
         fields=DataBackboneStatus(tier=tier, volume=volume, plans=len(seen.plans)),
-        actions=actions,
+        actions=() if blocked else _actions(backbone, seen, volume, tier, due is None or due <= now),
         recheck_after=due - now if due is not None and due > now and not backbone.spec.suspend else None,
     )
 
 
-def seen_terminating(seen: Observation) -> bool:
+def _leaving(seen: Observation) -> bool:
     """Whether a child of an earlier life is still on its way out; its name is free afterwards."""
     return any(child is not None and child.terminating for child in (seen.claim, seen.binding))
 
@@ -55,15 +55,14 @@ def _actions(
     seen: Observation,
     volume: VolumeStatus,
     tier: TierStatus,
-    due: datetime | None,
-    now: datetime,
+    probe_due: bool,
 ) -> tuple[Action, ...]:
     actions: list[Action] = [Apply(children.binding(backbone, tier), seen.binding)]
     claim = seen.claim
     if claim is not None:
         probes = of_claim(seen.probes, claim)
         idle = all(job.finished is not None for job in probes)
-        if idle and not backbone.spec.suspend and claim.phase != "Lost" and (due is None or due <= now):
+        if idle and not backbone.spec.suspend and claim.phase != "Lost" and probe_due:
             attempt = volume.attempted_at.isoformat() if volume.attempted_at else "first"
             actions.append(Start(children.probe(backbone, claim.uid, attempt, seen.images)))
     actions += [

@@ -38,10 +38,10 @@ def read_probes(volume: VolumeStatus, seen: Observation) -> VolumeStatus:
         return VolumeStatus(claim_name=volume.claim_name)
     if volume.claim_uid != claim.uid:
         volume = VolumeStatus(claim_name=claim.name, claim_uid=claim.uid)
-    trouble = None
+    earlier, trouble = _trouble(volume.probe_trouble), None
     for job in of_claim(seen.probes, claim):
         if job.finished is None:
-            trouble = trouble_under_way(job)
+            trouble = trouble_under_way(job, earlier)
         elif volume.attempted_at is None or job.finished > volume.attempted_at:
             volume = _record(volume, job, job.finished)
     return volume.model_copy(

@@ -51,19 +51,11 @@ def plan_file(plan: Plan, backbone: BackboneReading) -> dict[str, Any]:
     """The two documents that `emp-runtime` reads, here and outside a cluster."""
     documents = {
         "databackbone.yaml": _document(
-            DATA_BACKBONE.kind,
-            backbone.name,
-            plan.namespace,
-            backbone.uid,
-            backbone.generation,
-            backbone.spec,
+            DATA_BACKBONE.kind, _identity(plan.namespace, backbone), backbone.spec
         ),
         "ingestplan.yaml": _document(
             INGEST_PLAN.kind,
-            plan.name,
-            plan.namespace,
-            plan.uid,
-            plan.generation,
+            _identity(plan.namespace, plan),
             plan.spec.model_dump(mode="json", by_alias=True, exclude_none=True),
         ),
     }
@@ -153,12 +145,11 @@ def _metadata(plan: Plan, name: str, component: Component) -> dict[str, Any]:
     }
 
 
-def _document(kind: str, name: str, namespace: str, uid: str, generation: int, spec: dict[str, Any]) -> str:
-    document = {
-        "apiVersion": API_VERSION,
-        "kind": kind,
-        "metadata": {"name": name, "namespace": namespace, "uid": uid, "generation": generation},
-        "spec": spec,
-    }
+def _document(kind: str, metadata: dict[str, Any], spec: dict[str, Any]) -> str:
+    document = {"apiVersion": API_VERSION, "kind": kind, "metadata": metadata, "spec": spec}
     # By way of JSON: tuples and enums are no YAML.
     return yaml.safe_dump(json.loads(json.dumps(document)), sort_keys=False, allow_unicode=True)
+
+
+def _identity(namespace: str, item: Plan | BackboneReading) -> dict[str, Any]:
+    return {"name": item.name, "namespace": namespace, "uid": item.uid, "generation": item.generation}

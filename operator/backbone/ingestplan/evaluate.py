@@ -77,7 +77,7 @@ def _work(plan: Plan, seen: Observation, status: IngestPlanStatus, obstacle: Fin
 
 
 def _schedule(plan: Plan, seen: Observation) -> tuple[str, str | None] | None:
-    """The schedule for the CronJob; a bad one leaves the standing CronJob's in place, and makes no new one."""
+    """The CronJob's schedule; a bad one leaves the standing CronJob's in place, and makes no new one."""
     standing = seen.cron_job
     if validated(plan, seen).holds:
         return plan.spec.schedule, plan.spec.time_zone

@@ -41,7 +41,9 @@ def update(plan: Plan, seen: Observation, previous: IngestPlanStatus, now: datet
         if run in news:
             notices += [_ended(run.status), *_gap(seen, previous, run)]
     until = max([run.finished for run in ended] + _known(previous.outcomes_read_until), default=None)
-    status = status.model_copy(update={"active_run": active_run(seen.runs), "outcomes_read_until": until})
+    status = status.model_copy(
+        update={"active_run": active_run(seen.runs, previous), "outcomes_read_until": until}
+    )
     return Record(status, tuple(notices), tuple(_name(run.status) for run in news))
 
 

@@ -1,0 +1,226 @@
+"""The composition root: everything is built here once, and the Lease is held before kopf starts."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Coroutine
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, cast
+
+import kopf
+from prometheus_client import CollectorRegistry
+
+from . import __version__
+from .adapters.kubernetes import KubernetesCluster, connect
+from .databackbone import handlers as databackbone
+from .errors import BackboneError, Rejected, Unreachable
+from .evaluation import Notice
+from .failoverdrill import handlers as failoverdrill
+from .handling import Reconciler
+from .health import Health, health_routes, metrics_routes, serve
+from .ingestplan import handlers as ingestplan
+from .leadership import Leadership
+from .metrics import Metrics
+from .ports.cluster import (
+    CLAIM,
+    CONFIG_MAP,
+    CRON_JOB,
+    DATA_BACKBONE,
+    FAILOVER_DRILL,
+    INGEST_PLAN,
+    JOB,
+    POD,
+    Cluster,
+    JsonObject,
+    Kind,
+)
+from .settings import Settings
+from .visits import Visits
+from .vocabulary import FIELD_MANAGER, GROUP, LABEL_MANAGED_BY
+from .workload import WorkerImages
+
+logger = logging.getLogger(__name__)
+
+EXIT_BAD_SETTINGS = 2
+EXIT_NO_LEASE = 3
+LOOK_FOR_KINDS_EVERY = 5.0
+STOP_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """What one process is made of."""
+
+    settings: Settings
+    cluster: Cluster
+    metrics: Metrics
+    visits: Visits
+    registry: kopf.OperatorRegistry
+
+
+def build(settings: Settings, cluster: Cluster, metrics: Metrics) -> Operator:
+    """Wire the rooms to the cluster and to kopf."""
+    images = WorkerImages(settings.worker_image, settings.sample_worker_image, settings.image_pull_policy)
+    rooms: list[Any] = [
+        databackbone.room(cluster, images, settings.probe_interval),
+        ingestplan.room(cluster, images),
+        failoverdrill.ROOM,
+    ]
+    reconcilers = {room.kind.kind: Reconciler(room, cluster, metrics, _utc_now, _tell) for room in rooms}
+    visits = Visits(reconcilers, metrics, settings.resync)
+    registry = kopf.OperatorRegistry()
+    kopf.on.login(registry=registry)(kopf.login_via_client)
+
+    @kopf.on.cleanup(registry=registry)
+    async def end_visits(**_: object) -> None:
+        await visits.close()
+
+    for register in (databackbone.register, ingestplan.register, failoverdrill.register):
+        register(registry, visits)
+    return Operator(settings, cluster, metrics, visits, registry)
+
+
+def kopf_settings() -> kopf.OperatorSettings:
+    """What kopf is told: watch what is ours, keep nothing on any object, let no call last for ever."""
+    settings = kopf.OperatorSettings()
+    # kopf takes its own finalizer off whatever it watches. The default name is every kopf operator's.
+    settings.persistence.finalizer = f"{GROUP}/finalizer"
+    settings.persistence.progress_storage = kopf.AnnotationsProgressStorage(prefix=GROUP)
+    settings.persistence.diffbase_storage = kopf.AnnotationsDiffBaseStorage(prefix=GROUP)
+    settings.posting.reporting_component = FIELD_MANAGER
+    settings.posting.event_name_prefix = f"{FIELD_MANAGER}-"
+    settings.scanning.disabled = True
+    settings.networking.request_timeout = 30.0
+    settings.networking.connect_timeout = 10.0
+    settings.watching.connect_timeout = 10.0
+    settings.watching.server_timeout = 300
+    settings.watching.client_timeout = 330
+    for kind in (CLAIM, CONFIG_MAP, JOB, CRON_JOB, POD):
+        group, _, version = kind.api_version.rpartition("/")
+        settings.watching.label_selectors[group, version, kind.plural] = f"{LABEL_MANAGED_BY}={FIELD_MANAGER}"
+    return settings
+
+
+async def run(settings: Settings) -> int:
+    """Serve health, wait for the kinds and the Lease, work until told to stop; return the exit code."""
+    health = Health()
+    metrics = Metrics(CollectorRegistry())
+    async with AsyncExitStack() as cleanup:
+        for port, routes in (
+            (settings.health_port, health_routes(health)),
+            (settings.metrics_port, metrics_routes(metrics.registry)),
+        ):
+            runner = await serve("0.0.0.0", port, routes)  # noqa: S104 - the kubelet and Prometheus call
+            cleanup.push_async_callback(runner.cleanup)
+        cluster = KubernetesCluster(connect(), metrics.count_call)
+        cleanup.push_async_callback(cluster.close)
+        stop = asyncio.Event()
+        _stop_on_signals(stop)
+        return await _lead(build(settings, cluster, metrics), health, stop)
+
+
+async def _lead(operator: Operator, health: Health, stop: asyncio.Event) -> int:
+    settings = operator.settings
+    leadership = Leadership(
+        operator.cluster, settings.namespace, settings.lease_name, settings.identity, time.monotonic
+    )
+    if not await _unless(stop, _get_ready(operator.cluster, leadership, health)):
+        return 0
+    health.state, health.stalled = "leading", operator.visits.stalled
+    operator.metrics.leader.set(1)
+    holding = asyncio.create_task(leadership.hold(), name="holding the Lease")
+    working = asyncio.create_task(_work(operator, stop), name="working")
+    await asyncio.wait({holding, working}, return_when=asyncio.FIRST_COMPLETED)
+    lost = holding.done()
+    # Visits end first: whoever leads next must not be disturbed by the last writes of this one.
+    await operator.visits.close()
+    for task in (holding, working):
+        task.cancel()
+    await asyncio.wait({holding, working}, timeout=STOP_SECONDS)
+    if lost:
+        return EXIT_NO_LEASE
+    await leadership.release()
+    return 0 if working.done() and not working.cancelled() and working.exception() is None else 1
+
+
+async def _get_ready(cluster: Cluster, leadership: Leadership, health: Health) -> None:
+    """Wait for our kinds, since kopf looks only once whether they are served, and then for the Lease."""
+    for kind in (DATA_BACKBONE, INGEST_PLAN, FAILOVER_DRILL):
+        while not await _served(cluster, kind):
+            health.state = f"waiting for the CustomResourceDefinition of {kind.kind}"
+            logger.warning(health.state)
+            await asyncio.sleep(LOOK_FOR_KINDS_EVERY)
+    health.state, health.able = "standing by", True
+    logger.info("standing by")
+    await leadership.acquire()
+
+
+async def _served(cluster: Cluster, kind: Kind) -> bool:
+    try:
+        return await cluster.serves(kind)
+    except (Unreachable, Rejected) as error:
+        logger.warning("could not ask for %s: %s", kind.plural, error)
+        return False
+
+
+async def _work(operator: Operator, stop: asyncio.Event) -> None:
+    namespaces = operator.settings.watch_namespaces
+    await kopf.operator(
+        registry=operator.registry,
+        settings=kopf_settings(),
+        standalone=True,
+        clusterwide=not namespaces,
+        namespaces=namespaces,
+        stop_flag=stop,
+    )
+
+
+async def _unless(stop: asyncio.Event, work: Coroutine[None, None, None]) -> bool:
+    """Do the work unless told to stop before it ends; whether it ended."""
+    working = asyncio.create_task(work)
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if not working.done():
+        working.cancel()
+        return False
+    await working
+    return True
+
+
+def _stop_on_signals(stop: asyncio.Event) -> None:
+    # kopf puts its own handlers in place of these once it runs; it ends on the same signals.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+
+
+def _tell(body: JsonObject, notice: Notice) -> None:
+    kopf.event(cast("kopf.Body", body), type=notice.type, reason=notice.reason, message=notice.message)
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def main() -> int:
+    """Run the operator; the exit code of the process."""
+    try:
+        settings = Settings.from_environment(os.environ)
+    except Rejected as error:
+        sys.stderr.write(f"{error}\n")
+        return EXIT_BAD_SETTINGS
+    kopf.configure(log_format=kopf.LogFormat.JSON if settings.log_format == "json" else kopf.LogFormat.FULL)
+    logging.getLogger("kopf.objects").setLevel(logging.WARNING)  # a line per watched event says nothing
+    logger.info("databackbone operator %s", __version__)
+    try:
+        return asyncio.run(run(settings))
+    except BackboneError as error:
+        logger.error("%s", error)
+        return 1

@@ -1,0 +1,52 @@
+"""Wake a DataBackbone's visits: on changes of itself, of its children, and of plans that refer to it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import kopf
+
+from ..handling import Room
+from ..ports.cluster import CLAIM, CONFIG_MAP, DATA_BACKBONE, INGEST_PLAN, JOB, POD, Cluster
+from ..visits import Key, Visits
+from ..vocabulary import LABEL_BACKBONE, LABEL_PLAN
+from ..watching import key_by_label, key_of, mark_of
+from ..workload import WorkerImages
+from .api import RESOURCE, DataBackboneSpec
+from .evaluate import evaluate
+from .observation import Observation
+from .observe import Observer
+
+OWN = {LABEL_BACKBONE: kopf.PRESENT, LABEL_PLAN: kopf.ABSENT}
+"""Labels of a backbone's children; those of a plan name the plan as well."""
+
+
+def room(
+    cluster: Cluster, images: WorkerImages, probe_interval: timedelta
+) -> Room[DataBackboneSpec, Observation]:
+    """The kind, with what its observer needs."""
+    observer = Observer(cluster, images, probe_interval)
+    return Room(DATA_BACKBONE, DataBackboneSpec, RESOURCE.conditions, observer, evaluate)
+
+
+def register(registry: kopf.OperatorRegistry, visits: Visits) -> None:
+    """Have everything that could change a backbone's state wake its visits."""
+
+    @kopf.on.event(DATA_BACKBONE.api_version, DATA_BACKBONE.plural, registry=registry)
+    async def backbone_changed(body: kopf.Body, type: str | None, **_: object) -> None:  # noqa: A002 - kopf's name
+        key = key_of(DATA_BACKBONE, body)
+        if visits.changed(key, mark_of(body, type)):
+            visits.wake(key)
+
+    @kopf.on.event(INGEST_PLAN.api_version, INGEST_PLAN.plural, registry=registry)
+    async def plan_changed(body: kopf.Body, type: str | None, **_: object) -> None:  # noqa: A002 - kopf's name
+        last = (body.get("status") or {}).get("lastRun") or {}
+        key = key_of(INGEST_PLAN, body)
+        if visits.changed(("backbone of", key), mark_of(body, type, last.get("id"), last.get("outcome"))):
+            visits.wake(Key(DATA_BACKBONE.kind, key.namespace, body["spec"]["backboneRef"]["name"]))
+
+    for child in (CLAIM, CONFIG_MAP, JOB, POD):
+
+        @kopf.on.event(child.api_version, child.plural, labels=OWN, registry=registry, id=child.plural)
+        async def child_changed(body: kopf.Body, **_: object) -> None:
+            visits.wake(key_by_label(DATA_BACKBONE, body, LABEL_BACKBONE))

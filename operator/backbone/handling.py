@@ -1,0 +1,244 @@
+"""The shell around every kind: read, observe, evaluate, act, write status, tell."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Generic, TypeVar
+
+from pydantic import ValidationError
+
+from .conditions import Condition, condition, read_conditions, transition
+from .errors import Denied, Rejected
+from .evaluation import Action, Apply, Evaluation, Notice, Prune, Refusal, Start, Subject
+from .metrics import Metrics
+from .ports.cluster import JOB, Cluster, JsonObject, Kind
+from .ports.readings import ChildReading
+from .schema import Model
+from .vocabulary import ConditionType, Outcome, Reason
+
+logger = logging.getLogger(__name__)
+
+S = TypeVar("S", bound=Model)
+O = TypeVar("O")  # noqa: E741 - the observation's type
+
+Clock = Callable[[], datetime]
+Tell = Callable[[JsonObject, Notice], None]
+"""Post an event about an object."""
+
+NOTICE_REASON = 128
+NOTICE_MESSAGE = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Room(Generic[S, O]):
+    """What a kind brings: its model, its condition types with the summary first, and its two functions."""
+
+    kind: Kind
+    spec: type[S]
+    conditions: tuple[ConditionType, ...]
+    observe: Callable[[Subject[S]], Awaitable[O]]
+    evaluate: Callable[[Subject[S], O, Sequence[Refusal], datetime], Evaluation]
+
+    @property
+    def summary(self) -> ConditionType:
+        """The condition that speaks for the whole object."""
+        return self.conditions[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Visited:
+    """How a visit went: `gone` ends an object's visits, and `after` is when the next one is asked for."""
+
+    result: str
+    gone: bool = False
+    after: timedelta | None = None
+
+
+class Reconciler(Generic[S, O]):
+    """Visits objects of one kind. A visit raises nothing that a later visit could mend."""
+
+    def __init__(
+        self, room: Room[S, O], cluster: Cluster, metrics: Metrics, clock: Clock, tell: Tell
+    ) -> None:
+        self.room = room
+        self._cluster = cluster
+        self._metrics = metrics
+        self._clock = clock
+        self._tell = tell
+
+    async def visit(self, namespace: str, name: str) -> Visited:
+        """Bring one object and its status up to date.
+
+        Raises Conflict when the object changed meanwhile, Unreachable when the cluster could not be asked.
+        """
+        body = await self._cluster.get(self.room.kind, namespace, name)
+        if body is None or "deletionTimestamp" in body["metadata"]:
+            self._metrics.drop(self.room.kind.kind, namespace, name)
+            return Visited("gone", gone=True)
+        if not (body.get("status") or {}).get("conditions"):
+            body = await self._write(body, {}, self._pending(body))
+        try:
+            subject = self._subject(body)
+        except ValidationError as error:
+            await self._write(body, _fields(body), self._invalid(body, error))
+            return Visited("invalid")
+        evaluation, drifted = await self._judge(subject)
+        fields = evaluation.fields.model_dump(mode="json", by_alias=True, exclude_none=True)
+        await self._write(body, fields, evaluation.conditions, (*evaluation.notices, *drifted))
+        for outcome in evaluation.outcomes:
+            self._metrics.count_run(namespace, name, outcome)
+        return Visited("done", after=evaluation.recheck_after)
+
+    async def admit(self, namespace: str, name: str, reason: Reason, message: str) -> None:
+        """Say in the object's status that it could not be looked at; raises Unreachable if that fails too."""
+        body = await self._cluster.get(self.room.kind, namespace, name)
+        if body is None:
+            return
+        before = {item.type: item for item in read_conditions((body.get("status") or {}).get("conditions"))}
+        generation = _generation(body)
+        unknown = tuple(
+            condition(kind, None, reason, message, generation)
+            if kind not in {ConditionType.RECONCILING, ConditionType.STALLED}
+            else before.get(kind) or condition(kind, None, reason, message, generation)
+            for kind in self.room.conditions
+        )
+        await self._write(body, _fields(body), unknown)
+
+    async def _judge(self, subject: Subject[S]) -> tuple[Evaluation, tuple[Notice, ...]]:
+        observation = await self.room.observe(subject)
+        evaluation = self.room.evaluate(subject, observation, (), self._clock())
+        drifted, refusal = await self._act(subject.namespace, evaluation.actions)
+        if refusal is not None:
+            evaluation = self.room.evaluate(subject, observation, (refusal,), self._clock())
+        return evaluation, drifted
+
+    async def _act(
+        self, namespace: str, actions: Sequence[Action]
+    ) -> tuple[tuple[Notice, ...], Refusal | None]:
+        drifted: list[Notice] = []
+        for action in actions:
+            try:
+                match action:
+                    case Apply():
+                        drifted += await self._apply(action)
+                    case Start():
+                        await self._cluster.create(action.document)
+                    case Prune():
+                        await self._cluster.delete(JOB, namespace, action.name, action.uid)
+            except (Rejected, Denied) as error:
+                reason = Reason.PERMISSION_DENIED if isinstance(error, Denied) else Reason.CHILD_REFUSED
+                return tuple(drifted), Refusal(_child(action), reason, str(error))
+        return tuple(drifted), None
+
+    async def _apply(self, action: Apply) -> list[Notice]:
+        found, document = action.found, action.document
+        if found is not None:
+            # A leader that was frozen meanwhile is refused instead of undoing its successor's work.
+            metadata = {**document["metadata"], "resourceVersion": found.resource_version}
+            document = {**document, "metadata": metadata}
+        applied = ChildReading.read(await self._cluster.apply(document))
+        wished = found is None or found.desired != applied.desired
+        if wished or found is None or found.owned_fields == applied.owned_fields:
+            return []
+        message = f"{document['kind']} {applied.name} was changed by somebody else and put back."
+        return [Notice("Normal", Reason.DRIFT_REVERTED, message)]
+
+    async def _write(
+        self,
+        body: JsonObject,
+        fields: JsonObject,
+        conditions: tuple[Condition, ...],
+        notices: Sequence[Notice] = (),
+    ) -> JsonObject:
+        """Write the status if it differs, and tell what changed once it is written."""
+        metadata = body["metadata"]
+        before = read_conditions((body.get("status") or {}).get("conditions"))
+        dated = transition(before, conditions, self._clock())
+        status = {
+            **fields,
+            "observedGeneration": _generation(body),
+            "conditions": [item.to_json() for item in dated],
+        }
+        written = body
+        if status != body.get("status"):
+            written = await self._cluster.replace_status({**body, "status": status})
+        summary = next(item for item in dated if item.type == self.room.summary)
+        self._metrics.show_ready(self.room.kind.kind, metadata["namespace"], metadata["name"], summary.status)
+        for notice in (*notices, *_turn(before, summary, notices)):
+            self._tell(body, _cut(notice))
+        return written
+
+    def _subject(self, body: JsonObject) -> Subject[S]:
+        metadata = body["metadata"]
+        return Subject(
+            namespace=metadata["namespace"],
+            name=metadata["name"],
+            uid=metadata["uid"],
+            generation=_generation(body),
+            annotations=dict(metadata.get("annotations") or {}),
+            spec=self.room.spec.model_validate(body.get("spec") or {}),
+            status=_fields(body),
+        )
+
+    def _pending(self, body: JsonObject) -> tuple[Condition, ...]:
+        generation = _generation(body)
+        return tuple(
+            condition(kind, None, Reason.PENDING, Reason.PENDING.meaning, generation)
+            for kind in self.room.conditions
+        )
+
+    def _invalid(self, body: JsonObject, error: ValidationError) -> tuple[Condition, ...]:
+        generation = _generation(body)
+        first = error.errors(include_url=False, include_input=False)[0]
+        message = f"spec.{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
+        holds = {
+            self.room.summary: False,
+            ConditionType.VALIDATED: False,
+            ConditionType.RECONCILING: False,
+            ConditionType.STALLED: True,
+        }
+        return tuple(
+            condition(kind, holds.get(kind), Reason.INVALID_SPEC, message, generation)
+            for kind in self.room.conditions
+        )
+
+
+def _turn(before: Sequence[Condition], summary: Condition, notices: Sequence[Notice]) -> tuple[Notice, ...]:
+    """An event for a summary that turned, unless this visit's other events say the same."""
+    old = next((item for item in before if item.type == summary.type), None)
+    same = old is not None and (old.status, old.reason) == (summary.status, summary.reason)
+    if same or summary.reason == Reason.PENDING or any(item.reason == summary.reason for item in notices):
+        return ()
+    calm = summary.status == "True" or summary.reason in CALM
+    return (Notice("Normal" if calm else "Warning", summary.reason, summary.message),)
+
+
+CALM = {
+    Reason.SUSPENDED,
+    Reason.BACKBONE_SUSPENDED,
+    Reason.VOLUME_PENDING,
+    Reason.AWAITING_FIRST_RUN,
+    Reason.BACKBONE_NOT_READY,
+    Outcome.SUCCEEDED,
+}
+"""Reasons of a summary that is not True and that ask nothing of anybody."""
+
+
+def _cut(notice: Notice) -> Notice:
+    return Notice(notice.type, notice.reason[:NOTICE_REASON], notice.message[:NOTICE_MESSAGE])
+
+
+def _child(action: Action) -> str:
+    return action.name if isinstance(action, Prune) else str(action.document["metadata"]["name"])
+
+
+def _fields(body: JsonObject) -> dict[str, Any]:
+    status = body.get("status") or {}
+    return {key: value for key, value in status.items() if key not in {"conditions", "observedGeneration"}}
+
+
+def _generation(body: JsonObject) -> int:
+    return int(body["metadata"].get("generation", 0))

@@ -1,0 +1,63 @@
+"""Wake an IngestPlan's visits: on changes of itself, of its children, and of its backbone."""
+
+from __future__ import annotations
+
+import kopf
+
+from ..conditions import read_conditions
+from ..handling import Room
+from ..ports.cluster import CONFIG_MAP, CRON_JOB, DATA_BACKBONE, INGEST_PLAN, JOB, POD, Cluster
+from ..visits import Key, Visits
+from ..vocabulary import LABEL_PLAN, ConditionType
+from ..watching import Watched, key_by_label, key_of, mark_of
+from ..workload import WorkerImages
+from .api import RESOURCE, IngestPlanSpec
+from .evaluate import evaluate
+from .observation import Observation
+from .observe import Observer
+
+
+def room(cluster: Cluster, images: WorkerImages) -> Room[IngestPlanSpec, Observation]:
+    """The kind, with what its observer needs."""
+    return Room(INGEST_PLAN, IngestPlanSpec, RESOURCE.conditions, Observer(cluster, images), evaluate)
+
+
+def register(registry: kopf.OperatorRegistry, visits: Visits) -> None:
+    """Have everything that could change a plan's state wake its visits."""
+    plans_of: dict[Key, set[Key]] = {}
+
+    @kopf.on.event(INGEST_PLAN.api_version, INGEST_PLAN.plural, registry=registry)
+    async def plan_changed(body: kopf.Body, type: str | None, **_: object) -> None:  # noqa: A002 - kopf's name
+        key = key_of(INGEST_PLAN, body)
+        backbone = Key(DATA_BACKBONE.kind, key.namespace, body["spec"]["backboneRef"]["name"])
+        plans_of.setdefault(backbone, set()).add(key)
+        mark = mark_of(body, type)
+        if mark is None:
+            plans_of[backbone].discard(key)
+        if visits.changed(key, mark):
+            visits.wake(key)
+
+    @kopf.on.event(DATA_BACKBONE.api_version, DATA_BACKBONE.plural, registry=registry)
+    async def backbone_changed(body: kopf.Body, type: str | None, **_: object) -> None:  # noqa: A002 - kopf's name
+        key = key_of(DATA_BACKBONE, body)
+        if visits.changed(("plans of", key), mark_of(body, type, _readiness(body))):
+            for plan in plans_of.get(key, ()):
+                visits.wake(plan)
+
+    for child in (CONFIG_MAP, CRON_JOB, JOB, POD):
+
+        @kopf.on.event(
+            child.api_version,
+            child.plural,
+            labels={LABEL_PLAN: kopf.PRESENT},
+            registry=registry,
+            id=child.plural,
+        )
+        async def child_changed(body: kopf.Body, **_: object) -> None:
+            visits.wake(key_by_label(INGEST_PLAN, body, LABEL_PLAN))
+
+
+def _readiness(body: Watched) -> tuple[str, ...]:
+    conditions = read_conditions((body.get("status") or {}).get("conditions"))
+    summary = next((item for item in conditions if item.type == ConditionType.READY), None)
+    return (summary.status, summary.reason, summary.message) if summary else ()

@@ -1,0 +1,124 @@
+"""One leader at a time, by a Lease of coordination.k8s.io.
+
+A Lease does not stop a leader that was frozen. So the operator's work starts only once the Lease is held,
+ends when it cannot be renewed in time, and every effect carries a resourceVersion or a name that follows from
+its cause. Expiry is measured by this process's own clock, from when it saw the Lease change: clocks of two
+nodes are never compared.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from .errors import Conflict, Rejected, Unreachable
+from .ports.cluster import LEASE, Cluster, JsonObject
+
+logger = logging.getLogger(__name__)
+
+LASTS = 15.0
+"""Seconds that others wait for the holder's next sign of life."""
+RENEW_WITHIN = 10.0
+"""Seconds after which a leader that could not renew gives up; below LASTS, so that two never overlap."""
+EVERY = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """A Lease's content, and when it was first seen so, by this process's clock."""
+
+    mark: tuple[str, str]
+    at: float
+
+
+def may_take(spec: dict[str, Any], identity: str, sighting: Sighting, now: float) -> bool:
+    """Whether the Lease is ours, nobody's, or its holder has been silent for as long as it said it may be."""
+    holder = spec.get("holderIdentity") or ""
+    lasts = float(spec.get("leaseDurationSeconds") or LASTS)
+    return holder in {"", identity} or now - sighting.at >= lasts
+
+
+class Leadership:
+    """A process's claim to a Lease."""
+
+    def __init__(
+        self, cluster: Cluster, namespace: str, name: str, identity: str, monotonic: Callable[[], float]
+    ) -> None:
+        self._cluster = cluster
+        self._namespace = namespace
+        self._name = name
+        self._identity = identity
+        self._monotonic = monotonic
+        self._sighting: Sighting | None = None
+        self.holder = ""
+        """Who was seen to hold it last."""
+
+    async def acquire(self) -> None:
+        """Wait until the Lease is ours, for as long as it takes."""
+        while not await self._attempt():  # noqa: ASYNC110 - the Lease is the API server's, not ours
+            await asyncio.sleep(EVERY)
+        logger.info("leading as %s", self._identity)
+
+    async def hold(self) -> None:
+        """Renew until that fails for too long, or somebody else holds the Lease; then return."""
+        renewed = self._monotonic()
+        while self._monotonic() - renewed < RENEW_WITHIN:
+            await asyncio.sleep(EVERY)
+            started = self._monotonic()
+            if await self._attempt(RENEW_WITHIN - (started - renewed)):
+                renewed = started
+            elif self.holder not in {"", self._identity}:
+                logger.error("the Lease was taken by %s", self.holder)
+                return
+        logger.error("the Lease could not be renewed for %.0f seconds", RENEW_WITHIN)
+
+    async def release(self) -> None:
+        """Give the Lease up, so that a standby need not wait for it to run out."""
+        with contextlib.suppress(Unreachable, Rejected, TimeoutError):
+            async with asyncio.timeout(EVERY * 2):
+                lease = await self._cluster.get(LEASE, self._namespace, self._name)
+                if lease is not None and lease["spec"].get("holderIdentity") == self._identity:
+                    await self._cluster.replace({**lease, "spec": {**lease["spec"], "holderIdentity": ""}})
+
+    async def _attempt(self, seconds: float = RENEW_WITHIN) -> bool:
+        try:
+            async with asyncio.timeout(max(seconds, 0.1)):
+                return await self._take_or_renew()
+        except Conflict:
+            return False
+        except (Unreachable, Rejected, TimeoutError) as error:
+            logger.warning("the Lease could not be reached: %s", str(error) or "no answer in time")
+            return False
+
+    async def _take_or_renew(self) -> bool:
+        lease = await self._cluster.get(LEASE, self._namespace, self._name)
+        if lease is None:
+            metadata = {"name": self._name, "namespace": self._namespace}
+            fresh = {"apiVersion": LEASE.api_version, "kind": LEASE.kind, "metadata": metadata}
+            return await self._cluster.create({**fresh, "spec": self._spec({})}) is not None
+        spec = lease.get("spec") or {}
+        self.holder = spec.get("holderIdentity") or ""
+        mark = (self.holder, str(spec.get("renewTime")))
+        if self._sighting is None or self._sighting.mark != mark:
+            self._sighting = Sighting(mark, self._monotonic())
+        if not may_take(spec, self._identity, self._sighting, self._monotonic()):
+            return False
+        await self._cluster.replace({**lease, "spec": self._spec(spec)})
+        self.holder = self._identity
+        return True
+
+    def _spec(self, before: dict[str, Any]) -> JsonObject:
+        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        ours = before.get("holderIdentity") == self._identity
+        return {
+            "holderIdentity": self._identity,
+            "leaseDurationSeconds": int(LASTS),
+            "acquireTime": before.get("acquireTime", now) if ours else now,
+            "renewTime": now,
+            "leaseTransitions": int(before.get("leaseTransitions") or 0) + (0 if ours else 1),
+        }
