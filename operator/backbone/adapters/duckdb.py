@@ -1,8 +1,8 @@
 """The bootstrap tier's store: one DuckDB file, one writer, published copies for readers.
 
-A run works on working/backbone.duckdb under the volume's lock. Publishing checkpoints and closes that file, copies it,
-reads the copy in full, and renames it over published/backbone.duckdb. So a crash at any moment leaves a whole
-published copy, and a working file from which DuckDB recovers what was committed.
+A run works on working/backbone.duckdb under the volume's lock. Publishing checkpoints and closes that file,
+copies it, reads the copy in full, and renames it over published/backbone.duckdb. So a crash at any moment
+leaves a whole published copy, and a working file from which DuckDB recovers what was committed.
 """
 
 from __future__ import annotations
@@ -42,8 +42,9 @@ class DuckDBStore:
     def writer(self, holder: str, wait: timedelta) -> Iterator[DuckDBWriter]:
         """The one writer, once the lock is free. Raises StoreError.
 
-        A corrupt working file is set aside before StoreCorrupt is raised or, when it is found at opening, before
-        going on from the last published copy. So after StoreCorrupt a second call starts from what is sound.
+        A working file that is corrupt at opening is set aside, and work goes on from the last published
+        copy. If it shows only later, it is set aside and StoreCorrupt is raised; a second call starts from
+        what is sound.
         """
         with self._volume.locked(holder, wait):
             self._seed()
@@ -97,7 +98,8 @@ class DuckDBWriter:
         """Commit a started run; its sequence number."""
         with self.batch():
             self._execute(
-                "UPDATE telemetry.ingest_runs SET outcome = ?, ended_at = ?, message = ? WHERE outcome IS NULL",
+                "UPDATE telemetry.ingest_runs SET outcome = ?, ended_at = ?, message = ? "
+                "WHERE outcome IS NULL",
                 Outcome.DIED_WITHOUT_MESSAGE,
                 run.at,
                 "the next run found it unfinished",
@@ -165,8 +167,8 @@ class DuckDBWriter:
     def finish(self, sequence: int, end: RunEnd) -> None:
         """Note in the journal how the run ended."""
         self._execute(
-            'UPDATE telemetry.ingest_runs SET outcome = ?, ended_at = ?, "rows" = ?, changed = ?, message = ? '
-            "WHERE sequence = ?",
+            'UPDATE telemetry.ingest_runs SET outcome = ?, ended_at = ?, "rows" = ?, changed = ?, '
+            "message = ? WHERE sequence = ?",
             end.outcome,
             end.at,
             end.rows,
@@ -216,10 +218,8 @@ def read_in_full(database: Path) -> None:
     with opened(database, read_only=True) as connection, translated("read the database back"):
         for dimension in DIMENSIONS:
             connection.execute(sql.digest(dimension)).fetchall()
-        for table in ("ingest_runs", "ingest_arrivals"):
-            connection.execute(
-                f"SELECT count(*), bit_xor(hash(item)) FROM telemetry.{table} AS item"
-            ).fetchall()  # noqa: S608
+        for statement in sql.JOURNAL_DIGESTS:
+            connection.execute(statement).fetchall()
 
 
 def _define(connection: duckdb.DuckDBPyConnection) -> None:

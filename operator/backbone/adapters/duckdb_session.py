@@ -81,7 +81,7 @@ def translated(what: str, *, unnamed_is_corrupt: bool = False) -> Iterator[None]
 
 
 def memory_limit() -> int:
-    """Bytes that DuckDB may use before it spills: a share of the container's limit or of the machine's memory."""
+    """Bytes that DuckDB may use before it spills: a share of what the container or the machine has."""
     available = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     for path in _CGROUP_LIMITS:
         with suppress(OSError, ValueError):
@@ -90,7 +90,7 @@ def memory_limit() -> int:
 
 
 def _spill_folder() -> str | None:
-    """A folder under TMPDIR of this process's own; None where nothing can be written, as in a reader's pod."""
+    """A folder of this process's own under TMPDIR; None where nothing can be written."""
     try:
         return tempfile.mkdtemp(prefix="backbone-duckdb-")
     except OSError:

@@ -17,7 +17,7 @@ _TYPES = {
     pa.date32(): "DATE",
     pa.timestamp("us", "UTC"): "TIMESTAMP WITH TIME ZONE",
 }
-_LINEAGE = frozenset(LINEAGE_FIELD.name for LINEAGE_FIELD in LINEAGE)
+_LINEAGE = frozenset(field.name for field in LINEAGE)
 
 JOURNAL = (
     "CREATE SCHEMA IF NOT EXISTS telemetry",
@@ -48,6 +48,12 @@ JOURNAL = (
     """,
 )
 """`outcome` is null from the start of a run to its end."""
+
+
+JOURNAL_DIGESTS = tuple(
+    f"SELECT count(*), bit_xor(hash(item)) FROM telemetry.{table} AS item"  # noqa: S608
+    for table in ("ingest_runs", "ingest_arrivals")
+)
 
 
 def table_of(dimension: Dimension) -> str:
@@ -88,7 +94,7 @@ def merge(dimension: Dimension) -> str:
         MERGE INTO {table_of(dimension)} AS stored USING incoming ON {same_key}
         WHEN MATCHED AND ({differs}) AND {later} THEN UPDATE
         WHEN NOT MATCHED THEN INSERT
-    """  # noqa: S608
+    """
 
 
 def digest(dimension: Dimension) -> str:
@@ -102,7 +108,7 @@ def _columns(names: tuple[str, ...], table: str = "") -> str:
 
 
 def holdings(dimension: Dimension) -> str:
-    """One row per source: what market.Holding tells. The last value is that of the latest row that has one."""
+    """One row per source: what store.Holding tells; the last value is that of the latest row with one."""
     subject, time = f'"{dimension.subject}"', f'"{dimension.time}"'
     value = f'"{dimension.value}"' if dimension.value else "CAST(NULL AS DOUBLE)"
     present = f"{value} IS NOT NULL" if dimension.value else "TRUE"

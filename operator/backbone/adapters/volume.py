@@ -46,8 +46,9 @@ class Volume:
 
     @contextmanager
     def locked(self, holder: str, wait: timedelta) -> Iterator[None]:
-        """Hold the lock; StoreError with STORE_BUSY when it is not free within `wait`. `holder` is told to those
-        who wait in vain.
+        """Hold the lock; `holder` is told to those who wait in vain.
+
+        Raises StoreError, with STORE_BUSY when the lock is not free within `wait`.
         """
         with naming_faults("prepare the volume"):
             for folder in (self.working.parent, self.published.parent):
@@ -85,9 +86,7 @@ class Volume:
                 leftover.unlink()
 
     def set_aside(self, database: Path) -> str:
-        """Move a database and its write-ahead log out of the way, overwriting nothing; the new path, relative to
-        the volume.
-        """
+        """Move a database and its log out of the way, overwriting nothing; its path in the volume."""
         name = f"{database.name}.corrupt-{_stamp()}"
         target, count = database.with_name(name), 1
         while target.exists():
@@ -124,14 +123,17 @@ class Volume:
             sync_folder(target.parent)
 
     def probe(self) -> int:
-        """Write a file, flush it, read it back, remove it; how many bytes were compared."""
+        """Write a file, lock and flush it, read it back, remove it; how many bytes were compared."""
         content = os.urandom(PROBE_BYTES)
         path = self.root / "probe" / f"{os.getpid()}"
         with naming_faults("write and read a file"):
             path.parent.mkdir(parents=True, exist_ok=True)
             try:
-                path.write_bytes(content)
-                _sync_file(path)
+                with path.open("wb") as stream:
+                    fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    stream.write(content)
+                    stream.flush()
+                    os.fsync(stream.fileno())
                 sync_folder(path.parent)
                 found = path.read_bytes()
             finally:

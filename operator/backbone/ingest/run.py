@@ -1,7 +1,7 @@
 """One ingest run: ask the providers, store what they deliver, publish, report.
 
-The journal's `started` row commits before anything else. Each dimension is one transaction, and the run's outcome
-commits with the last of them. Readers see a run as a whole, when it is published.
+The journal's `started` row commits before anything else. Each dimension is one transaction, and the run's
+outcome commits with the last of them. Readers see a run as a whole, when it is published.
 """
 
 from __future__ import annotations
@@ -70,8 +70,9 @@ class IngestRun:
         self._dimensions: list[DimensionReport] = []
 
     def execute(self) -> RunReport:
-        """Run to the end. Faults of providers and of the store are outcomes; anything else is raised, and
-        `report` tells what was reached.
+        """Run to the end. Faults of providers and of the store are outcomes.
+
+        Anything else is raised, and `report` then tells how far the run came.
         """
         try:
             try:

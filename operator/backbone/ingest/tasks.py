@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from ..ingestplan.api import (
+    Dimension as PlannedDimension,
+)
+from ..ingestplan.api import (
     IngestPlanSpec,
     IntradayBars,
     MacroEvents,
     MacroSeries,
     SymbolDimension,
-)
-from ..ingestplan.api import (
-    Dimension as PlannedDimension,
 )
 from ..market.dimensions import (
     DAILY_BARS,

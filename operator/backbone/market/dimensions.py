@@ -1,11 +1,11 @@
 """The five dimensions of market data, one Arrow schema each, shared by every store and provider.
 
 Types, and why:
-- Prices and values are doubles. Sources publish decimal text of at most fifteen significant digits, which a double
-  gives back exactly; every store we write has doubles; and whatever compares content hashes scaled integers.
+- Prices and values are doubles. Sources publish doubles, or decimal text of at most fifteen significant
+  digits, which a double gives back exactly; every store we write has doubles; what compares content hashes
+  scaled integers.
 - Sizes and volumes are int64: shares and contracts are counted.
-- Times are microseconds in UTC. Sessions, periods and vintages are dates, since they are days of a calendar and
-  not moments.
+- Times are microseconds in UTC. Sessions, periods and vintages are dates: days of a calendar, not moments.
 - A string column repeats the same few values; stores compress that, so no dictionary types cross a boundary.
 """
 
@@ -27,17 +27,17 @@ LINEAGE = (
     pa.field("schema_version", pa.int32(), nullable=False),
     pa.field("observed_at", MOMENT, nullable=False),
 )
-"""Which run stored a row, for which generation of its plan, in which schema, and when the provider was asked."""
+"""Which run stored a row, for which generation of its plan, in which schema, and when it asked (UTC)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Dimension:
     """One kind of market data.
 
-    `name` is the field of IngestPlan.spec, `command_name` what the command line calls it, `table` its table in
-    the schema `market`. `subject` is the column of symbols, series or calendars; `time` the column that orders
-    the rows of one subject; `value` the column that tells the last value at a glance, None where a row has no
-    number. `key` identifies a row; two rows of one key are versions of the same fact.
+    `name` is the field of IngestPlan.spec, `command_name` what the command line calls it, `table` its table.
+    `subject` is the column of symbols, series or calendars; `time` the column that orders the rows of one
+    subject; `value` the column that tells the last value at a glance, None where a row has no number. `key`
+    identifies a row: two rows of one key are versions of the same fact.
     """
 
     name: str
@@ -123,7 +123,7 @@ INTRADAY_TRADES = Dimension(
         ("price_basis", pa.string()),
     ),
 )
-"""`ordinal` counts the trades of one symbol and moment in the order of their source: equal trades are many."""
+"""`ordinal` counts the trades of one symbol and moment in their source's order: equal trades are many."""
 
 MACRO_SERIES = Dimension(
     name="macroSeries",
@@ -142,8 +142,8 @@ MACRO_SERIES = Dimension(
         nullable=("value",),
     ),
 )
-"""`period` is its first day, unless the source dates it otherwise. A null value is a period that the source lists
-as not observed, such as a holiday."""
+"""`period` is its first day, unless the source dates it otherwise. A null value is a period that the source
+lists as not observed, such as a holiday."""
 
 MACRO_EVENTS = Dimension(
     name="macroEvents",

@@ -38,8 +38,9 @@ class NothingPublished(BackboneError):
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
-    """A corrupt file was set aside; work went on from the published copy or from `empty`. Paths are relative to
-    the volume; `at` is UTC.
+    """A corrupt file was set aside, and work went on from the published copy or from `empty`.
+
+    Paths are relative to the volume; `at` is UTC.
     """
 
     set_aside: str
@@ -115,7 +116,7 @@ class Writer(Protocol):
     """The one writer of a store, for as long as it holds the lock."""
 
     def begin(self, run: RunStart) -> int:
-        """Commit a started run to the journal; the run's sequence number. Runs that a crash left open are closed."""
+        """Commit a started run to the journal, and close those that a crash left open; the run's sequence."""
         ...
 
     def recent(self, count: int) -> tuple[JournalEntry, ...]:
@@ -127,8 +128,9 @@ class Writer(Protocol):
         ...
 
     def upsert(self, dimension: Dimension, rows: pa.Table) -> int:
-        """Store rows of the dimension's schema; how many were new or differed. Of two versions of a row the one
-        with the greater (revision, observed_at, run_id) stays.
+        """Store rows of the dimension's schema; how many were new or differed.
+
+        Of two versions of a row the one with the greater (revision, observed_at, run_id) stays.
         """
         ...
 
@@ -184,8 +186,9 @@ class Reader(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Rows of one dimension. Empty `subjects` and a None mean no restriction; `start` is included, `end` is not;
-    `last` keeps the latest rows of each subject and source.
+    """Rows of one dimension; empty `subjects` and a None mean no restriction.
+
+    `start` is included and `end` is not; `last` keeps the latest rows of each subject and source.
     """
 
     dimension: Dimension

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 class Query:
     """What a plan asks of a provider.
 
-    `names` are symbols, series or calendars. `lookback` None asks for everything. `interval_seconds` is given for
-    intraday bars alone.
+    `names` are symbols, series or calendars. `lookback` None asks for everything. `interval_seconds` is given
+    for intraday bars alone.
     """
 
     dimension: Dimension
@@ -43,8 +43,9 @@ class Slice:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """The answer: `unknown` are names that the provider does not have, `without_data` those that it has and that
-    have no row in the window.
+    """The answer to a query.
+
+    `unknown` are names that the provider does not have, `without_data` those without a row in the window.
     """
 
     slices: tuple[Slice, ...]

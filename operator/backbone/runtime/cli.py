@@ -1,14 +1,16 @@
 """emp-runtime: ingest, look at and export market data, with or without a cluster.
 
-Exit codes: 0 done; 1 failed; 2 wrong input, nothing was written; 3 a run ended with a report that names a failure.
+Exit codes: 0 done; 1 failed; 2 wrong input, nothing was written; 3 a run ended with a report of its failure.
 Drivers are imported where they are needed, so that the command answers at once.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 from datetime import UTC, datetime
 from enum import StrEnum
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,7 +18,7 @@ import typer
 
 from .. import __version__
 from ..errors import BackboneError, Rejected
-from .console import EXIT_BAD_INPUT, EXIT_FAILED, Progress, fail
+from .console import EXIT_BAD_INPUT, EXIT_FAILED, Progress, failed
 
 if TYPE_CHECKING:
     from ..market.dimensions import Dimension
@@ -217,16 +219,16 @@ def _moment(given: str | None) -> datetime | None:
 
 def main() -> None:
     """Entry point. A wrong input is one line, never a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
-        try:
-            app()
-        except Rejected as error:
-            fail(str(error), EXIT_BAD_INPUT)
-        except BackboneError as error:
-            fail(str(error), EXIT_FAILED)
-    except typer.Exit as error:
-        sys.exit(error.exit_code)
+        app()
+    except Rejected as error:
+        sys.exit(failed(str(error), EXIT_BAD_INPUT))
+    except BackboneError as error:
+        sys.exit(failed(str(error), EXIT_FAILED))
     except BrokenPipeError:
-        # Whoever read our output has seen enough.
-        sys.stderr.close()
+        # Whoever read our output has seen enough; the interpreter's own flush at the end must not fail again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(EXIT_FAILED)

@@ -18,7 +18,7 @@ from ..ports.store import StoreError
 from ..providers.sample.files import sample_root
 from ..providers.sample.recordings import RECORDINGS
 from ..vocabulary import Outcome, Reason
-from .console import notice, table
+from .console import failed, notice, table
 from .ingesting import refused_plan, run_id, run_plan, stop_on_sigterm, write_termination_log
 from .location import data_dir, only_data_dir
 from .manifest import Manifest, Plan, read_manifest
@@ -37,8 +37,7 @@ def ingest(files: list[Path], only: str | None, given: Path | None, progress: Ca
         folders = data_dir(given, tuple(dict.fromkeys(plan.backbone.name for plan in plans)))
     except Rejected as error:
         if write_termination_log(refused_plan(str(error))):
-            progress(f"error: {error}")
-            raise typer.Exit(EXIT_RUN_FAILED) from None
+            raise typer.Exit(failed(str(error), EXIT_RUN_FAILED)) from None
         raise
     for text in (*manifest.notices, *_notices(plans)):
         notice(text)
@@ -50,7 +49,7 @@ def ingest(files: list[Path], only: str | None, given: Path | None, progress: Ca
         _show_report(report)
         if report.outcome is not Outcome.SUCCEEDED:
             code = EXIT_RUN_FAILED
-            typer.echo(f"error: plan {plan.name}: {report.outcome}: {report.message}", err=True)
+            failed(f"plan {plan.name}: {report.outcome}: {report.message}", code)
     raise typer.Exit(code)
 
 

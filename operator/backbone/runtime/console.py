@@ -6,7 +6,6 @@ import sys
 import time
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import NoReturn
 
 import typer
 from rich import box
@@ -15,8 +14,8 @@ from rich.table import Table
 
 EXIT_FAILED = 1
 EXIT_BAD_INPUT = 2
-NARROWEST = 120
-"""Columns of a table that goes to a file or a pipe."""
+UNBOUNDED = 400
+"""Columns of a table that goes to a file or a pipe: enough never to wrap."""
 
 
 class Progress:
@@ -27,6 +26,7 @@ class Progress:
         self._terminal = sys.stderr.isatty()
 
     def __call__(self, text: str) -> None:
+        """Tell one step."""
         if self._terminal:
             typer.secho(f"{time.monotonic() - self._started:6.1f}s  {text}", err=True, dim=True)
         else:
@@ -39,10 +39,10 @@ def notice(text: str) -> None:
     typer.secho(f"note: {text}", err=True, dim=sys.stderr.isatty())
 
 
-def fail(text: str, code: int) -> NoReturn:
-    """One line, then the end."""
+def failed(text: str, code: int) -> int:
+    """Say in one line what went wrong; the exit code."""
     typer.secho(f"error: {text}", err=True, fg="red" if sys.stderr.isatty() else None)
-    raise typer.Exit(code)
+    return code
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -55,7 +55,8 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) 
     for row in content:
         shown.add_row(*(text(cell) for cell in row))
     terminal = sys.stdout.isatty()
-    Console(width=None if terminal else NARROWEST, highlight=False, markup=False).print(shown)
+    console = Console(width=None if terminal else UNBOUNDED, highlight=False, markup=False)
+    console.print(shown, crop=False, no_wrap=not terminal)
 
 
 def markdown(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

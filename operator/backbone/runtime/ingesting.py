@@ -29,8 +29,8 @@ EXIT_TERMINATED = 128 + signal.SIGTERM
 def run_plan(plan: Plan, folder: Path, run_id: str, progress: Callable[[str], None]) -> RunReport:
     """Execute one plan on the data folder of its backbone.
 
-    The report is written to the termination log, if there is one, also where a signal or a bug ends the run; these
-    are raised again.
+    The report is written to the termination log, if there is one, also where a signal or a bug ends the run;
+    these are raised again.
     """
     request = RunRequest(
         run_id=run_id,
@@ -72,7 +72,7 @@ def refused_plan(message: str) -> RunReport:
 
 
 def write_termination_log(report: RunReport | VolumeProbeReport) -> bool:
-    """Leave a report where the operator looks for it; whether there is such a place. Never stands in a run's way."""
+    """Leave a report where the operator looks for it, as far as that goes; whether there is such a place."""
     named = os.environ.get(TERMINATION_LOG_VARIABLE)
     if not named:
         return False

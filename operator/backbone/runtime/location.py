@@ -28,8 +28,9 @@ def data_dir(given: Path | None, backbones: tuple[str, ...]) -> dict[str, Path]:
 
 
 def only_data_dir(given: Path | None) -> Path:
-    """The data folder where no backbone is named: the one given or in EMP_DATA_DIR, else the only one under
-    ./backbone-data. Raises Rejected.
+    """The data folder where no backbone is named.
+
+    It is the one given or in EMP_DATA_DIR, else the only one under ./backbone-data. Raises Rejected.
     """
     named = given or _from_environment()
     if named is not None:

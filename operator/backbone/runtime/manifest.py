@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import ErrorDetails
 
 from ..databackbone.api import DataBackboneSpec
 from ..errors import Rejected
@@ -95,8 +96,8 @@ def read_manifest(paths: list[Path]) -> Manifest:
     notices: list[str] = []
     documents: dict[tuple[str, str], Document] = {}
     for path in paths:
-        for place, content in contents(path):
-            kind, version = _identity(place, content)
+        for place, found in contents(path):
+            kind, version, content = _identity(place, found)
             if version.split("/")[0] != GROUP:
                 notices.append(f"{place}: skipped, {kind} of {version} is not ours")
                 continue
@@ -140,15 +141,15 @@ def _joined(documents: list[Document], notices: tuple[str, ...]) -> Manifest:
     return Manifest(tuple(backbones.values()), tuple(plans), notices)
 
 
-def _identity(place: str, content: object) -> tuple[str, str]:
+def _identity(place: str, content: object) -> tuple[str, str, dict[str, object]]:
     if isinstance(content, dict):
         kind, version = content.get("kind"), content.get("apiVersion")
         if isinstance(kind, str) and isinstance(version, str):
-            return kind, version
+            return kind, version, content
     raise Rejected(f"{place}: is no Kubernetes object; it needs apiVersion ({API_VERSION}) and kind")
 
 
-def _document(place: str, kind: str, version: str, content: Any) -> Document:
+def _document(place: str, kind: str, version: str, content: dict[str, object]) -> Document:
     if version != API_VERSION:
         raise Rejected(f"{place}: unknown version {version}; use {API_VERSION}")
     if kind not in KINDS:
@@ -182,7 +183,7 @@ def _validated(where: str, section: str, model: type[Parsed], content: object) -
         raise Rejected(f"{where}: {'; '.join(told)}") from None
 
 
-def _told(section: str, error: Any) -> str:
+def _told(section: str, error: ErrorDetails) -> str:
     place = ".".join([section, *(str(part) for part in error["loc"])])
     if error["type"] == "extra_forbidden":
         return f"unknown field {place}; remove it or correct its spelling"

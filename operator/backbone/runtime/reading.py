@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from difflib import get_close_matches
@@ -53,8 +53,7 @@ def read_rows(wish: Wish, given: Path | None, wait: int, form: RowForm) -> None:
     while True:
         try:
             with published(folder) as reader:
-                selections = _selections(reader, wish)
-                _print(_batches(reader, selections), wish.dimension, form)
+                _print(reader, _selections(reader, wish), form)
             return
         except (NothingPublished, Rejected) as error:
             if time.monotonic() >= deadline:
@@ -122,29 +121,38 @@ def _held(reader: DuckDBReader, dimension: Dimension, subject: str) -> str:
     return f"; held: {', '.join(names[:NAMES_SHOWN])}{rest}" if names else "; nothing is held yet"
 
 
-def _batches(reader: DuckDBReader, selections: list[Selection]) -> Iterator[pa.RecordBatch]:
-    for selection in selections:
-        yield from reader.batches(selection)
-
-
-def _print(batches: Iterable[pa.RecordBatch], dimension: Dimension, form: RowForm) -> None:
+def _print(reader: DuckDBReader, selections: list[Selection], form: RowForm) -> None:
     if form == "csv":
-        _print_csv(batches, dimension)
+        _print_csv(reader, selections)
     elif form == "json":
-        typer.echo("[" + ",\n ".join(json.dumps(row, default=_plain) for row in _rows(batches)) + "]")
+        rows = (row for selection in selections for row in _rows(reader, selection))
+        typer.echo("[" + ",\n ".join(json.dumps(row, default=_plain) for row in rows) + "]")
     else:
-        columns = [name for name in dimension.schema.names if name not in _UNSHOWN]
-        console.table("", columns, ([row[name] for name in columns] for row in _rows(batches)))
+        for selection in selections:
+            _print_table(reader, selection)
 
 
-def _print_csv(batches: Iterable[pa.RecordBatch], dimension: Dimension) -> None:
-    with pa.csv.CSVWriter(sys.stdout.buffer, dimension.schema) as writer:
-        for batch in batches:
-            writer.write_batch(batch)
+def _print_csv(reader: DuckDBReader, selections: list[Selection]) -> None:
+    schema = selections[0].dimension.schema
+    with pa.csv.CSVWriter(sys.stdout.buffer, schema) as writer:
+        for selection in selections:
+            for batch in reader.batches(selection):
+                writer.write_batch(batch)
 
 
-def _rows(batches: Iterable[pa.RecordBatch]) -> Iterator[dict[str, object]]:
-    for batch in batches:
+def _print_table(reader: DuckDBReader, selection: Selection) -> None:
+    """What is the same in every row goes into the title, so that a table fits a terminal."""
+    dimension = selection.dimension
+    rows = list(_rows(reader, selection))
+    told = [selection.subjects[0], dimension.command_name, f"from {selection.source}"]
+    told += sorted({str(row["price_basis"]) for row in rows if "price_basis" in row})
+    unshown = {*_UNSHOWN, "source", "price_basis", dimension.subject}
+    columns = [name for name in dimension.schema.names if name not in unshown]
+    console.table(", ".join(told), columns, ([row[name] for name in columns] for row in rows))
+
+
+def _rows(reader: DuckDBReader, selection: Selection) -> Iterator[dict[str, object]]:
+    for batch in reader.batches(selection):
         yield from batch.to_pylist()
 
 

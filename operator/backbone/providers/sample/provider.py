@@ -15,8 +15,8 @@ from .recordings import RECORDINGS, Recording
 class SampleProvider:
     """A protocol.Provider on the folder of recorded data.
 
-    A name that several recordings hold is answered by each, under its own source. A lookback counts from the end of
-    each recording, and no date is shifted.
+    A name that several recordings hold is answered by each, under its own source. A lookback counts from
+    the end of each recording, and no date is shifted.
     """
 
     def __init__(self, root: Path) -> None:

@@ -165,7 +165,7 @@ def ordinals(ts: pa.Array) -> pa.Array:
 
 
 def _to_utc(local: pa.Array, zone: str | None) -> pa.Array:
-    """Local times without a zone as moments. Raises ValueError where the zone's offset changes within them."""
+    """Local times without a zone as moments. Raises ValueError where the zone's clocks change meanwhile."""
     if zone is None:
         raise ValueError("the recording names no time zone")
     offsets = {_offset(pc.min(local).as_py(), zone), _offset(pc.max(local).as_py(), zone)}

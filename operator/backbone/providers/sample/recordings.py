@@ -1,4 +1,4 @@
-"""The recorded data sets: each is a source of its own, with its own `as_of` and price basis, never joined to another.
+"""The recorded data sets: each is a source of its own, with its own `as_of` and price basis.
 
 Where a file names no time zone, the zone stands here with its reason, and nowhere else.
 """
@@ -33,16 +33,16 @@ SPLIT_ADJUSTED = "splitAdjusted"
 """Earlier prices are divided by later splits, as of the recording's end."""
 
 CHICAGO = "America/Chicago"
-"""Of the E-mini trades: they begin on a Sunday at 17:00:00.083 and pause on Labor Day from 10:30 to 17:00, which are the
-opening and the holiday halt of that exchange in its own local time."""
+"""Of the E-mini trades: they begin on a Sunday at 17:00:00.083 and pause on Labor Day from 10:30 to 17:00,
+which are the opening and the holiday halt of their exchange in its own local time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recording:
     """One recorded data set.
 
-    `as_of` is the moment that the recording speaks of (UTC): its last row, unless its origin says more. It is also
-    the vintage of its macro values, since a recording keeps one version of each.
+    `as_of` is the moment that the recording speaks of (UTC): its last row, unless its origin says more. It is
+    also the vintage of its macro values, since a recording keeps one version of each.
     """
 
     source: str
