@@ -18,13 +18,14 @@ import kopf
 from prometheus_client import CollectorRegistry
 
 from . import __version__
+from .adapters.http import serve
 from .adapters.kubernetes import KubernetesCluster, connect
 from .databackbone import handlers as databackbone
 from .errors import BackboneError, Rejected, Unreachable
 from .evaluation import Notice
 from .failoverdrill import handlers as failoverdrill
 from .handling import Reconciler
-from .health import Health, health_routes, metrics_routes, serve
+from .health import Health
 from .ingestplan import handlers as ingestplan
 from .leadership import Leadership
 from .metrics import Metrics
@@ -113,11 +114,11 @@ async def run(settings: Settings) -> int:
     health = Health()
     metrics = Metrics(CollectorRegistry())
     async with AsyncExitStack() as cleanup:
-        for port, routes in (
-            (settings.health_port, health_routes(health)),
-            (settings.metrics_port, metrics_routes(metrics.registry)),
+        for port, pages in (
+            (settings.health_port, {"/healthz": health.live, "/readyz": health.ready}),
+            (settings.metrics_port, {"/metrics": metrics.page}),
         ):
-            runner = await serve("0.0.0.0", port, routes)  # noqa: S104 - the kubelet and Prometheus call
+            runner = await serve(port, pages)
             cleanup.push_async_callback(runner.cleanup)
         cluster = KubernetesCluster(connect(), metrics.count_call)
         cleanup.push_async_callback(cluster.close)

@@ -62,8 +62,8 @@ def last_words(job: JobReading) -> str | None:
 def why_no_report(job: JobReading, told: str | None, earlier: Trouble | None) -> Trouble:
     """Name the end of a Job that left no report.
 
-    `told` says why its last words are no report; `earlier` is what kept it from running when it was seen last,
-    since the pods of a Job that passed its deadline are gone.
+    `told` says why its last words are no report; `earlier` is what kept it from running when it was seen
+    last, since the pods of a Job that passed its deadline are gone.
     """
     pod = _newest(job.pods)
     if job.failure == "DeadlineExceeded":

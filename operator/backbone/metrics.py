@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+)
+
+from .health import Page
 
 STATUSES = ("True", "False", "Unknown")
 
@@ -59,6 +68,10 @@ class Metrics:
     def count_run(self, namespace: str, plan: str, outcome: str) -> None:
         """Count one run that ended."""
         self.runs.labels(namespace, plan, outcome).inc()
+
+    def page(self) -> Page:
+        """The page /metrics."""
+        return Page(200, generate_latest(self.registry), CONTENT_TYPE_LATEST)
 
     def drop(self, kind: str, namespace: str, name: str) -> None:
         """Forget an object that is gone."""
