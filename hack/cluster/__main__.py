@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import layout
-from report import Problem, tell, warn
+from report import Problem, note, tell
 
 import cluster
 
@@ -92,10 +92,10 @@ def main() -> int:
         tell(problem)
         return problem.code
     except KeyboardInterrupt:
-        warn("cluster: interrupted; `python3 hack/cluster down` removes what was started")
+        note("cluster: interrupted; `python3 hack/cluster down` removes what was started")
         return INTERRUPTED
     except PermissionError as error:
-        warn(f"cluster: not allowed: {error.filename}")
+        note(f"cluster: not allowed: {error.filename}")
         return 1
     except BrokenPipeError:  # the reader of our output, say `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -16,7 +16,7 @@ from pathlib import Path
 import versions
 from layout import HERE, REPOSITORY, Layout
 from lock import exclusive
-from report import Problem, say
+from report import Problem, note
 
 BUILD_DEADLINE = 3600
 BUILD_FLAGS = ("-buildvcs=false", "-trimpath")
@@ -143,9 +143,9 @@ def _progress(what: str) -> Iterator[None]:
 
     def tick() -> None:
         while not finished.wait(30):
-            say(f"  {what}: {time.monotonic() - started:.0f} s so far")
+            note(f"  {what}: {time.monotonic() - started:.0f} s so far")
 
-    say(f"  {what}")
+    note(f"  {what}")
     ticker = threading.Thread(target=tick, daemon=True)
     ticker.start()
     try:
@@ -153,7 +153,7 @@ def _progress(what: str) -> Iterator[None]:
     finally:
         finished.set()
         ticker.join()
-    say(f"  {what}: done in {time.monotonic() - started:.0f} s")
+    note(f"  {what}: done in {time.monotonic() - started:.0f} s")
 
 
 def find_go(layout: Layout) -> str:

@@ -13,7 +13,7 @@ from layout import NAME, RANGE, Layout
 from lock import exclusive
 from native import Native
 from probe import Kubectl
-from report import Problem, say, step
+from report import Problem, note, say, step
 
 LOCK_SECONDS = 3600  # another run may be building
 PATIENCE_SECONDS = 30  # before a cluster whose processes all run is thrown away
@@ -88,7 +88,7 @@ def up(layout: Layout, requested: str, *, only_prepare: bool) -> None:
         if only_prepare:
             return
         if record:
-            say("an earlier cluster is here that is unfinished or not healthy: removing it")
+            note("an earlier cluster is here that is unfinished or not healthy: removing it")
             _remove(layout, record)
         _start(layout, chosen)
 
@@ -96,7 +96,7 @@ def up(layout: Layout, requested: str, *, only_prepare: bool) -> None:
 def _start(layout: Layout, chosen: Provider) -> None:
     records.refuse_foreign(layout)
     chosen.check()
-    say(f"starting a {chosen.name} cluster in {layout.state}")
+    note(f"starting a {chosen.name} cluster in {layout.state}")
     with step("in all"):
         records.write(layout, records.Record(chosen.name, "starting"))
         chosen.up()

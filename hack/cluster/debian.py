@@ -5,7 +5,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from report import Problem, say, step
+from report import Problem, note, step
 
 # A file or program that each package brings: looking for it is quick, and a machine
 # that has it from elsewhere is left alone.
@@ -67,7 +67,7 @@ def ensure() -> None:
         return
     if shutil.which("apt-get") is None:
         raise Problem(f"please install: {' '.join(packages)} (there is no apt-get here)", code=2)
-    say(f"  installing Debian packages, which stay: {' '.join(packages)}")
+    note(f"  installing Debian packages, which stay: {' '.join(packages)}")
     with step("Debian packages"):
         _install(packages)
     left = missing()
@@ -94,7 +94,7 @@ def _install(packages: list[str]) -> None:
 
 
 def _apt(verb: str, *packages: str, show: bool = False) -> bool:
-    command = ["apt-get", "-qq", "-y", verb]
+    command = ["apt-get", "-qq", "-y", "-o", "DPkg::Lock::Timeout=300", verb]
     if verb == "install":
         command.append("--no-install-recommends")
     done = subprocess.run(

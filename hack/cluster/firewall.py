@@ -1,5 +1,6 @@
 """The packet filter: remember its rules, and later remove those that the cluster added."""
 
+import shlex
 import subprocess
 from collections.abc import Iterator
 
@@ -48,7 +49,7 @@ def removal(before: str, now: str) -> str:
 
 def _leads_in(rule: str) -> bool:
     """Whether a rule of somebody else's chain jumps into one of ours."""
-    words = rule.split()
+    words = shlex.split(rule)  # a comment may hold anything
     target = next((words[i + 1] for i, word in enumerate(words) if word in ("-j", "-g")), "")
     return target.startswith(OURS) and not words[1].startswith(OURS)
 

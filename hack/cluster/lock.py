@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from report import Problem, say
+from report import Problem, note
 
 
 @contextmanager
@@ -40,7 +40,7 @@ def _acquire(path: Path, deadline: float) -> int:
             if time.monotonic() > deadline:
                 raise Problem(f"another run (pid {holder}) still holds {path}") from None
             if not told:
-                say(f"waiting for another run (pid {holder}) to finish")
+                note(f"waiting for another run (pid {holder}) to finish")
                 told = True
             time.sleep(0.2)
             continue

@@ -20,12 +20,12 @@ class Problem(Exception):
 
 
 def say(text: str) -> None:
-    """Print a line at once, so that it is seen also when the output is a pipe."""
+    """Print a line of what was asked for."""
     print(text, flush=True)
 
 
-def warn(text: str) -> None:
-    """Print a line where problems go."""
+def note(text: str) -> None:
+    """Print a line about what goes on, apart from what was asked for."""
     print(text, file=sys.stderr, flush=True)
 
 
@@ -34,7 +34,7 @@ def step(name: str) -> Iterator[None]:
     """Time a piece of work and print one line when it is done."""
     started = time.monotonic()
     yield
-    say(f"  {name} {'.' * max(2, WIDTH - len(name))} {time.monotonic() - started:.1f} s")
+    note(f"  {name} {'.' * max(2, WIDTH - len(name))} {time.monotonic() - started:.1f} s")
 
 
 def tail(log: Path, lines: int = LOG_TAIL_LINES) -> str:
@@ -48,10 +48,10 @@ def tail(log: Path, lines: int = LOG_TAIL_LINES) -> str:
 
 def tell(problem: Problem) -> None:
     """Print a problem, and the end of the log that explains it."""
-    warn(f"cluster: {problem}")
+    note(f"cluster: {problem}")
     if problem.log is not None:
         end = tail(problem.log)
-        warn(f"  the end of {problem.log}:\n{end}" if end else f"  {problem.log} is empty")
+        note(f"  the end of {problem.log}:\n{end}" if end else f"  {problem.log} is empty")
 
 
 def wait_until(

@@ -18,7 +18,7 @@ import versions
 from layout import NAME, POD_RANGE, REPOSITORY, SERVICE_RANGE, Layout
 from lock import exclusive
 from probe import Kubectl
-from report import Problem, say, step, wait_until
+from report import Problem, note, step, wait_until
 
 NODE = f"{NAME}-control-plane"
 TINY = "/var/lib/databackbone-tiny"
@@ -197,5 +197,5 @@ def use_project_environment() -> None:
         return
     python = REPOSITORY / ".venv" / "bin" / "python"
     if python.exists() and Path(sys.prefix) != python.parent.parent:
-        say(f"using {python}")
+        note(f"using {python}")
         os.execv(python, [str(python), *sys.argv])
