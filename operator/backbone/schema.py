@@ -6,13 +6,11 @@ A cross-field rule stands twice, as CEL (`cel`) for the API server and as a vali
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Annotated, Any, Generic, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, Strict, StringConstraints, model_validator
 from pydantic.alias_generators import to_camel
 
 from .vocabulary import ConditionType
@@ -36,9 +34,6 @@ class Model(BaseModel):
         )
 
 
-S = TypeVar("S", bound=Model)
-
-
 def cel(*rules: tuple[str, str]) -> dict[str, Any]:
     """Return schema extras with CEL rules; each is (rule, message that says what to do)."""
     return {"x-kubernetes-validations": [{"rule": rule, "message": message} for rule, message in rules]}
@@ -54,13 +49,6 @@ NAME_RULE = (
 
 ObjectName = Annotated[str, StringConstraints(min_length=1, max_length=NAME_LIMIT, pattern=NAME_PATTERN)]
 """A DNS label: names of our objects become parts of their children's names and label values."""
-
-
-def _check_name(name: str) -> str:
-    if len(name) > NAME_LIMIT or not re.fullmatch(NAME_PATTERN, name):
-        raise ValueError(NAME_RULE[1])
-    return name
-
 
 Flag = Annotated[bool, Strict()]
 """A boolean; a string or number that looks like one is refused, as the API server does."""
@@ -87,24 +75,6 @@ def amount(quantity: Quantity) -> Decimal:
     """Return what a quantity amounts to, in bytes or cores."""
     number = quantity.rstrip("mkKMGTPi")
     return Decimal(number) * QUANTITY_UNITS.get(quantity[len(number) :], Decimal(1))
-
-
-class Metadata(BaseModel):
-    """What the models look at of an object's metadata."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    name: Annotated[str, AfterValidator(_check_name)]
-
-
-class Document(Model, Generic[S]):
-    """A whole object, as a user writes it."""
-
-    api_version: Literal["backbone.emp.dev/v1alpha1"]
-    kind: str
-    metadata: Metadata
-    spec: S
-    status: Any = None
 
 
 class BackboneRef(Model):
@@ -154,7 +124,3 @@ class Resource:
     def singular(self) -> str:
         """The name in lower case, as kubectl takes it."""
         return self.kind.lower()
-
-    def parse(self, document: Mapping[str, Any]) -> Document[Any]:
-        """Check a whole object as the API server would. Raises pydantic's ValidationError."""
-        return Document[self.spec].model_validate(document)  # type: ignore[name-defined]

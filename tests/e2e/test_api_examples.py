@@ -46,7 +46,7 @@ def send(kubectl: Kubectl, verb: str, document: Document, *flags: str) -> Comple
 def test_server_accepts_and_fills_in_what_the_model_does(served: Kubectl, example: Example) -> None:
     done = answer(served, example)
     assert done.returncode == 0, done.stderr
-    model = BY_KIND[example.document["kind"]].parse(example.document).spec
+    model = BY_KIND[example.document["kind"]].spec.model_validate(example.document["spec"])
     assert json.loads(done.stdout)["spec"] == model.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from deployment import ROOT, Kubectl, until
 from documents import conditions
 
 SAMPLES = ROOT / "manifests" / "samples" / "bootstrap"
 TRADES = 500_000
-DAILY_BARS = 12_154 + 16_194
+DAILY_BARS = 12_154 + 16_194 + 2 * 5_031
 
 
 @pytest.fixture

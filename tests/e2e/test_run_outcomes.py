@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+
 from deployment import Kubectl, program, reader_pod, until
 from documents import backbone, conditions, message, plan
 

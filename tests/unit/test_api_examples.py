@@ -2,24 +2,40 @@
 
 from __future__ import annotations
 
-import pytest
-from pydantic import ValidationError
+from pathlib import Path
 
-from api_examples import ACCEPTED, REJECTED, Example
+import pytest
+import yaml
+from pydantic import TypeAdapter, ValidationError
+
+from api_examples import ACCEPTED, REJECTED, Document, Example, backbone
 from backbone.crds.files import RESOURCES
+from backbone.errors import Rejected
+from backbone.runtime.manifest import read_manifest
+from backbone.schema import ObjectName
 
 BY_KIND = {resource.kind: resource for resource in RESOURCES}
+LEFT_TO_THE_OPERATOR = ("a day that never comes", "a zone that does not exist")
 
 
-def refusal(document: dict) -> str:
-    """What the model says about a document, each complaint behind its place; empty if it takes it."""
+def refusal(document: Document) -> str:
+    """What the models say about a document, each complaint behind its place; empty if they take it."""
     try:
-        BY_KIND[document["kind"]].parse(document)
+        TypeAdapter(ObjectName).validate_python(document["metadata"]["name"])
+        BY_KIND[document["kind"]].spec.model_validate(document.get("spec"))
     except ValidationError as error:
         return "\n".join(
             f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors()
         )
     return ""
+
+
+def read(folder: Path, document: Document) -> None:
+    """Let the command line read a document, beside the backbone that it may refer to."""
+    (folder / "document.yaml").write_text(yaml.safe_dump(document))
+    if document["kind"] != "DataBackbone":
+        (folder / "backbone.yaml").write_text(yaml.safe_dump(backbone({})))
+    read_manifest([folder])
 
 
 @pytest.mark.parametrize("example", ACCEPTED, ids=str)
@@ -35,6 +51,21 @@ def test_model_refuses_what_needs_no_past(example: Example) -> None:
     else:
         assert example.model in said
         assert said != ""
+
+
+@pytest.mark.parametrize("example", ACCEPTED, ids=str)
+def test_command_line_accepts_what_makes_sense_without_a_cluster(example: Example, tmp_path: Path) -> None:
+    if example.title.startswith(LEFT_TO_THE_OPERATOR):
+        with pytest.raises(Rejected):
+            read(tmp_path, example.document)
+    else:
+        read(tmp_path, example.document)
+
+
+@pytest.mark.parametrize("example", [item for item in REJECTED if not item.before], ids=str)
+def test_command_line_refuses(example: Example, tmp_path: Path) -> None:
+    with pytest.raises(Rejected):
+        read(tmp_path, example.document)
 
 
 @pytest.mark.parametrize("example", [item for item in REJECTED if item.before], ids=str)

@@ -7,15 +7,8 @@ from decimal import Decimal
 import pytest
 from pydantic import ValidationError
 
-from backbone.databackbone.api import RESOURCE, DataBackboneSpec
+from backbone.databackbone.api import DataBackboneSpec
 from backbone.schema import amount
-
-OBJECT = {
-    "apiVersion": "backbone.emp.dev/v1alpha1",
-    "kind": "DataBackbone",
-    "metadata": {"name": "market", "labels": {"team": "data"}, "uid": "1"},
-    "spec": {"deletionPolicy": "Delete"},
-}
 
 
 @pytest.mark.parametrize(
@@ -50,25 +43,3 @@ def test_a_null_is_an_absent_field_at_any_depth() -> None:
 def test_a_spec_does_not_change() -> None:
     with pytest.raises(ValidationError, match="frozen"):
         DataBackboneSpec().mode = "Bootstrap"  # type: ignore[misc]
-
-
-def test_a_whole_object_is_read_with_what_the_server_added() -> None:
-    document = RESOURCE.parse({**OBJECT, "status": {"anything": 1}})
-    assert document.metadata.name == "market"
-    assert document.spec.deletion_policy == "Delete"
-
-
-@pytest.mark.parametrize(
-    ("change", "complaint"),
-    [
-        ({"apiVersion": "backbone.emp.dev/v1"}, "apiVersion"),
-        ({"metadata": {}}, "metadata.name"),
-        ({"metadata": {"name": "Market"}}, "metadata.name"),
-        ({"specification": {}}, "specification"),
-    ],
-    ids=["another version", "no name", "a bad name", "an unknown section"],
-)
-def test_what_is_no_object_of_ours_is_refused(change: dict, complaint: str) -> None:
-    with pytest.raises(ValidationError) as caught:
-        RESOURCE.parse({**OBJECT, **change})
-    assert [".".join(map(str, item["loc"])) for item in caught.value.errors()] == [complaint]

@@ -16,7 +16,7 @@ from pydantic import (
 
 from ..schema import AGE, BackboneRef, Column, Flag, Model, Quantity, Resource, Whole, amount, cel
 from ..vocabulary import ConditionType
-from .cron import NO_SCHEDULE, SCHEDULE_PATTERN, Schedule
+from .schedule import NO_SCHEDULE, SCHEDULE_PATTERN, Schedule
 
 Provider = Literal["Sample"]
 

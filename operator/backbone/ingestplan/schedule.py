@@ -1,11 +1,14 @@
-"""Schedules and time zones: what is wrong with one, and when it fires next."""
+"""Schedules and time zones: their form, what is wrong with one, and when it fires next."""
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
+from typing import Annotated
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
+from pydantic import AfterValidator, StringConstraints
 
 _SHORTHANDS = {
     "@yearly": "0 0 1 1 *",
@@ -16,6 +19,43 @@ _SHORTHANDS = {
     "@midnight": "0 0 * * *",
     "@hourly": "0 * * * *",
 }
+
+
+def _cron_field(value: str) -> str:
+    term = f"([*]|{value}(-{value})?)(/[1-9][0-9]?)?"
+    return f"{term}(,{term})*"
+
+
+SCHEDULE_PATTERN = (
+    "^(@(hourly|daily|midnight|weekly|monthly|yearly|annually)|"
+    + " +".join(
+        _cron_field(value)
+        for value in (
+            "[0-5]?[0-9]",
+            "([01]?[0-9]|2[0-3])",
+            "(0?[1-9]|[12][0-9]|3[01])",
+            "(0?[1-9]|1[0-2]|(?i:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec))",
+            "([0-6]|(?i:sun|mon|tue|wed|thu|fri|sat))",
+        )
+    )
+    + ")$"
+)
+"""What Kubernetes' CronJobs read; dates that do not exist, such as February 30, pass here."""
+
+NO_SCHEDULE = (
+    "schedule needs five cron fields (minute hour day month weekday, Sunday is 0), for example "
+    "'0 22 * * 1-5', or one of @hourly @daily @weekly @monthly @yearly; a time zone goes into "
+    "timeZone."
+)
+
+
+def _check_schedule(text: str) -> str:
+    if not re.fullmatch(SCHEDULE_PATTERN, text):
+        raise ValueError(NO_SCHEDULE)
+    return text
+
+
+Schedule = Annotated[str, StringConstraints(min_length=1, max_length=100), AfterValidator(_check_schedule)]
 
 
 def schedule_problem(text: str) -> str | None:
@@ -31,7 +71,7 @@ def time_zone_problem(name: str) -> str | None:
     """What is wrong with the name of a time zone, or None."""
     try:
         ZoneInfo(name)
-    except (OSError, ValueError):
+    except (LookupError, OSError, ValueError):
         return f"{name!r} is not in the IANA time zone database"
     return None
 

@@ -161,7 +161,9 @@ def _document(place: str, kind: str, version: str, content: dict[str, object]) -
             raise Rejected(f"{place}: {_unknown_field(str(key), _TOP_LEVEL)}")
     metadata = _validated(f"{place}: {kind}", "metadata", Metadata, content.get("metadata") or {})
     where = f"{place}: {kind} {metadata.name}"
-    spec = _validated(where, "spec", KINDS[kind], content.get("spec") or {})
+    if content.get("spec") is None:
+        raise Rejected(f"{where}: spec is missing; an empty one is written spec: {{}}")
+    spec = _validated(where, "spec", KINDS[kind], content["spec"])
     if isinstance(spec, IngestPlanSpec):
         for field, problem in (
             ("schedule", schedule_problem(spec.schedule)),
