@@ -61,6 +61,17 @@ RUN /opt/build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /src/dis
         --no-deps --no-index --no-compile --no-warn-script-location --root /project /src/dist/*.whl \
  && python3 -m compileall -q -j 0 --invalidation-mode unchecked-hash -s /project /project
 
+# Only what the fetching is made of, so that no other change of the code fetches again.
+FROM worker-dependencies AS sample-data
+COPY operator/backbone/__init__.py operator/backbone/errors.py /src/backbone/
+COPY operator/backbone/providers/__init__.py /src/backbone/providers/
+COPY operator/backbone/providers/sample/__init__.py operator/backbone/providers/sample/f*.py \
+     operator/backbone/providers/sample/requirements.txt /src/backbone/providers/sample/
+RUN --mount=type=secret,id=pip.conf,target=/etc/pip.conf \
+    --mount=type=secret,id=ca-certificates,target=/etc/ssl/certs/ca-certificates.crt \
+    PYTHONPATH=/src:/opt/build/lib/python3.11/site-packages /opt/backbone/venv/bin/python3 -c \
+    'import pathlib; from backbone.providers.sample import fetch; fetch.fetch(pathlib.Path("/opt/backbone/sample"), print)'
+
 FROM python AS operator
 COPY --from=operator-dependencies /opt/backbone/venv /opt/backbone/venv
 COPY --from=project /project/opt/backbone/venv/lib /opt/backbone/venv/lib
@@ -72,3 +83,7 @@ COPY --from=worker-dependencies /opt/backbone/venv /opt/backbone/venv
 COPY --from=project /project/opt/backbone/venv /opt/backbone/venv
 USER 65532:65532
 ENTRYPOINT ["emp-runtime"]
+
+FROM worker AS worker-sample
+COPY --from=sample-data /opt/backbone/sample /opt/backbone/sample
+ENV EMP_SAMPLE_DIR=/opt/backbone/sample

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,44 +29,42 @@ def cache() -> Path:
 def present() -> dict[str, Path]:
     """The archives that fit this checkout as it stands, by target."""
     engine = engines.choose(cache())
-    found = {target: path(engine, target) for target in inputs.TARGETS}
+    found = {target: path(inputs.ROOT, engine, target) for target in inputs.TARGETS}
     return {target: archive for target, archive in found.items() if archive.exists()}
 
 
 def build(targets: list[str], fresh_base: bool) -> dict[str, Path]:
     """Make every archive that is missing. Raises Failure."""
     engine = engines.choose(cache())
-    with alone():
+    with alone(), tempfile.TemporaryDirectory() as folder:
+        context = Path(folder)
+        inputs.snapshot(context)
         if fresh_base:
             engine.refresh_base()
-        made = {}
-        for target in targets:
-            archive = path(engine, target)
-            if archive.exists():
-                os.utime(archive)
-                say(f"  {inputs.reference(target)} is built already")
-            else:
-                archive = make(engine, target)
-            made[target] = archive
-        return made
+        return {target: ensure(context, engine, target) for target in targets}
 
 
-def make(engine: engines.Engine, target: str) -> Path:
-    """Build one image and write its archive."""
+def ensure(context: Path, engine: engines.Engine, target: str) -> Path:
+    """One image's archive, built if it is missing."""
+    archive = path(context, engine, target)
+    if archive.exists():
+        os.utime(archive)
+        say(f"  {inputs.reference(target)} is built already")
+        return archive
     engine.prepare()
-    archive = path(engine, target)
+    archive = path(context, engine, target)
     partial = archive.with_suffix(".partial")
     with step(f"{inputs.reference(target)} ({engine.name})"):
-        engine.build(target, partial)
+        engine.build(context, target, partial)
     partial.rename(archive)
     say(f"    {archive.stat().st_size / 1e6:.0f} MB")
     prune(target)
     return archive
 
 
-def path(engine: engines.Engine, target: str) -> Path:
+def path(context: Path, engine: engines.Engine, target: str) -> Path:
     """Where a target's archive is, or would be."""
-    return cache() / f"backbone-{target}-{inputs.key(engine.name, engine.base())}.tar"
+    return cache() / f"backbone-{target}-{inputs.key(context, engine.name, engine.base())}.tar"
 
 
 def prune(target: str) -> None:

@@ -13,11 +13,14 @@ import inputs
 import settings
 from commands import OWN_MOUNTS, logged
 
-from console import Failure
+from console import Failure, step
 
 BUILD_DEADLINE = 3600.0
 SAVE_DEADLINE = 600.0
 ANSWER_DEADLINE = 10.0
+
+STEPS_KEPT = 400
+"""Intermediate images that buildah may keep as its cache; a change of the code adds about ten."""
 
 
 class Engine(Protocol):
@@ -34,8 +37,11 @@ class Engine(Protocol):
     def refresh_base(self) -> None:
         """Get the base image anew."""
 
-    def build(self, target: str, archive: Path) -> None:
-        """Build one target and write its archive. Raises Failure with the end of the log."""
+    def build(self, context: Path, target: str, archive: Path) -> None:
+        """Build one target of the Dockerfile in `context` and write its archive.
+
+        Raises Failure with the end of the log.
+        """
 
 
 def choose(cache: Path) -> Engine:
@@ -81,15 +87,16 @@ class Docker:
         for archive in self._cache.glob("backbone-*.tar"):
             archive.unlink()
 
-    def build(self, target: str, archive: Path) -> None:
+    def build(self, context: Path, target: str, archive: Path) -> None:
         """`docker build` and `docker save`."""
         image = f"docker.io/library/{inputs.reference(target)}"
         log = self._cache / f"{target}.log"
         with settings.secrets() as secrets:
             options = [*self._pull, *secrets, "--target", target, "--tag", image]
-            command = ["docker", "build", *options, str(inputs.ROOT)]
+            command = ["docker", "build", *options, str(context)]
             logged(command, log, BUILD_DEADLINE, {"DOCKER_BUILDKIT": "1"})
-        logged(["docker", "save", "--output", str(archive), image], log, SAVE_DEADLINE)
+        save = ["docker", "save", "--output", str(archive), image]
+        logged(save, self._cache / "save.log", SAVE_DEADLINE)
 
 
 class Buildah:
@@ -107,23 +114,28 @@ class Buildah:
         return self._base.identity()
 
     def prepare(self) -> None:
-        """Install buildah and mmdebstrap, make the base."""
+        """Install buildah and mmdebstrap, make the base, remove what earlier builds left behind."""
         debian.install_packages()
         self._base.ensure()
+        self._run(["rm", "--all"], self._cache / "prune.log")
+        steps = self._storage / "overlay-images"
+        if steps.is_dir() and len(list(steps.iterdir())) > STEPS_KEPT:
+            with step("forgetting the steps of earlier builds"):
+                self._run(["rmi", "--prune"], self._cache / "prune.log")
 
     def refresh_base(self) -> None:
         """Make the base anew."""
         debian.install_packages()
         self._base.make()
 
-    def build(self, target: str, archive: Path) -> None:
+    def build(self, context: Path, target: str, archive: Path) -> None:
         """`buildah build` and `buildah push`."""
         image = f"docker.io/library/{inputs.reference(target)}"
         log = self._cache / f"{target}.log"
         with settings.secrets() as secrets:
             options = ["--isolation", "chroot", "--pull-never", "--layers", "--format", "docker", *secrets]
-            self._run(["build", *options, "--target", target, "--tag", image, str(inputs.ROOT)], log)
-        self._run(["push", image, f"docker-archive:{archive}:{image}"], log)
+            self._run(["build", *options, "--target", target, "--tag", image, str(context)], log)
+        self._run(["push", image, f"docker-archive:{archive}:{image}"], self._cache / "save.log")
 
     def _run(self, arguments: list[str], log: Path) -> None:
         storage = ["--root", str(self._storage), "--runroot", str(self._storage / "run")]

@@ -1,9 +1,10 @@
-"""What goes into an image: its name, its version, and the hash of every file that the build may read."""
+"""What goes into an image: its name, its version, and every file that the build may read."""
 
 from __future__ import annotations
 
 import hashlib
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,26 +26,31 @@ def version() -> str:
     return found[1]
 
 
-def key(*more: str) -> str:
-    """A hash of the Dockerfile, of every file that .dockerignore lets in, and of whatever else counts."""
+def files(root: Path) -> Iterator[Path]:
+    """The Dockerfile, and every file that .dockerignore lets in by a `!` line with a file's or a folder's name."""
+    yield from (root / "Dockerfile", root / ".dockerignore")
+    lines = (root / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    for name in sorted(line[1:] for line in lines if line.startswith("!")):
+        path = root / name
+        inside = sorted(path.rglob("*")) if path.is_dir() else [path]
+        yield from (file for file in inside if file.is_file() and "__pycache__" not in file.parts)
+
+
+def key(root: Path, *more: str) -> str:
+    """A hash of those files and of whatever else counts."""
     digest = hashlib.sha256()
-    for path in [ROOT / "Dockerfile", ROOT / ".dockerignore", *files()]:
+    for path in files(root):
         content = path.read_bytes()
-        digest.update(f"{path.relative_to(ROOT)} {len(content)} ".encode())
+        digest.update(f"{path.relative_to(root)} {len(content)} ".encode())
         digest.update(content)
     for word in more:
         digest.update(f"{word}\n".encode())
     return digest.hexdigest()[:16]
 
 
-def files() -> Iterator[Path]:
-    """The files that .dockerignore lets in, sorted; every `!` line there names a file or a folder."""
-    lines = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
-    for name in sorted(line[1:] for line in lines if line.startswith("!")):
-        path = ROOT / name
-        if path.is_dir():
-            yield from sorted(
-                inner for inner in path.rglob("*") if inner.is_file() and "__pycache__" not in inner.parts
-            )
-        elif path.exists():
-            yield path
+def snapshot(folder: Path) -> None:
+    """Copy those files, so that what is hashed is what is built even while somebody edits."""
+    for path in files(ROOT):
+        copy = folder / path.relative_to(ROOT)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(path, copy)

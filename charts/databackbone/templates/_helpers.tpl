@@ -44,28 +44,32 @@ capabilities:
 
 {{/* What the operator may do in a namespace that it serves. */}}
 {{- define "databackbone.rules" -}}
-# Its own kinds: it reads them, writes their status, and keeps a finalizer and its framework's annotations on them.
+# Its own kinds: it reads them and replaces their status, nothing else.
 - apiGroups: [backbone.emp.dev]
   resources: [databackbones, ingestplans, failoverdrills]
-  verbs: [get, list, watch, patch]
+  verbs: [get, list, watch]
 - apiGroups: [backbone.emp.dev]
   resources: [databackbones/status, ingestplans/status, failoverdrills/status]
-  verbs: [get, update, patch]
-# Owner references that block the owner's deletion need this where the API server enforces it.
+  verbs: [update]
+# Some clusters ask for this before an object may name an owner whose deletion it blocks.
 - apiGroups: [backbone.emp.dev]
   resources: [databackbones/finalizers, ingestplans/finalizers]
   verbs: [update]
-# The children. Applying needs create and patch.
+# The children that stay: applied, which takes create and patch. Their owners' deletion removes them.
 - apiGroups: [""]
   resources: [persistentvolumeclaims, configmaps]
-  verbs: [get, list, create, patch, delete]
+  verbs: [get, list, watch, create, patch]
 - apiGroups: [batch]
-  resources: [cronjobs, jobs]
-  verbs: [get, list, watch, create, patch, delete]
-# What became of a run: its pods and their termination messages.
+  resources: [cronjobs]
+  verbs: [get, list, watch, create, patch]
+# Runs and probes: started once, never changed, tidied away later.
+- apiGroups: [batch]
+  resources: [jobs]
+  verbs: [get, list, watch, create, delete]
+# What became of them: their pods and the messages these left.
 - apiGroups: [""]
   resources: [pods]
-  verbs: [get, list]
+  verbs: [get, list, watch]
 - apiGroups: [""]
   resources: [events]
   verbs: [create]
