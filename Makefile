@@ -23,7 +23,7 @@ demo-down: setup ## Take the demo and its cluster down
 	@$(PYTHON) hack/demo down
 
 check: setup ## Lint, types, import rules, generated files, unit tests
-	@hack/timed "lint" $(BIN)/ruff check --quiet .
+	@hack/timed "lint" $(BIN)/ruff check --quiet --output-format concise .
 	@hack/timed "format" $(BIN)/ruff format --quiet --check .
 	@hack/timed "types: operator" $(BIN)/mypy
 	@for program in cluster demo image; do \

@@ -9,6 +9,7 @@ import pytest
 
 from backbone.crds.definition import definition
 from backbone.crds.files import RESOURCES
+from backbone.ports.cluster import DATA_BACKBONE, FAILOVER_DRILL, INGEST_PLAN
 from backbone.schema import Resource
 
 RESOURCE = pytest.mark.parametrize("resource", RESOURCES, ids=[item.kind for item in RESOURCES])
@@ -45,6 +46,11 @@ def test_names_agree(resource: Resource) -> None:
     assert names["plural"] == f"{resource.kind.lower()}s"
     assert names["categories"] == ["backbone"]
     assert document["spec"]["scope"] == "Namespaced"
+
+
+def test_the_operator_watches_what_is_defined() -> None:
+    watched = {(kind.kind, kind.plural) for kind in (DATA_BACKBONE, INGEST_PLAN, FAILOVER_DRILL)}
+    assert watched == {(resource.kind, resource.plural) for resource in RESOURCES}
 
 
 def test_short_names_collide_with_nothing() -> None:
