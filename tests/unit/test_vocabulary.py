@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -37,3 +38,11 @@ def test_a_member_is_its_text() -> None:
 )
 def test_labels_and_annotations_are_qualified(name: str) -> None:
     assert QUALIFIED.fullmatch(getattr(vocabulary, name))
+
+
+@pytest.mark.parametrize("member", MEMBERS, ids=repr)
+def test_a_name_that_is_explained_is_also_used(member: Documented) -> None:
+    package = Path(vocabulary.__file__).parent
+    modules = [path for path in package.rglob("*.py") if path.name != "vocabulary.py"]
+    spelled = f"{type(member).__name__}.{member.name}"
+    assert any(re.search(rf"\b{spelled}\b", path.read_text()) for path in modules), f"nothing sets {spelled}"
