@@ -24,8 +24,8 @@ PUBLISHED = "published/backbone.duckdb"
 _SCALES = {
     "": Decimal(1),
     "m": Decimal("0.001"),
-    **{unit: Decimal(1000) ** power for power, unit in enumerate("kMGTP", start=1)},
-    **{f"{unit}i": Decimal(1024) ** power for power, unit in enumerate("KMGTP", start=1)},
+    **{unit: Decimal(1000) ** power for power, unit in enumerate("kMGTPE", start=1)},
+    **{f"{unit}i": Decimal(1024) ** power for power, unit in enumerate("KMGTPE", start=1)},
 }
 
 
@@ -109,7 +109,13 @@ def quantity(text: str) -> Decimal:
 
 
 def _larger(wanted: str, standing: str | None) -> str:
-    return standing if standing is not None and quantity(standing) > quantity(wanted) else wanted
+    if standing is None:
+        return wanted
+    try:
+        return standing if quantity(standing) > quantity(wanted) else wanted
+    except ValueError:
+        # Somebody else's spelling, such as an exponent: the API server judges the request.
+        return wanted
 
 
 def _owner(backbone: Backbone) -> dict[str, Any]:

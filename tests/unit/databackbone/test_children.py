@@ -1,0 +1,135 @@
+"""Children of a DataBackbone by value."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from backbone.databackbone import children
+from backbone.databackbone.api import DataBackboneSpec, TierStatus
+from backbone.evaluation import Subject
+from backbone.ports.readings import ClaimReading
+from backbone.vocabulary import ANNOTATION_DESIRED
+from backbone.workload import WorkerImages
+
+LABELS = {
+    "app.kubernetes.io/managed-by": "databackbone-operator",
+    "backbone.emp.dev/backbone": "market",
+}
+OWNER = {
+    "apiVersion": "backbone.emp.dev/v1alpha1",
+    "kind": "DataBackbone",
+    "name": "market",
+    "uid": "uid",
+    "controller": True,
+    "blockOwnerDeletion": True,
+}
+
+
+def backbone(**spec: Any) -> Subject[DataBackboneSpec]:
+    return Subject("ns", "market", "uid", 3, {}, DataBackboneSpec.model_validate(spec), {})
+
+
+def claim_of(requested: str) -> ClaimReading:
+    return ClaimReading(
+        "PersistentVolumeClaim", "market-data", "c", "1", (), None, False, None, "", "Bound", None, requested
+    )
+
+
+def unstamped(document: dict[str, Any]) -> dict[str, Any]:
+    """The document less its digest, which has to be there."""
+    metadata = dict(document["metadata"])
+    assert metadata.pop("annotations").keys() == {ANNOTATION_DESIRED}
+    return {**document, "metadata": metadata}
+
+
+def test_a_retained_claim_has_no_owner() -> None:
+    assert unstamped(children.claim(backbone(), None)) == {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {
+            "name": "market-data",
+            "namespace": "ns",
+            "labels": {**LABELS, "app.kubernetes.io/component": "volume"},
+        },
+        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
+    }
+
+
+def test_a_claim_that_goes_with_its_backbone_has_an_owner() -> None:
+    document = children.claim(backbone(deletionPolicy="Delete"), None)
+    assert document["metadata"]["ownerReferences"] == [OWNER]
+
+
+@pytest.mark.parametrize(
+    ("size", "standing", "asked"),
+    [
+        pytest.param("2Gi", "1Gi", "2Gi", id="a claim grows"),
+        pytest.param("1Gi", "5Gi", "5Gi", id="a larger claim that is taken up stays as large"),
+        pytest.param("1024Mi", "1Gi", "1024Mi", id="equal sizes in two spellings are equal"),
+        pytest.param("1Gi", "1e9", "1Gi", id="a size spelled with an exponent is left to the API server"),
+        pytest.param("1Gi", None, "1Gi", id="a new claim has the size of the spec"),
+    ],
+)
+def test_size_of_the_claim(size: str, standing: str | None, asked: str) -> None:
+    found = claim_of(standing) if standing else None
+    document = children.claim(backbone(bootstrap={"storage": {"size": size}}), found)
+    assert document["spec"]["resources"]["requests"]["storage"] == asked
+
+
+def test_a_storage_class_is_named_only_if_asked_for() -> None:
+    document = children.claim(backbone(bootstrap={"storage": {"storageClassName": "fast"}}), None)
+    assert document["spec"]["storageClassName"] == "fast"
+
+
+def test_the_binding_names_tier_claim_and_place() -> None:
+    tier = TierStatus(
+        active="Bootstrap", requested="Institutional", epoch=4, since=datetime(2024, 1, 1, tzinfo=UTC)
+    )
+    assert unstamped(children.binding(backbone(), tier)) == {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {
+            "name": "market-binding",
+            "namespace": "ns",
+            "labels": {**LABELS, "app.kubernetes.io/component": "binding"},
+            "ownerReferences": [OWNER],
+        },
+        "data": {
+            "tier": "Bootstrap",
+            "epoch": "4",
+            "claimName": "market-data",
+            "published": "published/backbone.duckdb",
+        },
+    }
+
+
+def test_a_probe_sees_the_volume_and_nothing_else() -> None:
+    job = children.probe(backbone(), "claim-1", "first", WorkerImages("worker:1", "sample:1", "Never"))
+    assert job["metadata"]["labels"]["backbone.emp.dev/claim-uid"] == "claim-1"
+    assert job["metadata"]["ownerReferences"] == [OWNER]
+    assert job["spec"]["backoffLimit"] == 0
+    assert job["spec"]["activeDeadlineSeconds"] == 300
+    pod = job["spec"]["template"]["spec"]
+    assert [volume["name"] for volume in pod["volumes"]] == ["data", "tmp"]
+    container = pod["containers"][0]
+    assert container["args"] == ["probe-volume"]
+    assert container["image"] == "worker:1"
+    assert container["imagePullPolicy"] == "Never"
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("1Gi", 2**30), ("1.5k", 1500), ("500m", Decimal("0.5")), ("2Ti", 2**41), ("7", 7), ("1M", 10**6)],
+)
+def test_quantities(text: str, value: Decimal | int) -> None:
+    assert children.quantity(text) == value
+
+
+@pytest.mark.parametrize("text", ["", "Gi", "1Xi", "-1Gi"])
+def test_what_is_no_quantity(text: str) -> None:
+    with pytest.raises(ValueError, match="no quantity"):
+        children.quantity(text)

@@ -1,0 +1,413 @@
+"""What is true of a DataBackbone, and what is done about it, by tables of values."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from backbone.databackbone.api import DataBackboneSpec
+from backbone.databackbone.evaluate import evaluate
+from backbone.databackbone.observation import Observation, PlanReading
+from backbone.evaluation import Apply, Evaluation, Prune, Refusal, Start, Subject
+from backbone.ingest.report import VolumeProbeReport
+from backbone.ports.readings import ChildReading, ClaimReading, JobReading, PodReading
+from backbone.vocabulary import FIELD_MANAGER, LABEL_BACKBONE, LABEL_MANAGED_BY, Reason
+from backbone.workload import WorkerImages
+
+NOW = datetime(2024, 3, 1, 12, 0, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+OURS = ((LABEL_MANAGED_BY, FIELD_MANAGER), (LABEL_BACKBONE, "market"))
+
+CLAIM = ClaimReading(
+    kind="PersistentVolumeClaim",
+    name="market-data",
+    uid="claim-1",
+    resource_version="1",
+    labels=OURS,
+    controller_uid=None,
+    terminating=False,
+    desired=None,
+    owned_fields="",
+    phase="Bound",
+    capacity="1Gi",
+    requested="1Gi",
+)
+BINDING = ChildReading("ConfigMap", "market-binding", "b", "1", OURS, "uid", False, None, "")
+SEEN = Observation(
+    claim=CLAIM,
+    binding=BINDING,
+    probes=(),
+    plans=(),
+    images=WorkerImages("worker:1", "sample:1", "IfNotPresent"),
+    probe_interval=HOUR,
+)
+GOOD = {"claimName": "market-data", "claimUid": "claim-1", "probeOutcome": "VolumeProbed", "probeJob": "p"}
+
+
+def backbone(volume: dict[str, Any] | None = None, **spec: Any) -> Subject[DataBackboneSpec]:
+    status = {"volume": volume} if volume else {}
+    return Subject("ns", "market", "uid", 3, {}, DataBackboneSpec.model_validate(spec), status)
+
+
+def probed(ago: timedelta, **more: Any) -> dict[str, Any]:
+    """The status of a volume that was probed well that long ago."""
+    moment = (NOW - ago).isoformat()
+    return {**GOOD, "probedAt": moment, "attemptedAt": moment, **more}
+
+
+def probe(
+    outcome: str | None = None, finished: datetime | None = NOW, pod: PodReading | None = None, **more: Any
+) -> JobReading:
+    """A probe's Job; with an outcome its pod left a report."""
+    words = ""
+    if outcome is not None:
+        words = VolumeProbeReport(outcome=outcome, message="what it saw", at=NOW).encode().decode()
+    ended = PodReading("pod", NOW, "Succeeded", "", "", False, None, None, "", 0, "Completed", words, NOW)
+    job = JobReading(
+        "market-probe-1", "j", NOW, NOW, finished, True, "", False, False, "claim-1", (pod or ended,)
+    )
+    return replace(job, **more)
+
+
+UNPULLED = PodReading(
+    "pod", NOW, "Pending", "", "", False, None, "ErrImagePull", "no tag", None, None, "", None
+)
+
+
+def conditions(result: Evaluation) -> dict[str, tuple[str, str]]:
+    return {item.type: (item.status, item.reason) for item in result.conditions}
+
+
+def message(result: Evaluation, kind: str) -> str:
+    return next(item.message for item in result.conditions if item.type == kind)
+
+
+def started(result: Evaluation) -> list[str]:
+    return [action.document["metadata"]["name"] for action in result.actions if isinstance(action, Start)]
+
+
+def volume(result: Evaluation) -> dict[str, Any]:
+    found: dict[str, Any] = result.fields.model_dump(mode="json", by_alias=True)["volume"]
+    return found
+
+
+READY = {
+    "Ready": ("True", "Available"),
+    "Validated": ("True", "Valid"),
+    "StorageAvailable": ("True", "VolumeProbed"),
+    "OnRequestedTier": ("True", "OnTier"),
+    "Reconciling": ("False", "Settled"),
+    "Stalled": ("False", "Settled"),
+}
+
+
+@pytest.mark.parametrize(
+    ("subject", "seen", "refusals", "expected"),
+    [
+        pytest.param(backbone(probed(HOUR / 2)), SEEN, (), {}, id="a probed volume makes it Ready"),
+        pytest.param(
+            backbone(),
+            replace(SEEN, claim=None, binding=None),
+            (),
+            {
+                "Ready": ("False", "VolumePending"),
+                "StorageAvailable": ("False", "VolumePending"),
+                "Reconciling": ("True", "Progressing"),
+            },
+            id="without a claim it is on its way",
+        ),
+        pytest.param(
+            backbone(),
+            replace(SEEN, claim=replace(CLAIM, phase="Pending")),
+            (),
+            {
+                "Ready": ("False", "VolumePending"),
+                "StorageAvailable": ("False", "VolumePending"),
+                "Reconciling": ("True", "Progressing"),
+            },
+            id="a bound claim is not enough, and neither is an unbound one",
+        ),
+        pytest.param(
+            backbone(probed(HOUR / 2)),
+            replace(SEEN, claim=replace(CLAIM, phase="Lost")),
+            (),
+            {
+                "Ready": ("False", "VolumeLost"),
+                "StorageAvailable": ("False", "VolumeLost"),
+                "Stalled": ("True", "VolumeLost"),
+            },
+            id="a lost volume waits for somebody",
+        ),
+        pytest.param(
+            backbone(probed(HOUR / 2)),
+            replace(SEEN, claim=replace(CLAIM, uid="claim-2")),
+            (),
+            {
+                "Ready": ("False", "VolumePending"),
+                "StorageAvailable": ("False", "VolumePending"),
+                "Reconciling": ("True", "Progressing"),
+            },
+            id="another claim of the same name has to be probed anew",
+        ),
+        pytest.param(
+            backbone(probed(3 * HOUR)), SEEN, (), {}, id="a verdict stands for three probe intervals"
+        ),
+        pytest.param(
+            backbone(probed(3 * HOUR + timedelta(seconds=1), probeTrouble="ImagePullFailed: no tag")),
+            SEEN,
+            (),
+            {
+                "Ready": ("Unknown", "VolumePending"),
+                "StorageAvailable": ("Unknown", "VolumePending"),
+                "Reconciling": ("True", "Progressing"),
+            },
+            id="a verdict that is out of date says nothing, neither good nor bad",
+        ),
+        pytest.param(
+            backbone(probed(HOUR / 2, probeOutcome="VolumeFull", probeFailures=1)),
+            SEEN,
+            (),
+            {
+                "Ready": ("False", "VolumeFull"),
+                "StorageAvailable": ("False", "VolumeFull"),
+                "Stalled": ("True", "VolumeFull"),
+            },
+            id="a full volume waits for somebody",
+        ),
+        pytest.param(
+            backbone(probed(HOUR / 2, probeOutcome="VolumeProbeFailed", probeFailures=1)),
+            SEEN,
+            (),
+            {
+                "Ready": ("False", "VolumeProbeFailed"),
+                "StorageAvailable": ("False", "VolumeProbeFailed"),
+                "Reconciling": ("True", "Progressing"),
+            },
+            id="a probe that failed is tried again",
+        ),
+        pytest.param(
+            backbone(probed(HOUR / 2), suspend=True),
+            SEEN,
+            (),
+            {"Ready": ("False", "Suspended")},
+            id="suspended is not Ready, and its storage is as it was",
+        ),
+        pytest.param(
+            backbone(probed(HOUR / 2), mode="Institutional"),
+            SEEN,
+            (),
+            {"OnRequestedTier": ("False", "TierNotAvailable")},
+            id="Institutional is answered honestly while Bootstrap serves",
+        ),
+        pytest.param(
+            backbone(),
+            replace(SEEN, binding=replace(BINDING, labels=(), controller_uid="somebody")),
+            (),
+            {
+                "Ready": ("False", "NameTaken"),
+                "StorageAvailable": ("False", "VolumePending"),
+                "Stalled": ("True", "NameTaken"),
+            },
+            id="a ConfigMap of somebody else is not taken",
+        ),
+        pytest.param(
+            backbone(probed(HOUR / 2)),
+            SEEN,
+            (Refusal("market-data", Reason.CHILD_REFUSED, "may not resize"),),
+            {"Stalled": ("True", "ChildRefused")},
+            id="a claim that may not grow still serves, and says that it may not",
+        ),
+        pytest.param(
+            backbone(),
+            replace(SEEN, claim=None),
+            (Refusal("market-data", Reason.CHILD_REFUSED, "exceeded quota"),),
+            {
+                "Ready": ("False", "ChildRefused"),
+                "StorageAvailable": ("False", "VolumePending"),
+                "Stalled": ("True", "ChildRefused"),
+            },
+            id="a claim that may not be created is no backbone",
+        ),
+        pytest.param(
+            backbone(probed(HOUR / 2)),
+            SEEN,
+            (Refusal("market-binding", Reason.PERMISSION_DENIED, "cannot patch configmaps"),),
+            {"Ready": ("False", "PermissionDenied"), "Stalled": ("True", "PermissionDenied")},
+            id="a binding that cannot be written is not Ready",
+        ),
+    ],
+)
+def test_conditions(
+    subject: Subject[DataBackboneSpec],
+    seen: Observation,
+    refusals: tuple[Refusal, ...],
+    expected: dict[str, tuple[str, str]],
+) -> None:
+    result = evaluate(subject, seen, refusals, NOW)
+    assert conditions(result) == {**READY, **expected}
+    assert {item.observed_generation for item in result.conditions} == {3}
+
+
+@pytest.mark.parametrize(
+    ("standing", "job", "outcome", "failures"),
+    [
+        pytest.param({}, probe("VolumeProbed"), "VolumeProbed", 0, id="a good probe clears the failures"),
+        pytest.param({}, probe("VolumeFull"), "VolumeFull", 1, id="a full volume is its outcome"),
+        pytest.param({}, probe("VolumeReadOnly"), "VolumeReadOnly", 1, id="so is a read-only one"),
+        pytest.param(
+            {}, probe("Nonsense"), "VolumeProbeFailed", 1, id="an outcome nobody knows is a failure"
+        ),
+        pytest.param(
+            {}, probe(), "VolumeProbeFailed", 1, id="a probe that ran and said nothing is a failure"
+        ),
+        pytest.param(
+            {},
+            probe(pod=UNPULLED, succeeded=False, failure="DeadlineExceeded"),
+            None,
+            1,
+            id="a probe that never ran says nothing about the volume",
+        ),
+        pytest.param(
+            probed(HOUR, probeTrouble="Unschedulable: no node"),
+            probe(pods=(), succeeded=False, failure="DeadlineExceeded"),
+            "VolumeProbed",
+            1,
+            id="a probe that never ran leaves the earlier verdict",
+        ),
+    ],
+)
+def test_a_finished_probe_is_recorded(
+    standing: dict[str, Any], job: JobReading, outcome: str | None, failures: int
+) -> None:
+    found = volume(evaluate(backbone(standing), replace(SEEN, probes=(job,)), (), NOW))
+    assert found["probeOutcome"] == outcome
+    assert found["probeFailures"] == failures
+    assert found["probeJob"] == "market-probe-1"
+    assert found["attemptedAt"] == "2024-03-01T12:00:00Z"
+
+
+def test_a_probe_of_an_earlier_claim_says_nothing_about_the_present_one() -> None:
+    old = probe("VolumeProbed", claim_uid="claim-0")
+    assert volume(evaluate(backbone(), replace(SEEN, probes=(old,)), (), NOW))["probeOutcome"] is None
+
+
+def test_a_probe_that_does_not_get_on_is_told_in_ready() -> None:
+    stuck = probe(finished=None, pod=UNPULLED)
+    result = evaluate(backbone(), replace(SEEN, probes=(stuck,)), (), NOW)
+    assert "ImagePullFailed: no tag" in message(result, "Ready")
+
+
+@pytest.mark.parametrize(
+    ("standing", "seen", "expected"),
+    [
+        pytest.param({}, SEEN, True, id="a claim that was never probed is probed at once"),
+        pytest.param(
+            {}, replace(SEEN, claim=replace(CLAIM, phase="Pending")), True, id="even before it is bound"
+        ),
+        pytest.param({}, replace(SEEN, claim=None), False, id="without a claim there is nothing to probe"),
+        pytest.param(
+            {}, replace(SEEN, probes=(probe(finished=None),)), False, id="one probe at a time is enough"
+        ),
+        pytest.param(probed(HOUR - timedelta(seconds=1)), SEEN, False, id="a fresh verdict rests"),
+        pytest.param(probed(HOUR), SEEN, True, id="after the interval it is probed again"),
+        pytest.param(
+            probed(timedelta(minutes=5)),
+            replace(SEEN, plans=(PlanReading("daily", "VolumeFull", NOW - timedelta(minutes=1)),)),
+            True,
+            id="a run that found the volume full has it probed at once",
+        ),
+        pytest.param(
+            probed(timedelta(minutes=5)),
+            replace(SEEN, plans=(PlanReading("daily", "VolumeFull", NOW - timedelta(minutes=9)),)),
+            False,
+            id="but not twice for the same run",
+        ),
+        pytest.param(
+            probed(timedelta(seconds=14), probeFailures=1), SEEN, False, id="a failure rests 15 seconds"
+        ),
+        pytest.param(probed(timedelta(seconds=15), probeFailures=1), SEEN, True, id="then it is tried again"),
+        pytest.param(
+            probed(timedelta(seconds=119), probeFailures=4), SEEN, False, id="the fourth rests two minutes"
+        ),
+        pytest.param(
+            probed(timedelta(minutes=10), probeFailures=99),
+            SEEN,
+            True,
+            id="no failure rests over ten minutes",
+        ),
+    ],
+)
+def test_when_a_probe_starts(standing: dict[str, Any], seen: Observation, expected: bool) -> None:
+    assert bool(started(evaluate(backbone(standing), seen, (), NOW))) is expected
+
+
+def test_nothing_starts_while_suspended() -> None:
+    assert started(evaluate(backbone(suspend=True), SEEN, (), NOW)) == []
+
+
+def test_a_probe_has_one_name_per_claim_and_attempt() -> None:
+    first = started(evaluate(backbone(), SEEN, (), NOW))
+    again = started(evaluate(backbone(), SEEN, (), NOW + HOUR))
+    other_claim = started(evaluate(backbone(), replace(SEEN, claim=replace(CLAIM, uid="c2")), (), NOW))
+    next_attempt = started(evaluate(backbone(probed(HOUR)), SEEN, (), NOW))
+    assert first == again
+    assert len({*first, *other_claim, *next_attempt}) == 3
+
+
+def test_the_next_look_is_when_the_next_probe_is_due() -> None:
+    assert evaluate(backbone(probed(HOUR / 4)), SEEN, (), NOW).recheck_after == HOUR * 3 / 4
+    assert evaluate(backbone(probed(HOUR / 4), suspend=True), SEEN, (), NOW).recheck_after is None
+
+
+def test_finished_probes_go_except_the_one_on_record() -> None:
+    jobs = (probe("VolumeProbed", name="old", uid="old-uid"), probe("VolumeProbed", name="p", finished=NOW))
+    result = evaluate(backbone(probed(timedelta())), replace(SEEN, probes=jobs), (), NOW)
+    assert [action for action in result.actions if isinstance(action, Prune)] == [Prune("old", "old-uid")]
+
+
+def test_the_claim_comes_last_so_that_its_refusal_leaves_nothing_else_undone() -> None:
+    actions = evaluate(backbone(), SEEN, (), NOW).actions
+    applied = [action.document["kind"] for action in actions if isinstance(action, Apply)]
+    assert applied == ["ConfigMap", "PersistentVolumeClaim"]
+    assert isinstance(actions[-1], Apply)
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        pytest.param(replace(SEEN, claim=replace(CLAIM, terminating=True)), id="a claim on its way out"),
+        pytest.param(
+            replace(SEEN, binding=replace(BINDING, terminating=True)), id="a binding on its way out"
+        ),
+        pytest.param(replace(SEEN, claim=replace(CLAIM, labels=())), id="a claim of somebody else"),
+    ],
+)
+def test_nothing_is_done_about(seen: Observation) -> None:
+    assert evaluate(backbone(), seen, (), NOW).actions == ()
+
+
+def test_a_claim_that_an_earlier_backbone_left_is_taken_up() -> None:
+    left = replace(SEEN, claim=replace(CLAIM, controller_uid=None))
+    assert "NameTaken" not in str(conditions(evaluate(backbone(), left, (), NOW)))
+
+
+def test_the_tier_begins_once_and_remembers_when() -> None:
+    first = evaluate(backbone(), SEEN, (), NOW).fields.model_dump(mode="json", by_alias=True)["tier"]
+    assert first == {
+        "active": "Bootstrap",
+        "requested": "Bootstrap",
+        "epoch": 1,
+        "since": "2024-03-01T12:00:00Z",
+    }
+    standing = replace(backbone(mode="Institutional"), status={"tier": first})
+    later = evaluate(standing, SEEN, (), NOW + HOUR).fields.model_dump(mode="json", by_alias=True)["tier"]
+    assert later == {**first, "requested": "Institutional"}
+
+
+def test_plans_are_counted() -> None:
+    plans = (PlanReading("a", None, None), PlanReading("b", "Succeeded", NOW))
+    found = evaluate(backbone(), replace(SEEN, plans=plans), (), NOW).fields.model_dump(by_alias=True)
+    assert found["plans"] == 2

@@ -1,0 +1,169 @@
+"""Children of an IngestPlan by value."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import yaml
+
+from backbone.evaluation import Subject
+from backbone.ingestplan import children
+from backbone.ingestplan.api import IngestPlanSpec
+from backbone.ports.readings import BackboneReading
+from backbone.workload import WorkerImages
+
+IMAGES = WorkerImages("worker:1", "sample:1", "IfNotPresent")
+LABELS = {
+    "app.kubernetes.io/managed-by": "databackbone-operator",
+    "app.kubernetes.io/component": "run",
+    "backbone.emp.dev/backbone": "market",
+    "backbone.emp.dev/plan": "daily",
+}
+OWNER = {
+    "apiVersion": "backbone.emp.dev/v1alpha1",
+    "kind": "IngestPlan",
+    "name": "daily",
+    "uid": "uid",
+    "controller": True,
+    "blockOwnerDeletion": True,
+}
+BACKBONE = BackboneReading("market", "b", 7, {"mode": "Auto"}, False, False, True, "", 1)
+
+
+def plan(name: str = "daily", **spec: Any) -> Subject[IngestPlanSpec]:
+    body = {
+        "backboneRef": {"name": "market"},
+        "schedule": "0 22 * * 1-5",
+        "timeZone": "America/New_York",
+        "dailyBars": {"provider": "Sample", "symbols": ["AAPL", "^VIX"]},
+        **spec,
+    }
+    return Subject("ns", name, "uid", 3, {}, IngestPlanSpec.model_validate(body), {})
+
+
+def test_the_plan_file_holds_what_the_command_line_reads() -> None:
+    document = children.plan_file(plan(), BACKBONE)
+    assert document["metadata"]["name"] == "daily-plan"
+    assert document["metadata"]["ownerReferences"] == [OWNER]
+    assert yaml.safe_load(document["data"]["databackbone.yaml"]) == {
+        "apiVersion": "backbone.emp.dev/v1alpha1",
+        "kind": "DataBackbone",
+        "metadata": {"name": "market", "namespace": "ns", "uid": "b", "generation": 7},
+        "spec": {"mode": "Auto"},
+    }
+    written = yaml.safe_load(document["data"]["ingestplan.yaml"])
+    assert written["metadata"] == {"name": "daily", "namespace": "ns", "uid": "uid", "generation": 3}
+    assert IngestPlanSpec.model_validate(written["spec"]) == plan().spec
+    assert written["spec"]["worker"]["deadlineSeconds"] == 1800, "defaults are spelled out"
+
+
+def test_the_cron_job_keeps_to_the_plan() -> None:
+    document = children.cron_job(plan(), IMAGES, "0 22 * * 1-5", "America/New_York", suspend=False)
+    spec = document["spec"]
+    template = spec.pop("jobTemplate")
+    assert spec == {
+        "schedule": "0 22 * * 1-5",
+        "timeZone": "America/New_York",
+        "concurrencyPolicy": "Forbid",
+        "startingDeadlineSeconds": 300,
+        "suspend": False,
+        "successfulJobsHistoryLimit": 3,
+        "failedJobsHistoryLimit": 3,
+    }
+    assert template["metadata"]["labels"] == LABELS
+    assert template["spec"]["template"]["metadata"]["labels"] == LABELS
+
+
+def test_a_run_is_confined_bounded_and_sees_volume_plan_and_scratch() -> None:
+    job = children.run(plan(), IMAGES, "daily-abc")
+    assert job["metadata"] == {
+        "name": "daily-abc",
+        "namespace": "ns",
+        "labels": LABELS,
+        "ownerReferences": [OWNER],
+    }
+    spec = job["spec"]
+    assert spec["backoffLimit"] == 2
+    assert spec["activeDeadlineSeconds"] == 1800
+    assert spec["podFailurePolicy"]["rules"] == [
+        {
+            "action": "FailJob",
+            "onExitCodes": {"containerName": "worker", "operator": "In", "values": [3]},
+        }
+    ]
+    assert spec["template"]["spec"] == {
+        "restartPolicy": "Never",
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": 65532,
+            "runAsGroup": 65532,
+            "fsGroup": 65532,
+            "fsGroupChangePolicy": "OnRootMismatch",
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "containers": [
+            {
+                "name": "worker",
+                "image": "sample:1",
+                "imagePullPolicy": "IfNotPresent",
+                "args": ["ingest-once", "-f", "/etc/backbone/plan"],
+                "env": [
+                    {"name": "EMP_DATA_DIR", "value": "/data"},
+                    {
+                        "name": "EMP_RUN_ID",
+                        "valueFrom": {
+                            "fieldRef": {"fieldPath": "metadata.labels['batch.kubernetes.io/job-name']"}
+                        },
+                    },
+                    {"name": "EMP_TERMINATION_LOG", "value": "/dev/termination-log"},
+                    {"name": "TMPDIR", "value": "/tmp"},
+                ],
+                "resources": {
+                    "requests": {"cpu": "100m", "memory": "256Mi"},
+                    "limits": {"memory": "1Gi"},
+                },
+                "securityContext": {
+                    "allowPrivilegeEscalation": False,
+                    "readOnlyRootFilesystem": True,
+                    "capabilities": {"drop": ["ALL"]},
+                },
+                "terminationMessagePolicy": "FallbackToLogsOnError",
+                "volumeMounts": [
+                    {"name": "data", "mountPath": "/data"},
+                    {"name": "tmp", "mountPath": "/tmp"},
+                    {"name": "plan", "mountPath": "/etc/backbone/plan", "readOnly": True},
+                ],
+            }
+        ],
+        "volumes": [
+            {"name": "data", "persistentVolumeClaim": {"claimName": "market-data"}},
+            {"name": "tmp", "emptyDir": {"sizeLimit": "1Gi"}},
+            {"name": "plan", "configMap": {"name": "daily-plan"}},
+        ],
+    }
+
+
+def container(subject: Subject[IngestPlanSpec]) -> dict[str, Any]:
+    spec = children.run(subject, IMAGES, "run")["spec"]["template"]["spec"]
+    found: dict[str, Any] = spec["containers"][0]
+    return found
+
+
+def test_an_image_of_the_plan_wins() -> None:
+    assert container(plan(worker={"image": "mine:2"}))["image"] == "mine:2"
+
+
+def test_resources_of_the_plan_are_taken_as_they_stand() -> None:
+    limits = {"limits": {"memory": "24Mi"}}
+    assert container(plan(worker={"resources": limits}))["resources"] == limits
+
+
+@pytest.mark.parametrize("length", [1, 52, 53, 63])
+def test_names_fit(length: int) -> None:
+    name = "n" * length
+    assert len(children.cron_job_name(name)) <= 52
+    assert len(children.run_name(plan(name), "first")) <= 63
+    assert (children.cron_job_name(name) == name) is (length <= 52)

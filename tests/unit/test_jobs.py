@@ -1,0 +1,202 @@
+"""Every way a Job can end, or fail to get on, has a name."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from backbone.jobs import Trouble, last_words, tail, trouble_under_way, why_no_report
+from backbone.ports.readings import JobReading, PodReading
+from backbone.vocabulary import Outcome
+
+NOW = datetime(2024, 3, 1, 12, 0, tzinfo=UTC)
+
+RUNNING = PodReading(
+    name="run-a",
+    created=NOW,
+    phase="Running",
+    reason="",
+    message="",
+    disrupted=False,
+    unschedulable=None,
+    waiting_reason=None,
+    waiting_message="",
+    exit_code=None,
+    terminated_reason=None,
+    termination_message="",
+    finished=None,
+)
+PENDING = replace(RUNNING, phase="Pending")
+FAILED = replace(RUNNING, phase="Failed", exit_code=1, terminated_reason="Error", finished=NOW)
+JOB = JobReading(
+    name="run",
+    uid="u",
+    created=NOW,
+    started=NOW,
+    finished=None,
+    succeeded=False,
+    failure="",
+    scheduled=False,
+    terminating=False,
+    claim_uid=None,
+    pods=(),
+)
+
+
+def later(pod: PodReading, name: str = "run-b") -> PodReading:
+    return replace(pod, name=name, created=NOW + timedelta(seconds=30))
+
+
+@pytest.mark.parametrize(
+    ("pods", "expected"),
+    [
+        pytest.param((), None, id="a Job without a pod yet is not in trouble"),
+        pytest.param((RUNNING,), None, id="a pod that runs is not in trouble"),
+        pytest.param((PENDING,), None, id="a pod that waits for nothing in particular is not in trouble"),
+        pytest.param(
+            (replace(PENDING, waiting_reason="ImagePullBackOff", waiting_message="no such tag"),),
+            Trouble(Outcome.IMAGE_PULL_FAILED, "no such tag"),
+            id="a back-off in pulling is a failed pull",
+        ),
+        pytest.param(
+            (replace(PENDING, waiting_reason="InvalidImageName"),),
+            Trouble(Outcome.IMAGE_PULL_FAILED, "InvalidImageName"),
+            id="a name that is no image is a failed pull",
+        ),
+        pytest.param(
+            (replace(PENDING, waiting_reason="CreateContainerConfigError", waiting_message="no configmap"),),
+            Trouble(Outcome.CONTAINER_NOT_STARTED, "CreateContainerConfigError: no configmap"),
+            id="a container that cannot be configured was not started",
+        ),
+        pytest.param(
+            (replace(PENDING, unschedulable="0/1 nodes are available"),),
+            Trouble(Outcome.UNSCHEDULABLE, "0/1 nodes are available"),
+            id="a pod that no node takes is unschedulable",
+        ),
+        pytest.param(
+            (replace(FAILED, terminated_reason="OOMKilled", exit_code=137), later(RUNNING)),
+            Trouble(Outcome.OUT_OF_MEMORY, "the kernel killed it at its memory limit; trying again"),
+            id="a second pod after one that ran out of memory is told with the first one's end",
+        ),
+        pytest.param(
+            (replace(FAILED, reason="Evicted", message="low on disk", exit_code=None), later(PENDING)),
+            Trouble(Outcome.EVICTED, "low on disk; trying again"),
+            id="a second pod after an evicted one is told with the eviction",
+        ),
+    ],
+)
+def test_trouble_under_way(pods: tuple[PodReading, ...], expected: Trouble | None) -> None:
+    assert trouble_under_way(replace(JOB, pods=pods), None) == expected
+
+
+def test_trouble_that_stays_the_same_keeps_its_first_words() -> None:
+    first = Trouble(Outcome.IMAGE_PULL_FAILED, "Back-off pulling image")
+    job = replace(JOB, pods=(replace(PENDING, waiting_reason="ErrImagePull", waiting_message="not found"),))
+    assert trouble_under_way(job, first) == first
+    assert trouble_under_way(job, Trouble(Outcome.UNSCHEDULABLE, "no room")) == Trouble(
+        Outcome.IMAGE_PULL_FAILED, "not found"
+    )
+
+
+UNPULLED = Trouble(Outcome.IMAGE_PULL_FAILED, "no such tag")
+
+
+@pytest.mark.parametrize(
+    ("job", "told", "earlier", "outcome", "words"),
+    [
+        pytest.param(
+            replace(JOB, failure="DeadlineExceeded"),
+            None,
+            None,
+            Outcome.DEADLINE_EXCEEDED,
+            "stopped",
+            id="a Job past its deadline whose pod ran is DeadlineExceeded",
+        ),
+        pytest.param(
+            replace(JOB, failure="DeadlineExceeded"),
+            None,
+            UNPULLED,
+            Outcome.IMAGE_PULL_FAILED,
+            "no such tag",
+            id="a Job past its deadline that never pulled its image is ImagePullFailed",
+        ),
+        pytest.param(
+            replace(JOB, failure="DeadlineExceeded"),
+            None,
+            Trouble(Outcome.OUT_OF_MEMORY, "killed; trying again"),
+            Outcome.DEADLINE_EXCEEDED,
+            "stopped",
+            id="a Job past its deadline after a crash is DeadlineExceeded",
+        ),
+        pytest.param(
+            replace(JOB, pods=(FAILED,)),
+            None,
+            None,
+            Outcome.DIED_WITHOUT_MESSAGE,
+            "exit code 1; it said nothing",
+            id="a worker that died silently is DiedWithoutMessage",
+        ),
+        pytest.param(
+            replace(JOB, pods=(FAILED,)),
+            "it left no report but: Traceback",
+            None,
+            Outcome.DIED_WITHOUT_MESSAGE,
+            "Traceback",
+            id="a worker that died with a traceback shows its end",
+        ),
+        pytest.param(
+            replace(JOB, pods=(replace(FAILED, terminated_reason="OOMKilled", exit_code=137),)),
+            None,
+            None,
+            Outcome.OUT_OF_MEMORY,
+            "memory limit",
+            id="a worker that the kernel killed is OutOfMemory",
+        ),
+        pytest.param(
+            replace(JOB, pods=(replace(FAILED, reason="Evicted", message="disk pressure", exit_code=None),)),
+            None,
+            None,
+            Outcome.EVICTED,
+            "disk pressure",
+            id="a worker that the node evicted is Evicted",
+        ),
+        pytest.param(
+            replace(JOB, pods=(replace(FAILED, disrupted=True, exit_code=143),)),
+            None,
+            None,
+            Outcome.EVICTED,
+            "evicted",
+            id="a worker that a drain took away is Evicted",
+        ),
+        pytest.param(
+            JOB,
+            None,
+            None,
+            Outcome.DIED_WITHOUT_MESSAGE,
+            "its pod is gone",
+            id="a Job without its pod says so",
+        ),
+    ],
+)
+def test_why_there_is_no_report(
+    job: JobReading, told: str | None, earlier: Trouble | None, outcome: Outcome, words: str
+) -> None:
+    end = why_no_report(job, told, earlier)
+    assert end.outcome is outcome
+    assert words in end.message
+
+
+def test_the_last_words_are_those_of_the_pod_that_ended_last() -> None:
+    first = replace(FAILED, termination_message="first")
+    second = replace(later(FAILED), termination_message="second", finished=NOW + timedelta(seconds=60))
+    assert last_words(replace(JOB, pods=(second, first))) == "second"
+    assert last_words(replace(JOB, pods=(RUNNING,))) is None
+
+
+def test_a_long_log_is_cut_from_its_beginning() -> None:
+    cut = tail("x\n" * 1000 + "the end")
+    assert len(cut) == 301
+    assert cut.endswith("the end")
+    assert tail("short\nlog") == "short log"
