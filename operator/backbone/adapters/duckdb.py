@@ -7,7 +7,8 @@ leaves a whole published copy, and a working file from which DuckDB recovers wha
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -32,10 +33,11 @@ UNPUBLISHED = """
 
 
 class DuckDBStore:
-    """A store.Store on a volume."""
+    """A store.Store on a volume. `pause` waits between two tries for the lock, and may raise to give up."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, pause: Callable[[float], None] = time.sleep) -> None:
         self._volume = Volume(root)
+        self._pause = pause
         self._recovery: Recovery | None = None
 
     @contextmanager
@@ -46,7 +48,7 @@ class DuckDBStore:
         copy. If it shows only later, it is set aside and StoreCorrupt is raised; a second call starts from
         what is sound.
         """
-        with self._volume.locked(holder, wait):
+        with self._volume.locked(holder, wait, self._pause):
             self._seed()
             try:
                 with opened(self._volume.working) as connection:
@@ -149,7 +151,9 @@ class DuckDBWriter:
                     )
                 return self._number(sql.merge(dimension))
             finally:
-                self._connection.unregister("incoming")
+                # In an aborted transaction this fails too, and would hide why.
+                with suppress(duckdb.Error):
+                    self._connection.unregister("incoming")
 
     def record(self, sequence: int, arrival: Arrival) -> None:
         """Note in the journal what a source brought."""
@@ -188,7 +192,9 @@ class DuckDBWriter:
                 self._connection.close()
             self._publish()
         except StoreError as error:
-            with suppress(StoreError), opened(self._volume.working) as connection:
+            with suppress(duckdb.Error):
+                self._connection.close()
+            with suppress(StoreError, duckdb.Error), opened(self._volume.working) as connection:
                 connection.execute(UNPUBLISHED, [error.outcome, str(error)])
             raise
 

@@ -17,7 +17,7 @@ import fcntl
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -45,8 +45,8 @@ class Volume:
         self._lock = root / "store.lock"
 
     @contextmanager
-    def locked(self, holder: str, wait: timedelta) -> Iterator[None]:
-        """Hold the lock; `holder` is told to those who wait in vain.
+    def locked(self, holder: str, wait: timedelta, pause: Callable[[float], None]) -> Iterator[None]:
+        """Hold the lock; `holder` is told to those who wait in vain, `pause` is called between two tries.
 
         Raises StoreError, with STORE_BUSY when the lock is not free within `wait`.
         """
@@ -55,17 +55,18 @@ class Volume:
                 folder.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(self._lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o664)
         try:
-            self._acquire(descriptor, wait)
-            with naming_faults("write the lock file"):
-                os.ftruncate(descriptor, 0)
-                os.pwrite(descriptor, f"{holder} since {_stamp()}\n".encode(), 0)
+            self._acquire(descriptor, wait, pause)
             with naming_faults("remove what a crash left behind"):
                 self._sweep()
+            # Only for the message to those who wait: a full volume must not stand in the way of mending it.
+            with suppress(OSError):
+                os.ftruncate(descriptor, 0)
+                os.pwrite(descriptor, f"{holder} since {_stamp()}\n".encode(), 0)
             yield
         finally:
             os.close(descriptor)
 
-    def _acquire(self, descriptor: int, wait: timedelta) -> None:
+    def _acquire(self, descriptor: int, wait: timedelta, pause: Callable[[float], None]) -> None:
         deadline = time.monotonic() + wait.total_seconds()
         while True:
             try:
@@ -78,7 +79,7 @@ class Volume:
                         Outcome.STORE_BUSY,
                         f"waited {wait.total_seconds():.0f} s for the lock held by {holder}",
                     ) from None
-                time.sleep(POLL_SECONDS)
+                pause(POLL_SECONDS)
 
     def _sweep(self) -> None:
         for folder in (self.working.parent, self.published.parent):

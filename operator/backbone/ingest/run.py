@@ -33,6 +33,7 @@ from .tasks import Task
 
 RECENT_RUNS = 5
 NAMES_IN_MESSAGE = 10
+STOPPED_MESSAGE = "the worker was told to stop"
 _VOLUME_FAULTS = (Outcome.VOLUME_FULL, Outcome.VOLUME_READ_ONLY, Outcome.STORE_BUSY)
 
 
@@ -55,14 +56,18 @@ class IngestRun:
         request: RunRequest,
         providers: Mapping[str, Provider],
         store: Store,
+        *,
         clock: Callable[[], datetime],
         progress: Callable[[str], None],
+        checkpoint: Callable[[], None],
     ) -> None:
+        """`checkpoint` is called between two steps, and raises to end the run there."""
         self._request = request
         self._providers = providers
         self._store = store
         self._clock = clock
         self._progress = progress
+        self._checkpoint = checkpoint
         self._start = clock()
         self._sequence: int | None = None
         self._recent: tuple[PastRun, ...] = ()
@@ -119,7 +124,9 @@ class IngestRun:
             )
             try:
                 for task in request.tasks:
+                    self._checkpoint()
                     self._deliver(writer, sequence, task)
+                self._checkpoint()
             except BaseException as error:
                 with suppress(StoreError):
                     writer.finish(sequence, self._end(*_interruption(error)))
@@ -159,6 +166,7 @@ class IngestRun:
         lineage = Lineage(self._request.run_id, self._request.generation, self._start)
         changed = 0
         for item in delivery.slices:
+            self._checkpoint()
             differing = writer.upsert(dimension, stamp(dimension, item.facts, lineage))
             rows = item.facts.num_rows
             arrival = Arrival(dimension.name, item.source, task.provider, item.as_of, rows, differing)
@@ -248,7 +256,7 @@ def _interruption(error: BaseException) -> tuple[Outcome, str]:
         return error.outcome, str(error)
     if isinstance(error, Exception):
         return Outcome.INTERNAL_ERROR, f"{type(error).__name__}: {error}"
-    return Outcome.STOPPED, "told to stop"
+    return Outcome.STOPPED, STOPPED_MESSAGE
 
 
 def _recovery_report(recovery: Recovery | None) -> StoreRecoveryReport | None:

@@ -18,11 +18,12 @@ from ..ports.store import StoreError
 from ..providers.sample.files import sample_root
 from ..providers.sample.recordings import RECORDINGS
 from ..vocabulary import Outcome, Reason
-from .console import failed, notice, table
-from .ingesting import refused_plan, run_id, run_plan, stop_on_sigterm, write_termination_log
+from .console import failed, notice
+from .ingesting import refused_plan, run_id, run_plan, write_termination_log
 from .location import data_dir, only_data_dir
 from .manifest import Manifest, Plan, read_manifest
 from .summary import Summary, show
+from .tables import table
 
 if TYPE_CHECKING:
     from .cli import SummaryForm
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
 def ingest(files: list[Path], only: str | None, given: Path | None, progress: Callable[[str], None]) -> None:
     """Run the plans of some files, one after the other. Raises Rejected before anything is written."""
-    stop_on_sigterm()
     try:
         manifest = read_manifest(files)
         plans = _chosen(manifest, only)

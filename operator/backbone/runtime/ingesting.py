@@ -4,26 +4,25 @@ from __future__ import annotations
 
 import os
 import secrets
-import signal
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import FrameType
-from typing import NoReturn
+
+import pyarrow as pa
 
 from ..adapters.duckdb import DuckDBStore
 from ..ingest.report import RunReport, VolumeProbeReport
-from ..ingest.run import IngestRun, RunRequest
+from ..ingest.run import STOPPED_MESSAGE, IngestRun, RunRequest
 from ..ingest.tasks import tasks_of
 from ..providers.sample.files import sample_root
 from ..providers.sample.provider import SampleProvider
 from ..vocabulary import Outcome
 from .manifest import Plan
+from .stopping import Stopped, StopRequest
 
 RUN_ID_VARIABLE = "EMP_RUN_ID"
 TERMINATION_LOG_VARIABLE = "EMP_TERMINATION_LOG"
-EXIT_TERMINATED = 128 + signal.SIGTERM
 
 
 def run_plan(plan: Plan, folder: Path, run_id: str, progress: Callable[[str], None]) -> RunReport:
@@ -32,6 +31,7 @@ def run_plan(plan: Plan, folder: Path, run_id: str, progress: Callable[[str], No
     The report is written to the termination log, if there is one, also where a signal or a bug ends the run;
     these are raised again.
     """
+    stop = StopRequest()
     request = RunRequest(
         run_id=run_id,
         plan=plan.name,
@@ -42,14 +42,22 @@ def run_plan(plan: Plan, folder: Path, run_id: str, progress: Callable[[str], No
     run = IngestRun(
         request,
         {"Sample": SampleProvider(sample_root())},
-        DuckDBStore(folder),
-        lambda: datetime.now(UTC),
-        progress,
+        DuckDBStore(folder, stop.pause),
+        clock=lambda: datetime.now(UTC),
+        progress=progress,
+        checkpoint=stop.check,
     )
+
+    def leave_report() -> None:
+        write_termination_log(run.report(Outcome.STOPPED, STOPPED_MESSAGE))
+
+    # Arrow would abandon what it reads on a signal; ours is heeded between two steps.
+    pa.enable_signal_handlers(False)
     try:
-        report = run.execute()
-    except (SystemExit, KeyboardInterrupt):
-        write_termination_log(run.report(Outcome.STOPPED, "the worker was told to stop"))
+        with stop.listening(leave_report):
+            report = run.execute()
+    except Stopped:
+        leave_report()
         raise
     except BaseException as error:
         write_termination_log(run.report(Outcome.INTERNAL_ERROR, f"{type(error).__name__}: {error}"))
@@ -87,12 +95,3 @@ def run_id(plan: str, alone: bool) -> str:
     if named:
         return named if alone else f"{named}-{plan}"
     return f"{plan}-{datetime.now(UTC):%Y%m%d%H%M%S}-{secrets.token_hex(2)}"
-
-
-def stop_on_sigterm() -> None:
-    """Let a Job's end unwind like an exception, so that the transaction rolls back and a report is left."""
-
-    def stop(_signal: int, _frame: FrameType | None) -> NoReturn:
-        raise SystemExit(EXIT_TERMINATED)
-
-    signal.signal(signal.SIGTERM, stop)

@@ -22,7 +22,7 @@ from ..adapters.volume import Volume
 from ..errors import Rejected
 from ..market.dimensions import LINEAGE, Dimension
 from ..ports.store import NothingPublished, Selection
-from . import console
+from . import console, tables
 from .location import only_data_dir
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ def _print_table(reader: DuckDBReader, selection: Selection) -> None:
     told += sorted({str(row["price_basis"]) for row in rows if "price_basis" in row})
     unshown = {*_UNSHOWN, "source", "price_basis", dimension.subject}
     columns = [name for name in dimension.schema.names if name not in unshown]
-    console.table(", ".join(told), columns, ([row[name] for name in columns] for row in rows))
+    tables.table(", ".join(told), columns, ([row[name] for name in columns] for row in rows))
 
 
 def _rows(reader: DuckDBReader, selection: Selection) -> Iterator[dict[str, object]]:

@@ -16,7 +16,7 @@ from pydantic.alias_generators import to_camel
 
 from ..market.dimensions import DAILY_BARS
 from ..ports.store import Holding, JournalEntry, Selection
-from . import console
+from . import tables
 
 if TYPE_CHECKING:
     from ..adapters.duckdb_reader import DuckDBReader
@@ -73,7 +73,7 @@ def show(summaries: list[Summary], form: SummaryForm) -> None:
     if form == "json":
         typer.echo(json.dumps({"backbones": [item.to_json() for item in summaries]}, indent=2))
         return
-    print_table = console.markdown if form == "markdown" else console.table
+    print_table = tables.markdown if form == "markdown" else tables.table
     for item in summaries:
         print_table(
             f"Backbone {item.backbone} in {item.folder}",
@@ -115,7 +115,7 @@ def _last_value(held: Holding) -> str:
     return (
         held.last_subject
         if held.last_value is None
-        else f"{held.last_subject} {console.text(held.last_value)}"
+        else f"{held.last_subject} {tables.text(held.last_value)}"
     )
 
 
