@@ -54,9 +54,11 @@ RUN --mount=type=secret,id=pip.conf,target=/etc/pip.conf \
  && /opt/backbone/venv/bin/python3 -c 'import duckdb, pyarrow.compute, pyarrow.csv, pyarrow.dataset, pyarrow.parquet'
 
 FROM build AS project
-COPY pyproject.toml README.md /src/
+COPY pyproject.toml /src/
 COPY operator /src/operator
-RUN /opt/build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /src/dist /src \
+# The readme is only the package's description; an empty one lets it change without a build.
+RUN touch /src/README.md \
+ && /opt/build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /src/dist /src \
  && /opt/build/bin/pip --python /opt/backbone/venv/bin/python3 install \
         --no-deps --no-index --no-compile --no-warn-script-location --root /project /src/dist/*.whl \
  && python3 -m compileall -q -j 0 --invalidation-mode unchecked-hash -s /project /project

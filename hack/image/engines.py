@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 from typing import Protocol
 
-import debian
+import base
 import inputs
 import settings
 from commands import OWN_MOUNTS, logged
@@ -107,7 +107,8 @@ class Buildah:
     def __init__(self, cache: Path) -> None:
         self._cache = cache
         self._storage = cache / "storage"
-        self._base = debian.Base(cache, self._run)
+        # Inside the storage: whoever removes that removes the knowledge of its base.
+        self._base = base.Base(self._storage / "base", self._run)
 
     def base(self) -> str:
         """The identity of the base that was made last, empty before the first."""
@@ -115,7 +116,7 @@ class Buildah:
 
     def prepare(self) -> None:
         """Install buildah and mmdebstrap, make the base, remove what earlier builds left behind."""
-        debian.install_packages()
+        base.install_packages()
         self._base.ensure()
         self._run(["rm", "--all"], self._cache / "prune.log")
         steps = self._storage / "overlay-images"
@@ -125,7 +126,7 @@ class Buildah:
 
     def refresh_base(self) -> None:
         """Make the base anew."""
-        debian.install_packages()
+        base.install_packages()
         self._base.make()
 
     def build(self, context: Path, target: str, archive: Path) -> None:

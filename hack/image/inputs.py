@@ -27,7 +27,7 @@ def version() -> str:
 
 
 def files(root: Path) -> Iterator[Path]:
-    """The Dockerfile, and every file that .dockerignore lets in by a `!` line with a file's or a folder's name."""
+    """The Dockerfile, and every file that .dockerignore lets in: a `!` line names a file or a folder."""
     yield from (root / "Dockerfile", root / ".dockerignore")
     lines = (root / ".dockerignore").read_text(encoding="utf-8").splitlines()
     for name in sorted(line[1:] for line in lines if line.startswith("!")):

@@ -58,8 +58,8 @@ def install_packages() -> None:
 class Base:
     """A minimal Debian under the name of the official one; made once, kept until it is renewed."""
 
-    def __init__(self, cache: Path, buildah: Buildah) -> None:
-        self._folder = cache / "base"
+    def __init__(self, folder: Path, buildah: Buildah) -> None:
+        self._folder = folder
         self._buildah = buildah
         recipe = hashlib.sha256("\n".join(RECIPE).encode()).hexdigest()[:16]
         self._image_id = self._folder / f"{recipe}.id"
@@ -77,7 +77,7 @@ class Base:
         """Bootstrap into a tar, and that tar into an image."""
         shutil.rmtree(self._folder, ignore_errors=True)
         self._folder.mkdir(parents=True)
-        log = self._folder.with_name("base.log")
+        log = self._folder / "log"
         with step(f"{IMAGE.rpartition('/')[2]} (mmdebstrap)"):
             tar = self._folder / "base.tar"
             command = [*OWN_MOUNTS, "mmdebstrap", "--mode=root", *RECIPE, str(tar)]
