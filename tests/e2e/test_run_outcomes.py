@@ -163,9 +163,10 @@ def test_a_corrupt_store_is_set_aside_and_both_files_are_named(
     ],
 )
 def test_a_volume_that_takes_no_writes_is_named(
-    kubectl: Kubectl, wait_condition: Any, flags: list[str], reason: str
+    kubectl: Kubectl, wait_condition: Any, request: pytest.FixtureRequest, flags: list[str], reason: str
 ) -> None:
     program("cluster", "tiny-volume", kubectl.namespace, *flags)
+    request.addfinalizer(lambda: program("cluster", "tiny-volume", kubectl.namespace, "--remove"))
     storage = {"storageClassName": "tiny", "size": f"{flags[0]}Mi"}
     trades = {"provider": "Sample", "symbols": ["ES"]}
     kubectl.apply(backbone(bootstrap={"storage": storage}), plan(intradayTrades=trades))
