@@ -1,0 +1,196 @@
+"""Loops of visits: never two at once, wake-ups merged, and nothing ends them but the object's end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from backbone import visits as module
+from backbone.errors import Conflict, Denied, Unreachable
+from backbone.handling import Visited
+from backbone.metrics import Metrics
+from backbone.visits import Key, Visits
+from backbone.vocabulary import Reason
+
+KEY = Key("Thing", "ns", "one")
+LATER = Visited("done", after=timedelta(seconds=60))
+
+
+class Script:
+    """A reconciler that answers visits from a list, the last answer for ever."""
+
+    def __init__(self, *answers: Visited | Exception | Callable[[], None]) -> None:
+        self.answers = list(answers)
+        self.visited = 0
+        self.running = 0
+        self.most_at_once = 0
+        self.admitted: list[tuple[Reason, str]] = []
+        self.hold: asyncio.Event | None = None
+
+    async def visit(self, namespace: str, name: str) -> Visited:
+        self.visited += 1
+        self.running += 1
+        self.most_at_once = max(self.most_at_once, self.running)
+        try:
+            if self.hold is not None:
+                await self.hold.wait()
+            answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+            if isinstance(answer, Exception):
+                raise answer
+            assert isinstance(answer, Visited)
+            return answer
+        finally:
+            self.running -= 1
+
+    async def admit(self, namespace: str, name: str, reason: Reason, message: str) -> None:
+        self.admitted.append((reason, message))
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "SETTLE", 0.001)
+    monkeypatch.setattr(module, "FIRST_RETRY", 0.002)
+    monkeypatch.setattr(module, "LAST_RETRY", 0.01)
+
+
+@pytest.fixture
+async def begin() -> AsyncIterator[Callable[[Script], Visits]]:
+    made: list[Visits] = []
+
+    def visits_of(script: Script) -> Visits:
+        reconcilers: dict[str, object] = {"Thing": script}
+        visits = Visits(reconcilers, Metrics(CollectorRegistry()), timedelta(seconds=60))  # type: ignore[arg-type]
+        made.append(visits)
+        visits.wake(KEY)
+        return visits
+
+    yield visits_of
+    for visits in made:
+        await visits.close()
+
+
+async def until(met: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not met():
+            await asyncio.sleep(0.001)
+
+
+def results(visits: Visits) -> dict[str, float]:
+    samples = [sample for family in visits._metrics.visits.collect() for sample in family.samples]
+    return {item.labels["result"]: item.value for item in samples if item.name.endswith("_total")}
+
+
+async def test_wake_ups_during_a_visit_are_merged_into_one_more(begin: Callable[[Script], Visits]) -> None:
+    script = Script(LATER)
+    script.hold = asyncio.Event()
+    visits = begin(script)
+    await until(lambda: script.running == 1)
+    for _ in range(10):
+        visits.wake(KEY)
+    script.hold.set()
+    await until(lambda: script.visited == 2)
+    await asyncio.sleep(0.02)
+    assert script.visited == 2
+    assert script.most_at_once == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "result"),
+    [
+        pytest.param(Conflict("older"), "conflict", id="a conflict leads to another look"),
+        pytest.param(Unreachable("no answer"), "unreachable", id="no answer leads to another look"),
+        pytest.param(Denied("forbidden"), "denied", id="a missing right leads to another look"),
+        pytest.param(ZeroDivisionError("bug"), "error", id="a bug leads to another look"),
+    ],
+)
+async def test_no_exception_ends_a_loop(
+    begin: Callable[[Script], Visits], error: Exception, result: str
+) -> None:
+    script = Script(error, LATER)
+    visits = begin(script)
+    await until(lambda: script.visited == 2)
+    await until(lambda: results(visits) == {result: 1, "done": 1})
+
+
+async def test_a_bug_is_told_at_once_and_named(begin: Callable[[Script], Visits]) -> None:
+    script = Script(ZeroDivisionError("by zero"), LATER)
+    begin(script)
+    await until(lambda: script.visited == 2)
+    assert script.admitted == [(Reason.INTERNAL_ERROR, "ZeroDivisionError: by zero")]
+
+
+async def test_a_blink_of_the_api_server_is_no_news_and_an_outage_is(
+    begin: Callable[[Script], Visits],
+) -> None:
+    blinks = Script(Unreachable("1"), Unreachable("2"), LATER)
+    begin(blinks)
+    await until(lambda: blinks.visited == 3)
+    assert blinks.admitted == []
+    outage = Script(Unreachable("1"), Unreachable("2"), Unreachable("3"), LATER)
+    begin(outage)
+    await until(lambda: outage.visited == 4)
+    assert outage.admitted == [(Reason.API_UNREACHABLE, "3")]
+
+
+async def test_a_visit_that_never_ends_is_cut_off(
+    begin: Callable[[Script], Visits], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "DEADLINE", 0.01)
+    script = Script(LATER)
+    script.hold = asyncio.Event()
+    visits = begin(script)
+    await until(lambda: results(visits).get("unreachable", 0) >= 3)
+    assert script.admitted[0][0] is Reason.API_UNREACHABLE
+
+
+async def test_an_object_that_is_gone_is_not_visited_again_until_it_comes_back(
+    begin: Callable[[Script], Visits],
+) -> None:
+    script = Script(Visited("gone", gone=True))
+    visits = begin(script)
+    await until(lambda: script.visited == 1)
+    await asyncio.sleep(0.01)
+    assert visits._loops == {}
+    visits.wake(KEY)
+    await until(lambda: script.visited == 2)
+
+
+async def test_an_object_that_comes_back_while_its_end_is_seen_is_visited_again(
+    begin: Callable[[Script], Visits],
+) -> None:
+    script = Script(Visited("gone", gone=True), LATER)
+    script.hold = asyncio.Event()
+    visits = begin(script)
+    await until(lambda: script.running == 1)
+    visits.wake(KEY)
+    script.hold.set()
+    await until(lambda: script.visited == 2)
+
+
+async def test_progress_is_measured_from_the_last_visit_that_ended(
+    begin: Callable[[Script], Visits],
+) -> None:
+    script = Script(LATER)
+    script.hold = asyncio.Event()
+    visits = begin(script)
+    await until(lambda: script.running == 1)
+    await asyncio.sleep(0.02)
+    assert visits.stalled() >= 0.02
+    script.hold.set()
+    await until(lambda: results(visits) == {"done": 1})
+    await asyncio.sleep(0.01)
+    assert visits.stalled() == 0, "nothing is owed for a minute"
+
+
+async def test_a_mark_that_stays_the_same_is_no_change() -> None:
+    visits = Visits({}, Metrics(CollectorRegistry()), timedelta(seconds=60))
+    assert visits.changed("object", (1, "a"))
+    assert not visits.changed("object", (1, "a"))
+    assert visits.changed("object", (2, "a"))
+    assert visits.changed("object", None)
+    assert not visits.changed("object", None)
+    assert visits._marks == {}
