@@ -38,7 +38,7 @@ def status() -> dict[str, Any]:
 
 
 PROVIDER = "native" if os.geteuid() == 0 else "kind"
-"""What can be brought up here; without root only Docker is left, and `up` says so where that is missing, too."""
+"""What can be brought up here; without root only Docker is left, and `up` says so where it is missing."""
 
 
 @pytest.fixture
