@@ -1,0 +1,354 @@
+"""A run turns what providers and stores do into one report, in an order that survives a crash."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+
+import pyarrow as pa
+import pytest
+
+from backbone.ingest.report import PastRun, RunReport
+from backbone.ingest.run import IngestRun, RunRequest
+from backbone.ingest.tasks import Task
+from backbone.market.dimensions import DAILY_BARS, MACRO_EVENTS, MACRO_SERIES, Dimension
+from backbone.ports.store import (
+    Arrival,
+    JournalEntry,
+    Recovery,
+    RunEnd,
+    RunStart,
+    StoreCorrupt,
+    StoreError,
+)
+from backbone.providers.protocol import Delivery, ProviderFailure, Query, Slice
+from backbone.vocabulary import Outcome
+
+NOW = datetime(2024, 3, 1, 12, 0, tzinfo=UTC)
+AS_OF = datetime(2024, 2, 29, tzinfo=UTC)
+DAY = date(2024, 2, 29)
+
+
+def bars(*symbols: str, source: str = "test/bars") -> Slice:
+    rows = [
+        {
+            "source": source,
+            "symbol": symbol,
+            "session_date": DAY,
+            **dict.fromkeys(("open", "high", "low", "close"), 1.0),
+            "volume": 1,
+            "price_basis": "asTraded",
+            "revision": 0,
+        }
+        for symbol in symbols
+    ]
+    return Slice(source, AS_OF, pa.Table.from_pylist(rows, schema=DAILY_BARS.facts))
+
+
+def series(*names: str) -> Slice:
+    rows = [
+        {
+            "source": "test/macro",
+            "series": name,
+            "period": DAY,
+            "frequency": "daily",
+            "vintage": DAY,
+            "value": 1.0,
+            "revision": 0,
+        }
+        for name in names
+    ]
+    return Slice("test/macro", AS_OF, pa.Table.from_pylist(rows, schema=MACRO_SERIES.facts))
+
+
+@dataclass
+class Scripted:
+    """A provider that answers, or fails, by dimension."""
+
+    answers: dict[str, Delivery | Exception]
+
+    def fetch(self, query: Query) -> Delivery:
+        answer = self.answers[query.dimension.name]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+@dataclass
+class Ledger:
+    """A store that keeps a list of what was done to it, and fails where the test says so."""
+
+    failures: dict[str, list[BaseException]] = field(default_factory=dict)
+    done: list[str] = field(default_factory=list)
+    ends: list[RunEnd] = field(default_factory=list)
+    past: tuple[JournalEntry, ...] = ()
+    recovery: Recovery | None = None
+    lineage: set[tuple[str, int, datetime]] = field(default_factory=set)
+
+    @contextmanager
+    def writer(self, holder: str, wait: timedelta) -> Iterator[Ledger]:
+        self._do(f"lock for {holder}, wait {wait.total_seconds():.0f}")
+        yield self
+        self._do("unlock")
+
+    def begin(self, run: RunStart) -> int:
+        self._do(f"begin {run.run_id}")
+        return 7
+
+    def recent(self, count: int) -> tuple[JournalEntry, ...]:
+        return self.past[:count]
+
+    @contextmanager
+    def batch(self) -> Iterator[None]:
+        self._do("transaction")
+        yield
+        self._do("commit")
+
+    def upsert(self, dimension: Dimension, rows: pa.Table) -> int:
+        self._do(f"upsert {dimension.name}")
+        self.lineage |= {
+            (row["run_id"], row["plan_generation"], row["observed_at"]) for row in rows.to_pylist()
+        }
+        return 1
+
+    def record(self, sequence: int, arrival: Arrival) -> None:
+        self._do(f"record {sequence} {arrival.source} {arrival.rows}")
+
+    def finish(self, sequence: int, end: RunEnd) -> None:
+        self._do(f"finish {sequence} {end.outcome}")
+        self.ends.append(end)
+
+    def publish(self) -> None:
+        self._do("publish")
+
+    def _do(self, what: str) -> None:
+        self.done.append(what)
+        script = self.failures.get(what.split(" ", 1)[0] if what not in self.failures else what, [])
+        if script:
+            raise script.pop(0)
+
+
+def task(dimension: Dimension, *names: str, required: bool = True) -> Task:
+    return Task("Test", Query(dimension, names), required)
+
+
+def run(
+    answers: dict[str, Delivery | Exception],
+    tasks: tuple[Task, ...],
+    store: Ledger,
+    stops: Iterator[BaseException | None] | None = None,
+) -> IngestRun:
+    def checkpoint() -> None:
+        error = next(stops, None) if stops else None
+        if error is not None:
+            raise error
+
+    request = RunRequest("run-1", "sample", 3, tasks, timedelta(seconds=9))
+    return IngestRun(
+        request,
+        {"Test": Scripted(answers)},
+        store,
+        clock=lambda: NOW,
+        progress=lambda _: None,
+        checkpoint=checkpoint,
+    )
+
+
+BOTH = (task(DAILY_BARS, "AAPL", "IBM"), task(MACRO_SERIES, "cpi"))
+WHOLE: dict[str, Delivery | Exception] = {
+    "dailyBars": Delivery((bars("AAPL"), bars("IBM", source="test/other"))),
+    "macroSeries": Delivery((series("cpi"),)),
+}
+
+
+def executed(answers: dict[str, Delivery | Exception], tasks: tuple[Task, ...] = BOTH) -> RunReport:
+    return run(answers, tasks, Ledger()).execute()
+
+
+def test_the_started_row_comes_first_and_the_outcome_with_the_last_transaction() -> None:
+    store = Ledger()
+    run(WHOLE, BOTH, store).execute()
+    assert store.done == [
+        "lock for run run-1, wait 9",
+        "begin run-1",
+        "transaction",
+        "upsert dailyBars",
+        "record 7 test/bars 1",
+        "upsert dailyBars",
+        "record 7 test/other 1",
+        "commit",
+        "transaction",
+        "upsert macroSeries",
+        "record 7 test/macro 1",
+        "finish 7 Succeeded",
+        "commit",
+        "publish",
+        "unlock",
+    ]
+    assert store.lineage == {("run-1", 3, NOW)}
+
+
+def test_the_report_of_a_whole_run() -> None:
+    report = executed(WHOLE)
+    assert (report.outcome, report.rows, report.sequence, report.generation, report.message) == (
+        Outcome.SUCCEEDED,
+        3,
+        7,
+        3,
+        "",
+    )
+    daily = report.dimensions[0]
+    assert (daily.rows, daily.changed, daily.symbols, daily.missing_count) == (2, 2, 2, 0)
+    assert (daily.first_at, daily.last_at, daily.as_of) == (AS_OF, AS_OF, AS_OF)
+
+
+@pytest.mark.parametrize(
+    ("delivery", "outcome", "message"),
+    [
+        pytest.param(
+            Delivery((bars("AAPL"),), unknown=("ZZZ",)),
+            Outcome.PARTIAL,
+            "Test does not know ZZZ",
+            id="one unknown symbol makes the dimension partial",
+        ),
+        pytest.param(
+            Delivery((), unknown=("ZZZ",), without_data=("IBM",)),
+            Outcome.UNKNOWN_SYMBOL,
+            "Test does not know ZZZ; no rows in the window for IBM",
+            id="nothing delivered and a symbol unknown",
+        ),
+        pytest.param(
+            Delivery((), without_data=("IBM",)),
+            Outcome.NO_DATA,
+            "no rows in the window for IBM",
+            id="nothing delivered in the window",
+        ),
+        pytest.param(
+            Delivery((), unknown=tuple(f"S{number}" for number in range(12))),
+            Outcome.UNKNOWN_SYMBOL,
+            "Test does not know S0, S1, S2, S3, S4, S5, S6, S7, S8, S9 and 2 more",
+            id="a long list is cut with its count",
+        ),
+        pytest.param(
+            ProviderFailure(Outcome.SAMPLE_DATA_MISSING, "run `emp-runtime sample fetch`"),
+            Outcome.SAMPLE_DATA_MISSING,
+            "run `emp-runtime sample fetch`",
+            id="the provider names its own failure",
+        ),
+    ],
+)
+def test_a_dimension_that_is_not_whole(
+    delivery: Delivery | Exception, outcome: Outcome, message: str
+) -> None:
+    report = executed({**WHOLE, "dailyBars": delivery})
+    assert (report.dimensions[0].outcome, report.dimensions[0].message) == (outcome, message)
+    assert report.outcome is Outcome.PARTIAL
+    assert report.message == f"dailyBars: {message}"
+
+
+def test_a_dimension_that_is_not_required_does_not_fail_the_run() -> None:
+    tasks = (task(DAILY_BARS, "ZZZ", required=False), task(MACRO_SERIES, "cpi"))
+    report = executed({**WHOLE, "dailyBars": Delivery((), unknown=("ZZZ",))}, tasks)
+    assert (report.outcome, report.dimensions[0].outcome) == (Outcome.SUCCEEDED, Outcome.UNKNOWN_SYMBOL)
+
+
+def test_a_run_that_stored_nothing_ends_like_its_first_required_dimension() -> None:
+    missing = ProviderFailure(Outcome.SAMPLE_DATA_MISSING, "fetch it")
+    assert executed({"dailyBars": missing, "macroSeries": missing}).outcome is Outcome.SAMPLE_DATA_MISSING
+
+
+def test_a_dimension_that_the_store_refuses_leaves_the_others_standing() -> None:
+    store = Ledger({"upsert dailyBars": [StoreError(Outcome.STORE_FAILED, "keys come twice")]})
+    report = run(WHOLE, BOTH, store).execute()
+    assert [item.outcome for item in report.dimensions] == [Outcome.STORE_FAILED, Outcome.SUCCEEDED]
+    assert (report.outcome, store.done[-2]) == (Outcome.PARTIAL, "publish")
+
+
+def test_the_last_dimension_refused_by_the_store_still_leaves_an_outcome_in_the_journal() -> None:
+    store = Ledger({"upsert macroSeries": [StoreError(Outcome.STORE_FAILED, "keys come twice")]})
+    report = run(WHOLE, BOTH, store).execute()
+    assert [item.outcome for item in report.dimensions] == [Outcome.SUCCEEDED, Outcome.STORE_FAILED]
+    assert [end.outcome for end in store.ends] == [Outcome.PARTIAL]
+
+
+@pytest.mark.parametrize("fault", [Outcome.VOLUME_FULL, Outcome.VOLUME_READ_ONLY])
+@pytest.mark.parametrize("place", ["begin", "upsert macroSeries", "finish", "publish", "commit"])
+def test_a_fault_of_the_volume_ends_the_run_wherever_it_shows(place: str, fault: Outcome) -> None:
+    store = Ledger({place: [StoreError(fault, "no space")] * 3})
+    report = run(WHOLE, BOTH, store).execute()
+    assert report.outcome is fault
+    assert "the last published copy stays as it was" in report.message
+    assert store.done[-1] != "unlock" and ("publish" in store.done) == (place == "publish")
+
+
+def test_a_busy_store_is_an_outcome_without_a_sequence() -> None:
+    report = run(WHOLE, BOTH, Ledger({"lock": [StoreError(Outcome.STORE_BUSY, "held")]})).execute()
+    assert (report.outcome, report.sequence, report.dimensions) == (Outcome.STORE_BUSY, None, ())
+
+
+def test_a_store_found_corrupt_on_the_way_is_tried_once_more_and_the_recovery_reported() -> None:
+    recovery = Recovery("working/backbone.duckdb.corrupt-1", "empty", NOW)
+    store = Ledger({"upsert macroSeries": [StoreCorrupt("checksum")]}, recovery=recovery)
+    report = run(WHOLE, BOTH, store).execute()
+    assert report.outcome is Outcome.SUCCEEDED
+    assert report.store_recovery is not None
+    assert report.store_recovery.set_aside == recovery.set_aside
+    assert (report.rows, [item.name for item in report.dimensions]) == (3, ["dailyBars", "macroSeries"])
+    assert store.done.count("publish") == 1
+
+
+def test_a_store_that_stays_corrupt_fails_the_run() -> None:
+    store = Ledger({"upsert": [StoreCorrupt("checksum"), StoreCorrupt("checksum")]})
+    assert run(WHOLE, BOTH, store).execute().outcome is Outcome.STORE_FAILED
+
+
+@pytest.mark.parametrize("step", range(6))
+def test_a_run_that_is_stopped_between_two_steps_says_so_in_the_journal_and_publishes_nothing(
+    step: int,
+) -> None:
+    store = Ledger()
+    stopped = run(WHOLE, BOTH, store, iter([*[None] * step, SystemExit(143)]))
+    with pytest.raises(SystemExit):
+        stopped.execute()
+    assert store.ends[-1].outcome is Outcome.STOPPED
+    assert "publish" not in store.done
+    assert stopped.report(Outcome.STOPPED, "told to stop").sequence == 7
+
+
+def test_a_bug_is_noted_and_raised() -> None:
+    store = Ledger()
+    broken = run({**WHOLE, "dailyBars": ZeroDivisionError("by zero")}, BOTH, store)
+    with pytest.raises(ZeroDivisionError):
+        broken.execute()
+    assert [(end.outcome, end.message) for end in store.ends] == [
+        (Outcome.INTERNAL_ERROR, "ZeroDivisionError: by zero")
+    ]
+
+
+def test_the_report_repeats_the_last_five_runs() -> None:
+    past = tuple(
+        JournalEntry(6 - number, f"run-{number}", "sample", 1, NOW, NOW, "Succeeded", 1, 1, "")
+        for number in range(6)
+    )
+    report = run(WHOLE, BOTH, Ledger(past=past)).execute()
+    assert report.recent == tuple(
+        PastRun(sequence=6 - number, plan="sample", outcome=Outcome.SUCCEEDED, end=NOW) for number in range(5)
+    )
+
+
+def test_a_dimension_without_numbers_is_stored_all_the_same() -> None:
+    row = {
+        "source": "test/events",
+        "calendar": "FOMC",
+        "event": "minutes",
+        "kind": "minutes",
+        "period": DAY,
+        "vintage": DAY,
+        "reference": None,
+        "revision": 0,
+    }
+    delivered = Slice("test/events", AS_OF, pa.Table.from_pylist([row], schema=MACRO_EVENTS.facts))
+    report = executed({"macroEvents": Delivery((delivered,))}, (task(MACRO_EVENTS, "FOMC"),))
+    assert (report.outcome, report.rows) == (Outcome.SUCCEEDED, 1)
