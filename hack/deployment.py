@@ -161,11 +161,26 @@ def ensure_cluster() -> Kubectl:
     return Kubectl(Path(status["bin"]), Path(status["kubeconfig"]))
 
 
-def ensure_images() -> dict[str, str]:
-    """Build the images and load them into the cluster; returns the image reference by target."""
-    built: dict[str, dict[str, str]] = json.loads(program("image", "build", "--json"))
-    program("cluster", "load-image", *(image["archive"] for image in built.values()))
-    return {target: image["reference"] for target, image in built.items()}
+@dataclass(frozen=True)
+class Image:
+    """An image that the node knows: its reference, and the archive whose name follows from its content."""
+
+    reference: str
+    archive: Path
+
+
+def ensure_images() -> dict[str, Image]:
+    """Build the images and load those that the node does not know yet; by target."""
+    built = json.loads(program("image", "build", "--json"))
+    images = {name: Image(entry["reference"], Path(entry["archive"])) for name, entry in built.items()}
+    loaded = Path(running_cluster()["state"]) / "loaded-images"
+    known = set(loaded.read_text().splitlines()) if loaded.exists() else set()
+    missing = [image for image in images.values() if image.archive.name not in known]
+    if missing:
+        program("cluster", "load-image", *(str(image.archive) for image in missing))
+        # A reference leads to the archive that was loaded last, so what others of its name were is forgotten.
+        loaded.write_text("".join(f"{image.archive.name}\n" for image in images.values()))
+    return images
 
 
 def apply_crds(kubectl: Kubectl) -> None:
@@ -174,20 +189,21 @@ def apply_crds(kubectl: Kubectl) -> None:
     kubectl.run("wait", "--for=condition=Established", "--timeout=60s", "-f", str(ROOT / "crds"))
 
 
-def install(kubectl: Kubectl, images: dict[str, str], *settings: str) -> None:
+def install(kubectl: Kubectl, images: dict[str, Image], *settings: str) -> None:
     """Apply the CRDs, then install or upgrade the chart and wait for its rollout.
 
-    `settings` are helm's key=value pairs.
+    `settings` are helm's key=value pairs. The operator's pod carries the name of its archive, so that a
+    rebuilt image under the same reference is rolled out.
     """
     with step("custom resource definitions"):
         apply_crds(kubectl)
-    values = [*settings]
     with step("operator (helm upgrade --install --wait)"):
+        built = f"operator.podAnnotations.archive={images['operator'].archive.name}"
+        flags = ["--set-string", built.replace(".tar", ""), *(f"--set={value}" for value in settings)]
+        arguments = ("--create-namespace", "--skip-crds", "--wait", "--timeout=180s", *flags)
         chart = str(ROOT / "charts" / "databackbone")
-        flags = [flag for value in values for flag in ("--set", value)]
-        arguments = ("upgrade", "--install", RELEASE, chart, "--create-namespace", "--skip-crds", "--wait")
         of = kubectl.of(SYSTEM_NAMESPACE)
-        of.run(*arguments, "--timeout=180s", *flags, tool="helm", deadline=240)
+        of.run("upgrade", "--install", RELEASE, chart, *arguments, tool="helm", deadline=240)
 
 
 def reader_pod(name: str, image: str, arguments: list[str], claim: str) -> dict[str, Any]:

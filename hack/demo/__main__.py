@@ -64,7 +64,7 @@ def up() -> None:
     say(f"  ready after {time.monotonic() - started:.0f} s")
     print("\n$ kubectl get databackbone,ingestplan")
     print(kubectl.run("get", "databackbone,ingestplan").rstrip())
-    print("\n" + glance(kubectl, images["worker"]).rstrip())
+    print("\n" + glance(kubectl, images["worker"].reference).rstrip())
     print("\n" + next_commands())
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from deployment import (
+    Image,
     Kubectl,
     cluster_status,
     demo_marker,
@@ -39,12 +40,12 @@ def cluster() -> Iterator[Kubectl]:
 
 
 @pytest.fixture(scope="session")
-def images(cluster: Kubectl) -> dict[str, str]:
+def images(cluster: Kubectl) -> dict[str, Image]:
     return ensure_images()
 
 
 @pytest.fixture(scope="session")
-def operator(cluster: Kubectl, images: dict[str, str]) -> Kubectl:
+def operator(cluster: Kubectl, images: dict[str, Image]) -> Kubectl:
     """The chart, installed from the checkout; returns kubectl bound to nothing in particular."""
     install(cluster, images, f"operator.resyncSeconds={RESYNC_SECONDS}")
     return cluster

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from deployment import RELEASE, SYSTEM_NAMESPACE, Kubectl, install, until
+from deployment import RELEASE, SYSTEM_NAMESPACE, Image, Kubectl, install, until
 from documents import backbone, plan
 
 
@@ -78,7 +78,7 @@ def test_uninstalling_in_order_keeps_retained_data_and_leaves_nothing_else(
 
 
 def test_objects_can_be_deleted_with_the_operator_already_gone(
-    operator: Kubectl, kubectl: Kubectl, wait_condition: Any, images: dict[str, str]
+    operator: Kubectl, kubectl: Kubectl, wait_condition: Any, images: dict[str, Image]
 ) -> None:
     kubectl.apply(backbone(deletionPolicy="Delete"), plan())
     wait_condition("ingestplan/daily", "Ready", "True")

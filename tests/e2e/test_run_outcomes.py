@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from deployment import Kubectl, program, reader_pod, until
+from deployment import Image, Kubectl, program, reader_pod, until
 from documents import backbone, conditions, message, plan
 
 
@@ -35,11 +35,11 @@ def test_an_image_that_cannot_be_pulled_is_named_and_mends(kubectl: Kubectl, wai
 
 
 def test_a_worker_that_dies_without_a_message_is_named(
-    kubectl: Kubectl, wait_condition: Any, images: dict[str, str]
+    kubectl: Kubectl, wait_condition: Any, images: dict[str, Image]
 ) -> None:
     kubectl.apply(backbone())
     wait_condition("databackbone/market", "Ready", "True")
-    kubectl.apply(plan(worker={"image": images["operator"]}))
+    kubectl.apply(plan(worker={"image": images["operator"].reference}))
     wait_condition("ingestplan/daily", "Ready", "False", "DiedWithoutMessage", deadline=180)
 
 
@@ -50,21 +50,21 @@ def test_a_worker_past_its_memory_limit_is_named_and_mends(kubectl: Kubectl, wai
 
 
 def test_a_run_past_its_deadline_is_named(
-    kubectl: Kubectl, wait_condition: Any, images: dict[str, str]
+    kubectl: Kubectl, wait_condition: Any, images: dict[str, Image]
 ) -> None:
     kubectl.apply(backbone(), plan("first"))
     wait_condition("ingestplan/first", "Ready", "True")
-    hold_the_lock(kubectl, images["worker"], seconds=90)
+    hold_the_lock(kubectl, images["worker"].reference, seconds=90)
     kubectl.apply(plan(worker={"deadlineSeconds": 30, "storeWaitSeconds": 300}))
     wait_condition("ingestplan/daily", "Ready", "False", "DeadlineExceeded")
 
 
 def test_a_busy_store_is_waited_for_and_then_named(
-    kubectl: Kubectl, wait_condition: Any, images: dict[str, str]
+    kubectl: Kubectl, wait_condition: Any, images: dict[str, Image]
 ) -> None:
     kubectl.apply(backbone(), plan("first"))
     wait_condition("ingestplan/first", "Ready", "True")
-    hold_the_lock(kubectl, images["worker"], seconds=60)
+    hold_the_lock(kubectl, images["worker"].reference, seconds=60)
     kubectl.apply(plan(worker={"storeWaitSeconds": 5}))
     wait_condition("ingestplan/daily", "Ready", "False", "StoreBusy")
     until(
@@ -99,10 +99,10 @@ def run_on_the_volume(kubectl: Kubectl, image: str, name: str, code: str) -> Non
     kubectl.apply(pod)
 
 
-def test_an_evicted_worker_is_named(kubectl: Kubectl, wait_condition: Any, images: dict[str, str]) -> None:
+def test_an_evicted_worker_is_named(kubectl: Kubectl, wait_condition: Any, images: dict[str, Image]) -> None:
     kubectl.apply(backbone(), plan("first"))
     wait_condition("ingestplan/first", "Ready", "True")
-    hold_the_lock(kubectl, images["worker"], seconds=150)
+    hold_the_lock(kubectl, images["worker"].reference, seconds=150)
     kubectl.apply(plan(worker={"storeWaitSeconds": 300}))
     pod = until(lambda: running_pod(kubectl), lambda name: name is not None, 60, "a waiting worker")
     fill = "f = open('/tmp/fill', 'wb')\nfor _ in range(4096): f.write(bytes(1 << 20))\nf.flush()"
@@ -117,11 +117,11 @@ def running_pod(kubectl: Kubectl) -> str | None:
 
 
 def test_a_job_deleted_before_its_outcome_was_read_is_started_again(
-    kubectl: Kubectl, wait_condition: Any, images: dict[str, str]
+    kubectl: Kubectl, wait_condition: Any, images: dict[str, Image]
 ) -> None:
     kubectl.apply(backbone(), plan("first"))
     wait_condition("ingestplan/first", "Ready", "True")
-    hold_the_lock(kubectl, images["worker"], seconds=30)
+    hold_the_lock(kubectl, images["worker"].reference, seconds=30)
     kubectl.apply(plan())
     until(lambda: running_pod(kubectl), lambda name: name is not None, 60, "a waiting worker")
     kubectl.run("delete", "jobs", "-l", "backbone.emp.dev/plan=daily", "--cascade=foreground")
@@ -129,12 +129,12 @@ def test_a_job_deleted_before_its_outcome_was_read_is_started_again(
 
 
 def test_a_corrupt_store_is_set_aside_and_both_files_are_named(
-    kubectl: Kubectl, wait_condition: Any, images: dict[str, str]
+    kubectl: Kubectl, wait_condition: Any, images: dict[str, Image]
 ) -> None:
     kubectl.apply(backbone(), plan())
     wait_condition("ingestplan/daily", "Ready", "True")
     code = "f = open('/data/working/backbone.duckdb', 'r+b'); f.write(b'\\xff' * 65536)"
-    run_on_the_volume(kubectl, images["worker"], "vandal", code)
+    run_on_the_volume(kubectl, images["worker"].reference, "vandal", code)
     until(
         lambda: kubectl.get("pod", "vandal")["status"]["phase"],
         lambda phase: phase == "Succeeded",
