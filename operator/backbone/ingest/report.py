@@ -29,8 +29,17 @@ class PastRun(Model):
     end: datetime
 
 
+class SourceReport(Model):
+    """One source of a dimension: `as_of` is the moment it speaks of (UTC), from which lookback counts."""
+
+    name: str
+    rows: int = 0
+    as_of: datetime
+    price_basis: str | None = None
+
+
 class DimensionReport(Model):
-    """One dimension of a run. Times are UTC; `as_of` is the moment that the provider's data speaks of."""
+    """One dimension of a run. Times are UTC."""
 
     name: str
     outcome: Outcome
@@ -41,7 +50,7 @@ class DimensionReport(Model):
     missing_count: int = 0
     first_at: datetime | None = None
     last_at: datetime | None = None
-    as_of: datetime | None = None
+    sources: tuple[SourceReport, ...] = ()
     message: str = ""
 
 
@@ -71,14 +80,18 @@ class RunReport(Model):
     message: str = ""
 
     def encode(self) -> bytes:
-        """Compact JSON of at most MESSAGE_BYTES; lists of names and texts are cut first, counts stay."""
+        """Compact JSON of at most MESSAGE_BYTES; lists and texts are cut first, counts stay."""
         for names, text in ((20, 512), (20, 160), (5, 80), (1, 40), (0, 0)):
             cut = self.model_copy(
                 update={
                     "message": self.message[: text * 2],
                     "dimensions": tuple(
                         item.model_copy(
-                            update={"missing": item.missing[:names], "message": item.message[:text]}
+                            update={
+                                "missing": item.missing[:names],
+                                "sources": item.sources[:names],
+                                "message": item.message[:text],
+                            }
                         )
                         for item in self.dimensions
                     ),

@@ -26,9 +26,9 @@ from ..ports.store import (
     StoreError,
     Writer,
 )
-from ..providers.protocol import Delivery, Provider, ProviderFailure
+from ..providers.protocol import Delivery, Provider, ProviderFailure, Slice
 from ..vocabulary import Outcome
-from .report import DimensionReport, PastRun, RunReport, StoreRecoveryReport
+from .report import DimensionReport, PastRun, RunReport, SourceReport, StoreRecoveryReport
 from .tasks import Task
 
 RECENT_RUNS = 5
@@ -224,9 +224,15 @@ def dimension_report(task: Task, delivery: Delivery, changed: int) -> DimensionR
         missing_count=len(missing),
         first_at=moment_of(min((item["min"] for item in bounds), default=None)),
         last_at=moment_of(max((item["max"] for item in bounds), default=None)),
-        as_of=max((item.as_of for item in delivery.slices), default=None),
+        sources=tuple(_source_report(item) for item in delivery.slices),
         message=_missing_message(task, delivery),
     )
+
+
+def _source_report(item: Slice) -> SourceReport:
+    bases = item.facts["price_basis"].unique().to_pylist() if "price_basis" in item.facts.schema.names else []
+    basis = ", ".join(sorted(bases)) or None
+    return SourceReport(name=item.source, rows=item.facts.num_rows, as_of=item.as_of, price_basis=basis)
 
 
 def _missing_message(task: Task, delivery: Delivery) -> str:

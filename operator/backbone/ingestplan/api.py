@@ -205,6 +205,19 @@ class IngestPlanSpec(Model):
         return self
 
 
+class SourceStatus(Model):
+    """One source of a dimension."""
+
+    name: str = Field(max_length=64, description="Name of the source, part of the key of its rows.")
+    rows: int = Field(ge=0, description="Rows that it delivered.")
+    as_of: datetime = Field(
+        description="The moment that it speaks of: now, or a recording's end. Lookback counts from it (UTC)."
+    )
+    price_basis: Annotated[str, StringConstraints(max_length=64)] | None = Field(
+        default=None, description="How its prices are adjusted, for a dimension with prices."
+    )
+
+
 class DimensionStatus(Model):
     """One dimension of the last finished run."""
 
@@ -219,8 +232,10 @@ class DimensionStatus(Model):
     missing_count: int = Field(default=0, ge=0, description="How many were asked for and not delivered.")
     first_at: datetime | None = Field(default=None, description="Time of the earliest row delivered (UTC).")
     last_at: datetime | None = Field(default=None, description="Time of the latest row delivered (UTC).")
-    as_of: datetime | None = Field(
-        default=None, description="The moment the provider's data speaks of: now, or a recording's end (UTC)."
+    sources: tuple[SourceStatus, ...] = Field(
+        default=(),
+        max_length=20,
+        description="Where the rows came from. Sources are never spliced: each keeps its rows to itself.",
     )
     message: str = Field(default="", max_length=512, description="What went wrong, if anything.")
 

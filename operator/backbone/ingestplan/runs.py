@@ -13,7 +13,7 @@ from ..ingest.report import DimensionReport, RunReport
 from ..jobs import Trouble, last_words, tail, trouble_under_way, why_no_report
 from ..ports.readings import JobReading
 from ..vocabulary import Outcome
-from .api import DimensionStatus, IngestPlanSpec, IngestPlanStatus, RunStatus, StoreRecovery
+from .api import DimensionStatus, IngestPlanSpec, IngestPlanStatus, RunStatus, SourceStatus, StoreRecovery
 
 MESSAGE = 1024
 NAMES_SHOWN = 5
@@ -157,7 +157,7 @@ def _dimensions(report: RunReport) -> tuple[DimensionStatus, ...]:
             missing_count=item.missing_count,
             first_at=item.first_at,
             last_at=item.last_at,
-            as_of=item.as_of,
+            sources=tuple(SourceStatus(**source.model_dump()) for source in item.sources[:20]),
             message=item.message[:512],
         )
         for item in report.dimensions[:5]

@@ -12,6 +12,7 @@ from backbone.ingest.report import (
     DimensionReport,
     PastRun,
     RunReport,
+    SourceReport,
     StoreRecoveryReport,
     VolumeProbeReport,
 )
@@ -43,7 +44,9 @@ def report(symbols: int = 3, text: str = "") -> RunReport:
                 missing_count=symbols,
                 first_at=NOW,
                 last_at=NOW,
-                as_of=NOW,
+                sources=(
+                    SourceReport(name="sample/bokeh-stocks", rows=7, as_of=NOW, price_basis="AsTraded"),
+                ),
                 message=text,
             )
             for name in ("dailyBars", "intradayBars", "intradayTrades", "macroSeries", "macroEvents")

@@ -201,7 +201,7 @@ def test_the_report_of_a_whole_run() -> None:
     )
     daily = report.dimensions[0]
     assert (daily.rows, daily.changed, daily.symbols, daily.missing_count) == (2, 2, 2, 0)
-    assert (daily.first_at, daily.last_at, daily.as_of) == (AS_OF, AS_OF, AS_OF)
+    assert (daily.first_at, daily.last_at, daily.sources[0].as_of) == (AS_OF, AS_OF, AS_OF)
 
 
 @pytest.mark.parametrize(
