@@ -49,6 +49,9 @@ from .workload import WorkerImages
 
 logger = logging.getLogger(__name__)
 
+WATCHED = (CLAIM, CONFIG_MAP, JOB, CRON_JOB, POD)
+"""Kinds of children; of these only what carries the operator's label is watched."""
+
 EXIT_BAD_SETTINGS = 2
 EXIT_NO_LEASE = 3
 LOOK_FOR_KINDS_EVERY = 5.0
@@ -103,7 +106,7 @@ def kopf_settings() -> kopf.OperatorSettings:
     settings.watching.connect_timeout = 10.0
     settings.watching.server_timeout = 300
     settings.watching.client_timeout = 330
-    for kind in (CLAIM, CONFIG_MAP, JOB, CRON_JOB, POD):
+    for kind in WATCHED:
         group, _, version = kind.api_version.rpartition("/")
         settings.watching.label_selectors[group, version, kind.plural] = f"{LABEL_MANAGED_BY}={FIELD_MANAGER}"
     return settings
@@ -137,7 +140,7 @@ async def _lead(operator: Operator, health: Health, stop: asyncio.Event) -> int:
     health.state, health.stalled = "leading", operator.visits.stalled
     operator.metrics.leader.set(1)
     holding = asyncio.create_task(leadership.hold(), name="holding the Lease")
-    working = asyncio.create_task(_work(operator, stop), name="working")
+    working = asyncio.create_task(work(operator, stop), name="working")
     await asyncio.wait({holding, working}, return_when=asyncio.FIRST_COMPLETED)
     lost = holding.done()
     # Visits end first: whoever leads next must not be disturbed by the last writes of this one.
@@ -171,7 +174,8 @@ async def _served(cluster: Cluster, kind: Kind) -> bool:
         return False
 
 
-async def _work(operator: Operator, stop: asyncio.Event) -> None:
+async def work(operator: Operator, stop: asyncio.Event) -> None:
+    """Watch and visit until told to stop; raises what ends kopf."""
     namespaces = operator.settings.watch_namespaces
     await kopf.operator(
         registry=operator.registry,
