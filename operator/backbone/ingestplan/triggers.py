@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..naming import digest
-from ..vocabulary import ANNOTATION_RUN_NOW
+from ..vocabulary import ANNOTATION_RUN_NOW, Outcome
 from .api import IngestPlanStatus, Triggers
 from .children import Plan, run_name
 from .observation import Observation
@@ -24,16 +24,18 @@ class Trigger:
 
 
 def due_trigger(plan: Plan, status: IngestPlanStatus, seen: Observation) -> Trigger | None:
-    """The run to start now. The first run handles the token that the plan was created with."""
+    """The run to start now. The first run handles the token that the plan was created with.
+
+    A run whose Job exists, and that is not recorded, was started by a process that died before it could record
+    it: it is due again, and creating it again changes nothing.
+    """
     done = status.triggers or Triggers()
     token = _token(plan)
     fresh = token if token != done.run_now else None
-    if status.last_success is None:
-        if done.first is None and status.last_run is None and not seen.runs:
-            return Trigger(run_name(plan, "first"), "the first run of the plan", True, fresh)
-        if done.first is not None and _first_is_lost(done.first, status, seen):
-            why = f"the first run again, since Job {done.first} is gone"
-            return Trigger(run_name(plan, "first", "after", done.first), why, True, fresh)
+    first = run_name(plan, "first", done.first or "", fresh or "")
+    if any(job.name == first for job in seen.runs) or _first_is_due(done, status, seen):
+        why = "the first run of the plan" if done.first is None else f"again, since Job {done.first} is gone"
+        return Trigger(first, why, True, fresh)
     if fresh is not None:
         return Trigger(run_name(plan, "run-now", fresh), f"run-now token {fresh!r}", False, fresh)
     return None
@@ -50,11 +52,12 @@ def record_trigger(status: IngestPlanStatus, trigger: Trigger | None) -> IngestP
     return status.model_copy(update={"triggers": done.model_copy(update=update)})
 
 
-def _first_is_lost(job: str, status: IngestPlanStatus, seen: Observation) -> bool:
-    """Whether the first run's Job went away before anybody read its outcome, and nothing ran since."""
-    from_last = status.last_run
-    unread = from_last is None or (from_last.id == job and from_last.outcome == "JobVanished")
-    return unread and not seen.runs
+def _first_is_due(done: Triggers, status: IngestPlanStatus, seen: Observation) -> bool:
+    """Whether nothing ran yet, or the first run's Job went away before anybody read its outcome."""
+    if status.last_success is not None or seen.runs:
+        return False
+    last = status.last_run
+    return last is None or (last.id == done.first and last.outcome == Outcome.JOB_VANISHED)
 
 
 def _token(plan: Plan) -> str | None:

@@ -1,0 +1,222 @@
+"""One visit: what is written, in which order, what is told, and what a refusal leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from backbone.databackbone import handlers as databackbone
+from backbone.errors import Conflict
+from backbone.evaluation import Notice
+from backbone.handling import Reconciler, Visited
+from backbone.metrics import Metrics
+from backbone.vocabulary import Reason
+from backbone.workload import WorkerImages
+
+NOW = datetime(2024, 3, 1, 12, 0, tzinfo=UTC)
+PROBED = '{"outcome":"VolumeProbed","bytesChecked":1,"message":"","at":"2024-03-01T12:00:00Z"}'
+
+
+@pytest.fixture
+def told() -> list[Notice]:
+    return []
+
+
+@pytest.fixture
+def metrics() -> Metrics:
+    return Metrics(CollectorRegistry())
+
+
+@pytest.fixture
+def visit(cluster: Any, metrics: Metrics, told: list[Notice], custom: Callable[..., Any]) -> Any:
+    """Visit the backbone `market`, which exists."""
+    images = WorkerImages("worker:1", "sample:1", "IfNotPresent")
+    room = databackbone.room(cluster, images, timedelta(hours=1))
+    reconciler = Reconciler(room, cluster, metrics, lambda: NOW, lambda body, notice: told.append(notice))
+    cluster.put(custom("DataBackbone", "market", {}))
+
+    async def once() -> Visited:
+        return await reconciler.visit("ns", "market")
+
+    once.reconciler = reconciler  # type: ignore[attr-defined]
+    return once
+
+
+def market(cluster: Any) -> Any:
+    return cluster.objects["DataBackbone", "ns", "market"]
+
+
+def condition(cluster: Any, kind: str = "Ready") -> tuple[str, str, str]:
+    entries = market(cluster)["status"]["conditions"]
+    found = next(entry for entry in entries if entry["type"] == kind)
+    return found["status"], found["reason"], found["message"]
+
+
+async def settle(cluster: Any, visit: Any) -> None:
+    """Visit until the backbone is Ready."""
+    await visit()
+    await visit()
+    cluster.finish_jobs(lambda name: PROBED)
+    await visit()
+
+
+async def test_a_first_visit_says_pending_before_it_does_anything(cluster: Any, visit: Any) -> None:
+    await visit()
+    verbs = [(verb, kind) for verb, kind, _ in cluster.log]
+    assert verbs == [
+        ("replace_status", "DataBackbone"),
+        ("apply", "ConfigMap"),
+        ("apply", "PersistentVolumeClaim"),
+        ("replace_status", "DataBackbone"),
+    ]
+
+
+async def test_every_condition_that_applies_is_there_from_the_first_write(cluster: Any, visit: Any) -> None:
+    seen: list[Any] = []
+    cluster.before_write = lambda number: seen.append(market(cluster).get("status"))
+    await visit()
+    first = seen[1]["conditions"]
+    assert {entry["type"]: (entry["status"], entry["reason"]) for entry in first} == dict.fromkeys(
+        ("Ready", "Reconciling", "Stalled", "Validated", "StorageAvailable", "OnRequestedTier"),
+        ("Unknown", "Pending"),
+    )
+
+
+async def test_nothing_is_written_about_an_object_that_does_not_change(
+    cluster: Any, visit: Any, told: list[Notice]
+) -> None:
+    await settle(cluster, visit)
+    assert condition(cluster)[:2] == ("True", "Available")
+    before, events = market(cluster)["metadata"]["resourceVersion"], list(told)
+    writes = len([entry for entry in cluster.log if entry[0] == "replace_status"])
+    visited = await visit()
+    assert visited.result == "done"
+    assert market(cluster)["metadata"]["resourceVersion"] == before
+    assert len([entry for entry in cluster.log if entry[0] == "replace_status"]) == writes
+    assert told == events
+
+
+async def test_each_turn_of_ready_is_told_once(cluster: Any, visit: Any, told: list[Notice]) -> None:
+    await settle(cluster, visit)
+    assert [(notice.type, notice.reason) for notice in told] == [
+        ("Normal", "VolumePending"),
+        ("Normal", "Available"),
+    ]
+
+
+async def test_drift_is_put_back_and_told_once(cluster: Any, visit: Any, told: list[Notice]) -> None:
+    await settle(cluster, visit)
+    told.clear()
+    binding = cluster.objects["ConfigMap", "ns", "market-binding"]
+    managed = [{**binding["metadata"]["managedFields"][0], "fieldsV1": {"paths": ["less"]}}]
+    changed = {**binding["data"], "tier": "Institutional"}
+    cluster.put({**binding, "data": changed, "metadata": {**binding["metadata"], "managedFields": managed}})
+    await visit()
+    await visit()
+    assert cluster.objects["ConfigMap", "ns", "market-binding"]["data"]["tier"] == "Bootstrap"
+    assert [notice.reason for notice in told] == [Reason.DRIFT_REVERTED]
+    assert "market-binding" in told[0].message
+
+
+async def test_a_new_wish_is_not_drift(
+    cluster: Any, visit: Any, told: list[Notice], custom: Callable[..., Any]
+) -> None:
+    await settle(cluster, visit)
+    told.clear()
+    cluster.put({**market(cluster), "spec": {"deletionPolicy": "Delete"}})
+    await visit()
+    assert cluster.objects["PersistentVolumeClaim", "ns", "market-data"]["metadata"]["ownerReferences"]
+    assert told == []
+
+
+async def test_the_first_refusal_ends_the_actions_and_stands_in_status(cluster: Any, visit: Any) -> None:
+    cluster.refuse = lambda verb, document: (
+        "exceeded quota" if document["kind"] == "ConfigMap" and verb == "apply" else None
+    )
+    await visit()
+    assert condition(cluster) == ("False", "ChildRefused", "market-binding: exceeded quota")
+    assert cluster.only("PersistentVolumeClaim") == []
+
+
+async def test_a_child_that_changed_since_it_was_read_is_left_for_the_next_look(
+    cluster: Any, visit: Any
+) -> None:
+    await settle(cluster, visit)
+    version = market(cluster)["metadata"]["resourceVersion"]
+
+    def somebody_writes(number: int) -> None:
+        cluster.before_write = lambda number: None
+        binding = cluster.objects["ConfigMap", "ns", "market-binding"]
+        cluster.put({**binding, "data": {**binding["data"], "other": "x"}})
+
+    cluster.before_write = somebody_writes
+    with pytest.raises(Conflict):
+        await visit()
+    assert market(cluster)["metadata"]["resourceVersion"] == version
+
+
+async def test_an_object_that_changed_since_it_was_read_keeps_its_status(cluster: Any, visit: Any) -> None:
+    await settle(cluster, visit)
+    cluster.put({**market(cluster), "spec": {"suspend": True}})
+
+    def on_status(number: int) -> None:
+        if cluster.log[-1:] and cluster.log[-1][1] == "PersistentVolumeClaim":
+            cluster.before_write = lambda number: None
+            cluster.put({**market(cluster), "spec": {"suspend": False}})
+
+    cluster.before_write = on_status
+    with pytest.raises(Conflict):
+        await visit()
+    assert condition(cluster)[:2] == ("True", "Available")
+
+
+async def test_an_object_on_its_way_out_is_left_alone(cluster: Any, visit: Any, metrics: Metrics) -> None:
+    await settle(cluster, visit)
+    leaving = {**market(cluster)["metadata"], "deletionTimestamp": "2024-03-01T12:00:00Z"}
+    cluster.put({**market(cluster), "metadata": leaving})
+    writes = cluster.writes
+    assert (await visit()).gone
+    assert cluster.writes == writes
+    assert b'name="market"' not in metrics.page().body
+
+
+async def test_an_object_that_is_gone_is_gone(cluster: Any, visit: Any) -> None:
+    cluster.objects.clear()
+    assert (await visit()).gone
+    assert cluster.writes == 0
+
+
+async def test_a_spec_that_makes_no_sense_touches_no_child(
+    cluster: Any, visit: Any, custom: Callable[..., Any]
+) -> None:
+    await settle(cluster, visit)
+    children = len(cluster.only("ConfigMap")), len(cluster.only("PersistentVolumeClaim"))
+    cluster.put({**market(cluster), "spec": {"bootstrap": {"storage": {"size": "huge"}}}})
+    assert (await visit()).result == "invalid"
+    status, reason, message = condition(cluster)
+    assert (status, reason) == ("False", "InvalidSpec")
+    assert message.startswith("spec.bootstrap.storage.size: ")
+    assert condition(cluster, "Stalled")[:2] == ("True", "InvalidSpec")
+    assert condition(cluster, "OnRequestedTier")[0] == "Unknown"
+    assert market(cluster)["status"]["tier"]["active"] == "Bootstrap", "what is known stays"
+    assert (len(cluster.only("ConfigMap")), len(cluster.only("PersistentVolumeClaim"))) == children
+
+
+async def test_what_could_not_be_looked_at_is_unknown_and_never_healthy(cluster: Any, visit: Any) -> None:
+    await settle(cluster, visit)
+    await visit.reconciler.admit("ns", "market", Reason.API_UNREACHABLE, "no answer")
+    entries = {entry["type"]: entry["status"] for entry in market(cluster)["status"]["conditions"]}
+    assert entries == {
+        "Ready": "Unknown",
+        "Validated": "Unknown",
+        "StorageAvailable": "Unknown",
+        "OnRequestedTier": "Unknown",
+        "Reconciling": "False",
+        "Stalled": "False",
+    }
+    await visit()
+    assert condition(cluster)[:2] == ("True", "Available")
