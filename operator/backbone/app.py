@@ -100,6 +100,7 @@ def kopf_settings() -> kopf.OperatorSettings:
     settings.persistence.diffbase_storage = kopf.AnnotationsDiffBaseStorage(prefix=GROUP)
     settings.posting.reporting_component = FIELD_MANAGER
     settings.posting.event_name_prefix = f"{FIELD_MANAGER}-"
+    settings.posting.default_backoffs = (1.0, 5.0)
     settings.scanning.disabled = True
     settings.networking.request_timeout = 30.0
     settings.networking.connect_timeout = 10.0

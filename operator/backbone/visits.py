@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from .errors import BackboneError, Conflict, Denied, Unreachable
+from .errors import BackboneError, Conflict, Denied, Unreachable, Waiting
 from .handling import Reconciler, Visited
 from .metrics import Metrics
 from .vocabulary import Reason
@@ -135,6 +135,9 @@ class Visits:
         except Conflict as error:
             logger.debug("%s changed while it was visited: %s", key, error)
             return Visited("conflict", after=timedelta(seconds=FIRST_RETRY))
+        except Waiting as error:
+            logger.debug("%s waits: %s", key, error)
+            return Visited("waiting", after=error.after)
         except (Unreachable, TimeoutError) as error:
             loop.failures += 1
             denied = isinstance(error, Denied)

@@ -12,7 +12,7 @@ import pytest
 
 from backbone.adapters import kubernetes as module
 from backbone.adapters.kubernetes import KubernetesCluster, connect
-from backbone.errors import Conflict, Denied, Rejected, Unreachable
+from backbone.errors import Conflict, Denied, Rejected, Unreachable, Waiting
 from backbone.ports.cluster import CONFIG_MAP, DATA_BACKBONE, JOB, POD
 
 DOCUMENT = {
@@ -40,7 +40,7 @@ def anything(request: kmock.Request) -> bool:
         pytest.param(422, "spec.schedule: Invalid value", Rejected, id="an invalid object is Rejected"),
         pytest.param(400, "strict decoding error", Rejected, id="an object that cannot be read is Rejected"),
         pytest.param(409, "the object has been modified", Conflict, id="an older view is a Conflict"),
-        pytest.param(404, "namespace not found", Unreachable, id="a path that is not there says nothing"),
+        pytest.param(404, "not found", Conflict, id="an object that went meanwhile is a Conflict"),
         pytest.param(429, "too many requests", Unreachable, id="an overload says nothing"),
         pytest.param(500, "etcdserver: request timed out", Unreachable, id="an inner error says nothing"),
         pytest.param(503, "", Unreachable, id="an error without words says nothing"),
@@ -72,6 +72,24 @@ async def test_no_answer_is_unreachable(
             await alone.create(DOCUMENT)
         await alone.close()
     assert counted == [("create", "unreachable")]
+
+
+async def test_a_path_that_is_not_there_says_nothing(api: Any, cluster: KubernetesCluster) -> None:
+    api.faults.append((anything, 404, "the server could not find the requested resource"))
+    with pytest.raises(Unreachable):
+        await cluster.list(POD, "ns", {})
+
+
+async def test_a_namespace_on_its_way_out_is_waited_for(api: Any, cluster: KubernetesCluster) -> None:
+    body = {
+        "kind": "Status",
+        "message": "unable to create new content in namespace ns because it is being terminated",
+        "reason": "Forbidden",
+        "details": {"causes": [{"reason": "NamespaceTerminating"}]},
+    }
+    api["post /api/v1/namespaces/ns/configmaps"] << 403 << body
+    with pytest.raises(Waiting, match="terminated"):
+        await cluster.create(DOCUMENT)
 
 
 async def test_nothing_there_is_none_and_is_not_an_error(api: Any, cluster: KubernetesCluster) -> None:

@@ -10,7 +10,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from backbone import visits as module
-from backbone.errors import Conflict, Denied, Unreachable
+from backbone.errors import Conflict, Denied, Unreachable, Waiting
 from backbone.handling import Visited
 from backbone.metrics import Metrics
 from backbone.visits import Key, Visits
@@ -102,6 +102,9 @@ async def test_wake_ups_during_a_visit_are_merged_into_one_more(begin: Callable[
     ("error", "result"),
     [
         pytest.param(Conflict("older"), "conflict", id="a conflict leads to another look"),
+        pytest.param(
+            Waiting("ends", timedelta()), "waiting", id="a namespace that ends leads to another look"
+        ),
         pytest.param(Unreachable("no answer"), "unreachable", id="no answer leads to another look"),
         pytest.param(Denied("forbidden"), "denied", id="a missing right leads to another look"),
         pytest.param(ZeroDivisionError("bug"), "error", id="a bug leads to another look"),

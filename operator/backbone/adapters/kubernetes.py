@@ -7,25 +7,36 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from functools import partial
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
 import urllib3.exceptions
 from kubernetes import client, config
 
-from ..errors import Conflict, Denied, Rejected, Unreachable
+from ..errors import Conflict, Denied, Rejected, Unreachable, Waiting
 from ..ports.cluster import KINDS, JsonObject, Kind
 from ..vocabulary import FIELD_MANAGER
 
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 20.0
 THREADS = 16
+NAMESPACE_ENDS = timedelta(seconds=30)
+"""When to look again at an object whose namespace is being deleted; its own end wakes its visits earlier."""
 PAGE = 500
 
 _RIGHT_IS_MISSING = re.compile(r'User "[^"]*" cannot ')
-"""An authorizer's refusal. Admission (quota, a terminating namespace, a claim that may not grow) refuses with the
-same code 403 and other words."""
+"""An authorizer's refusal. Admission (a quota, a claim that may not grow) refuses with the same code 403 and
+other words."""
+
+_REFUSALS = {
+    HTTPStatus.BAD_REQUEST,
+    HTTPStatus.FORBIDDEN,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    HTTPStatus.UNPROCESSABLE_ENTITY,
+}
 
 Query = list[tuple[str, str]]
 Count = Callable[[str, str], None]
@@ -147,13 +158,17 @@ class KubernetesCluster:
             self._count(verb, "unreachable")
             raise Unreachable(f"{verb} {path}: {type(error).__name__}: {_first_line(error)}") from error
         self._count(verb, str(status))
-        if status == 404 and missing_is_none:
+        if status == HTTPStatus.NOT_FOUND and missing_is_none:
             return None
-        if status >= 400:
+        if status >= HTTPStatus.BAD_REQUEST:
             problem = _problem(text)
-            if status == 409 and existing_is_none and problem.get("reason") == "AlreadyExists":
+            if (
+                status == HTTPStatus.CONFLICT
+                and existing_is_none
+                and problem.get("reason") == "AlreadyExists"
+            ):
                 return None
-            raise _error(status, f"{verb} {path}", problem)
+            raise _error(status, f"{verb} {path}", problem, changes=method in {"PUT", "PATCH"})
         return dict(json.loads(text))
 
     def _exchange(self, method: str, path: str, query: Query, body: JsonObject | None) -> tuple[int, bytes]:
@@ -195,13 +210,18 @@ def _problem(text: bytes) -> JsonObject:
     return answer if isinstance(answer, dict) else {"message": str(answer)}
 
 
-def _error(status: int, what: str, problem: JsonObject) -> Exception:
+def _error(status: int, what: str, problem: JsonObject, changes: bool) -> Exception:
     message = str(problem.get("message", "")) or f"status {status}"
-    if status == 409:
+    if status == HTTPStatus.CONFLICT or (status == HTTPStatus.NOT_FOUND and changes):
         return Conflict(f"{what}: {message}")
-    if status == 401 or (status == 403 and _RIGHT_IS_MISSING.search(message)):
+    causes = (problem.get("details") or {}).get("causes") or []
+    if any(cause.get("reason") == "NamespaceTerminating" for cause in causes):
+        return Waiting(message, NAMESPACE_ENDS)
+    if status == HTTPStatus.UNAUTHORIZED or (
+        status == HTTPStatus.FORBIDDEN and _RIGHT_IS_MISSING.search(message)
+    ):
         return Denied(f"{what}: {message}")
-    if status in {400, 403, 413, 422}:
+    if status in _REFUSALS:
         return Rejected(message)
     return Unreachable(f"{what}: status {status}: {message}")
 

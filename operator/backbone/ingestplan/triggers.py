@@ -26,7 +26,7 @@ class Trigger:
 def due_trigger(plan: Plan, status: IngestPlanStatus, seen: Observation) -> Trigger | None:
     """The run to start now. The first run handles the token that the plan was created with.
 
-    A run whose Job exists, and that is not recorded, was started by a process that died before it could record
+    A run whose Job exists and that is not recorded was started by a process that died before it could record
     it: it is due again, and creating it again changes nothing.
     """
     done = status.triggers or Triggers()

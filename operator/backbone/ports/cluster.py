@@ -1,4 +1,4 @@
-"""The Kubernetes API as the rooms see it: kinds, objects as JSON, and a Protocol with a deadline on every call."""
+"""The Kubernetes API as the rooms see it: kinds, objects as JSON, and a Protocol."""
 
 from __future__ import annotations
 
@@ -49,9 +49,9 @@ KINDS = {
 class Cluster(Protocol):
     """The API server.
 
-    Every call raises Unreachable when there is no answer in time, Denied when the operator may not, Conflict
-    when the object changed since it was read, and Rejected with the server's own message when it refuses what
-    was asked for.
+    Every call has a deadline. It raises Unreachable when there is no answer in time, Denied when the operator
+    may not, Conflict when the object changed or went since it was read, Waiting while its namespace is being
+    deleted, and Rejected with the server's own message when it refuses what was asked for.
     """
 
     async def get(self, kind: Kind, namespace: str, name: str) -> JsonObject | None:
