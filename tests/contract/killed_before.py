@@ -1,8 +1,8 @@
 """One small ingest run that kills itself before its n-th write to the volume; 0 lets it live.
 
 Usage: killed_before.py FOLDER VERSION N. Prints how many writes a run that lived has made. A write is a
-statement that the store executes, or a file that is opened for writing, copied, renamed, removed, truncated or
-flushed.
+statement that the store executes, or a file that is opened for writing, copied, renamed, removed, truncated
+or flushed.
 """
 
 from __future__ import annotations

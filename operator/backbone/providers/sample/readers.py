@@ -139,7 +139,7 @@ def quarterly_series(path: Path, recording: Recording, _: int | None) -> pa.Tabl
 def fomc_documents(path: Path, recording: Recording, _: int | None) -> pa.Table:
     """A JSON list of documents; each one's address below the publisher's host tells it from the others."""
     listed = pa.Table.from_pylist(json.loads(path.read_bytes()))
-    host = r"^https?://www\.federalreserve\.gov/?"
+    host = r"^https?://[^/]+/+"
     return _facts(
         recording.dimension,
         recording,

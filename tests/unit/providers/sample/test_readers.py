@@ -181,7 +181,7 @@ def test_a_quarter_begins_with_its_first_day(tmp_path: Path) -> None:
 
 def test_documents_of_one_day_are_told_apart_by_their_address(tmp_path: Path) -> None:
     path = tmp_path / "releases.json"
-    host = "https://www.federalreserve.gov"
+    host = "https://documents.invalid"
     kept = ("/monetarypolicy/fomcminutes20241218.htm", "/monetarypolicy/files/fomcminutes20241218.pdf")
     path.write_text(
         json.dumps(
