@@ -5,16 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from ..ingestplan.api import (
-    Dimension as PlannedDimension,
-)
-from ..ingestplan.api import (
-    IngestPlanSpec,
-    IntradayBars,
-    MacroEvents,
-    MacroSeries,
-    SymbolDimension,
-)
+from ..ingestplan.api import IngestPlanSpec
+from ..ingestplan.dimensions import Dimension as PlannedDimension
+from ..ingestplan.dimensions import IntradayBars, MacroEvents, MacroSeries, SymbolDimension
 from ..market.dimensions import (
     DAILY_BARS,
     INTRADAY_BARS,
