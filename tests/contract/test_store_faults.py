@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import struct
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -13,7 +15,7 @@ import pytest
 import content
 from backbone.adapters.duckdb import DuckDBStore
 from backbone.adapters.volume import write_ahead_log
-from worker import SAMPLES, Emp, remount, report
+from worker import SAMPLES, Emp, command, remount, report
 
 WORKING = "working/backbone.duckdb"
 PUBLISHED = "published/backbone.duckdb"
@@ -185,6 +187,47 @@ def of_version(original: bytes, version: int) -> bytes:
         checksum ^= (word * 0xBF58476D1CE4E5B9) & 0xFFFFFFFFFFFFFFFF
     page[:8] = struct.pack("<Q", checksum)
     return bytes(page) + original[PAGE:]
+
+
+def test_a_working_file_that_somebody_else_opened_is_busy_and_left_alone(
+    tmp_path: Path, plan: Path, emp: Emp
+) -> None:
+    data = tmp_path / "data"
+    emp("ingest-once", "-f", plan, "--data-dir", data)
+    held = (
+        "import duckdb, sys; held = duckdb.connect(sys.argv[1]); print('held', flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", held, data / WORKING], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"held\n"
+        done = emp("ingest-once", "-f", plan, "--data-dir", data)
+    assert (done.returncode, report(tmp_path)["outcome"]) == (3, "StoreBusy")
+    assert [path.name for path in (data / "working").iterdir()] == ["backbone.duckdb"]
+
+
+@pytest.mark.parametrize(
+    ("place", "mode"),
+    [
+        pytest.param(WORKING, 0o000, id="a working file that may not be opened"),
+        pytest.param("published", 0o555, id="a folder of copies that takes no file"),
+        pytest.param("store.lock", 0o000, id="a lock that may not be opened"),
+    ],
+)
+def test_a_volume_without_the_right_to_write_is_named_and_left_alone(
+    *, tmp_path: Path, plan: Path, emp: Emp, environment: dict[str, str], place: str, mode: int
+) -> None:
+    data = tmp_path / "data"
+    emp("ingest-once", "-f", plan, "--data-dir", data)
+    before = content.digest(data)
+    (data / place).chmod(mode)
+    obedient = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
+    ingest = command("ingest-once", "-f", plan, "--data-dir", data)
+    done = subprocess.run([*obedient, *ingest], env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, report(tmp_path)["outcome"]) == (3, "VolumeReadOnly"), done.stderr
+    assert content.digest(data) == before
+    assert not list(data.glob("*/*corrupt*"))
 
 
 def test_a_reader_of_a_damaged_copy_is_told_so_in_one_line(tmp_path: Path, plan: Path, emp: Emp) -> None:

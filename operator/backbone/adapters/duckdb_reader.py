@@ -105,7 +105,7 @@ def published(root: Path) -> Iterator[DuckDBReader]:
     """A reader of a volume's published copy. Raises NothingPublished, StoreError."""
     database = Volume(root).published
     if not database.exists():
-        raise NothingPublished(f"no run has published data under {root}")
+        raise NothingPublished(f"no run has published data under {root}; `emp-runtime ingest-once` does")
     with opened(database, read_only=True) as connection:
         yield DuckDBReader(connection)
 

@@ -50,6 +50,7 @@ def read_rows(wish: Wish, given: Path | None, wait: int, form: RowForm) -> None:
     """Print rows. Raises Rejected for names that are not held, NothingPublished, StoreError."""
     folder = only_data_dir(given)
     deadline = time.monotonic() + wait
+    told = ""
     while True:
         try:
             with published(folder) as reader:
@@ -58,7 +59,9 @@ def read_rows(wish: Wish, given: Path | None, wait: int, form: RowForm) -> None:
         except (NothingPublished, Rejected) as error:
             if time.monotonic() >= deadline:
                 raise
-            console.notice(f"{error}; waiting")
+            if str(error) != told:
+                told = str(error)
+                console.notice(f"{told}; waiting")
             time.sleep(POLL_SECONDS)
 
 
