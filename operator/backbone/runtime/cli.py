@@ -30,9 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Ingest, look at and export market data, with or without a cluster.",
 )
-sample = typer.Typer(
-    no_args_is_help=True, help="Recorded market data that needs no network once it is fetched."
-)
+sample = typer.Typer(no_args_is_help=True, help="Recorded market data, for work without a network.")
 app.add_typer(sample, name="sample")
 
 
@@ -108,7 +106,7 @@ def ingest_once(
     plan: Annotated[str | None, typer.Option(help="Run this plan alone.")] = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Run every plan of the files once, and store what it delivers."""
+    """Run every plan of the files once."""
     from .commands import ingest
 
     ingest(filename, plan, data_dir, Progress())
@@ -122,7 +120,10 @@ def summary(
         SummaryForm, typer.Option("-o", "--output", help="Form of the answer.")
     ] = SummaryForm.TABLE,
 ) -> None:
-    """Show what is stored, per dimension and source, and the last runs."""
+    """Show what is stored, and the last runs.
+
+    Per dimension and source: rows, names, span and last value.
+    """
     from .commands import summarize
 
     summarize(filename or [], data_dir, output)
@@ -142,7 +143,10 @@ def read(
     wait: Annotated[int, typer.Option(min=0, help="Seconds to wait for a run that publishes such rows.")] = 0,
     output: Annotated[RowForm, typer.Option("-o", "--output", help="Form of the answer.")] = RowForm.TABLE,
 ) -> None:
-    """Print rows. Of several sources the one with the latest row answers, and no two are ever joined."""
+    """Print rows.
+
+    Of several sources the one with the latest row answers; no two are ever joined.
+    """
     from .reading import Wish, read_rows
 
     wish = Wish(
@@ -164,7 +168,10 @@ def export(
     source: Source = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Write a dimension to a file, with a manifest that tells rows, digest, sources and runs."""
+    """Write rows to a file, with a manifest.
+
+    The manifest tells rows, digest, sources and runs.
+    """
     from .reading import Wish, export_rows
 
     wish = Wish(_dimension(dimension), tuple(symbol or ()), source, _moment(start), _moment(end), None)
@@ -173,7 +180,7 @@ def export(
 
 @app.command("probe-volume")
 def probe_volume(data_dir: DataDir = None) -> None:
-    """Write, flush, lock and read back a file on the volume."""
+    """Write a file to the volume and read it back."""
     from .commands import probe
 
     probe(data_dir)

@@ -23,7 +23,7 @@ from .ingesting import refused_plan, run_id, run_plan, write_termination_log
 from .location import data_dir, only_data_dir
 from .manifest import Manifest, Plan, read_manifest
 from .summary import Summary, show
-from .tables import table
+from .tables import day, table
 
 if TYPE_CHECKING:
     from .cli import SummaryForm
@@ -153,8 +153,8 @@ def _show_report(report: RunReport) -> None:
                 item.rows,
                 item.changed,
                 item.symbols,
-                item.first_at,
-                item.last_at,
+                day(item.first_at),
+                day(item.last_at),
                 item.missing_count,
             )
             for item in report.dimensions

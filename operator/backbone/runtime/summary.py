@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -27,7 +28,7 @@ CHART_SESSIONS = 250
 CHART_LINES = 14
 CHART_COLUMNS = 100
 
-HOLDING_COLUMNS = ("dimension", "source", "rows", "names", "first", "last", "last value", "as of")
+HOLDING_COLUMNS = ("source", "rows", "names", "first", "last", "last value", "as of")
 RUN_COLUMNS = ("run", "plan", "outcome", "ended", "took", "rows", "changed", "message")
 
 
@@ -73,28 +74,42 @@ def show(summaries: list[Summary], form: SummaryForm) -> None:
     if form == "json":
         typer.echo(json.dumps({"backbones": [item.to_json() for item in summaries]}, indent=2))
         return
-    print_table = tables.markdown if form == "markdown" else tables.table
     for item in summaries:
-        print_table(
-            f"Backbone {item.backbone} in {item.folder}",
-            HOLDING_COLUMNS,
-            [
-                (
-                    held.dimension,
-                    held.source,
-                    held.rows,
-                    held.subjects,
-                    held.first_at,
-                    held.last_at,
-                    _last_value(held),
-                    held.as_of,
-                )
-                for held in item.holdings
-            ],
-        )
-        print_table("Last runs", RUN_COLUMNS, [_run_row(entry) for entry in item.runs])
-        if item.chart and form == "table":
-            _draw(item.chart)
+        title = f"Backbone {item.backbone} in {item.folder}"
+        runs = [_run_row(entry) for entry in item.runs]
+        if form == "markdown":
+            rows = [(held.dimension, *_holding_row(held)) for held in item.holdings]
+            tables.markdown(title, ("dimension", *HOLDING_COLUMNS), rows)
+            tables.markdown("Last runs", RUN_COLUMNS, runs)
+        else:
+            tables.table(title, HOLDING_COLUMNS, _grouped(item.holdings))
+            tables.table("Last runs", RUN_COLUMNS, runs)
+            if item.chart:
+                _draw(item.chart)
+
+
+def _grouped(holdings: tuple[Holding, ...]) -> Iterator[tuple[object, ...]]:
+    """A line for each dimension, and its sources below it: this is narrower than a column."""
+    dimension = ""
+    for held in holdings:
+        if held.dimension != dimension:
+            dimension = held.dimension
+            yield dimension, *[None] * (len(HOLDING_COLUMNS) - 1)
+        source, *rest = _holding_row(held)
+        yield f"  {source}", *rest
+
+
+def _holding_row(held: Holding) -> tuple[object, ...]:
+    value = "" if held.last_value is None else f" {tables.text(held.last_value)}"
+    return (
+        held.source,
+        held.rows,
+        held.subjects,
+        tables.day(held.first_at),
+        tables.day(held.last_at),
+        held.last_subject + value,
+        tables.day(held.as_of),
+    )
 
 
 def _run_row(entry: JournalEntry) -> tuple[object, ...]:
@@ -103,19 +118,11 @@ def _run_row(entry: JournalEntry) -> tuple[object, ...]:
         entry.run_id,
         entry.plan,
         entry.outcome or "unfinished",
-        entry.ended_at,
+        tables.minute(entry.ended_at),
         took,
         entry.rows,
         entry.changed,
         entry.message,
-    )
-
-
-def _last_value(held: Holding) -> str:
-    return (
-        held.last_subject
-        if held.last_value is None
-        else f"{held.last_subject} {tables.text(held.last_value)}"
     )
 
 

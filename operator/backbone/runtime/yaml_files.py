@@ -49,6 +49,10 @@ def _documents(file: Path) -> Iterator[tuple[str, object]]:
         found = list(yaml.load_all(file.read_text(encoding="utf-8"), Loader=_StrictLoader))
     except OSError as error:
         raise Rejected(f"{file}: cannot be read: {error.strerror or error}") from None
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        where = f" in line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise Rejected(f"{file}: is no YAML: {error.problem}{where}") from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise Rejected(f"{file}: is no YAML: {' '.join(str(error).split())}") from None
     if all(item is None for item in found):
