@@ -99,13 +99,13 @@ class Reconciler(Generic[S, O]):
             return
         before = {item.type: item for item in read_conditions((body.get("status") or {}).get("conditions"))}
         generation = _generation(body)
-        unknown = tuple(
-            condition(kind, None, reason, message, generation)
-            if kind not in {ConditionType.RECONCILING, ConditionType.STALLED}
-            else before.get(kind) or condition(kind, None, reason, message, generation)
-            for kind in self.room.conditions
-        )
-        await self._write(body, _fields(body), unknown)
+        unknown = {kind: condition(kind, None, reason, message, generation) for kind in self.room.conditions}
+        for kind in (ConditionType.RECONCILING, ConditionType.STALLED):
+            unknown[kind] = before.get(kind) or unknown[kind]
+        if reason is Reason.PERMISSION_DENIED:
+            kind = ConditionType.STALLED
+            unknown[kind] = condition(kind, True, reason, message, generation)
+        await self._write(body, _fields(body), tuple(unknown.values()))
 
     async def _judge(self, subject: Subject[S]) -> tuple[Evaluation, tuple[Notice, ...]]:
         observation = await self.room.observe(subject)

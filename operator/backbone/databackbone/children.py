@@ -34,12 +34,25 @@ def binding_name(backbone: str) -> str:
     return f"{backbone}-binding"
 
 
-def claim(backbone: Backbone, found: ClaimReading | None) -> dict[str, Any]:
-    """The volume claim. A claim that is taken up again is never asked to shrink."""
+def grows(backbone: Backbone, found: ClaimReading) -> bool:
+    """Whether the spec asks for more than the claim does. A claim that is taken up again never shrinks."""
+    wanted = backbone.spec.bootstrap.storage.size
+    if found.requested is None:
+        return True
+    try:
+        return quantity(wanted) > quantity(found.requested)
+    except ValueError:
+        # Somebody else's spelling, such as an exponent: the API server judges the request.
+        return wanted != found.requested
+
+
+def claim(backbone: Backbone, found: ClaimReading | None, grow: bool) -> dict[str, Any]:
+    """The volume claim, of the size that it has unless it is to grow."""
     storage = backbone.spec.bootstrap.storage
+    standing = found.requested if found is not None and not grow else None
     spec: dict[str, Any] = {
         "accessModes": ["ReadWriteOnce"],
-        "resources": {"requests": {"storage": _larger(storage.size, found.requested if found else None)}},
+        "resources": {"requests": {"storage": standing or storage.size}},
     }
     if storage.storage_class_name is not None:
         spec["storageClassName"] = storage.storage_class_name
@@ -106,16 +119,6 @@ def quantity(text: str) -> Decimal:
     if match is None or match[2] not in _SCALES:
         raise ValueError(f"{text} is no quantity")
     return Decimal(match[1]) * _SCALES[match[2]]
-
-
-def _larger(wanted: str, standing: str | None) -> str:
-    if standing is None:
-        return wanted
-    try:
-        return standing if quantity(standing) > quantity(wanted) else wanted
-    except ValueError:
-        # Somebody else's spelling, such as an exponent: the API server judges the request.
-        return wanted
 
 
 def _owner(backbone: Backbone) -> dict[str, Any]:

@@ -70,8 +70,11 @@ def _actions(
         for job in seen.probes
         if job.finished is not None and job.name != volume.probe_job
     ]
-    # Last, since a claim that may not grow is no reason to leave the rest undone.
-    actions.append(Apply(children.claim(backbone, claim), claim))
+    # Growth comes last and by itself: a claim that may not grow is no reason to leave the rest undone, least
+    # of all the change of the policy that says whether the data goes with its backbone.
+    actions.append(Apply(children.claim(backbone, claim, grow=False), claim))
+    if claim is not None and claim.phase == "Bound" and children.grows(backbone, claim):
+        actions.append(Apply(children.claim(backbone, claim, grow=True), claim))
     return tuple(actions)
 
 

@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 
 from pydantic import ValidationError
 
-from ..ingest.report import VolumeProbeReport
 from ..jobs import NEVER_STARTED, Trouble, last_words, tail, trouble_under_way, why_no_report
 from ..ports.readings import ClaimReading, JobReading
+from ..report import VolumeProbeReport
 from ..vocabulary import Outcome, Reason
 from .api import VolumeStatus
 from .observation import Observation

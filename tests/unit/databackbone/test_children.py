@@ -47,7 +47,7 @@ def unstamped(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_a_retained_claim_has_no_owner() -> None:
-    assert unstamped(children.claim(backbone(), None)) == {
+    assert unstamped(children.claim(backbone(), None, grow=False)) == {
         "apiVersion": "v1",
         "kind": "PersistentVolumeClaim",
         "metadata": {
@@ -60,28 +60,35 @@ def test_a_retained_claim_has_no_owner() -> None:
 
 
 def test_a_claim_that_goes_with_its_backbone_has_an_owner() -> None:
-    document = children.claim(backbone(deletionPolicy="Delete"), None)
+    document = children.claim(backbone(deletionPolicy="Delete"), None, grow=False)
     assert document["metadata"]["ownerReferences"] == [OWNER]
 
 
 @pytest.mark.parametrize(
-    ("size", "standing", "asked"),
+    ("size", "standing", "expected"),
     [
-        pytest.param("2Gi", "1Gi", "2Gi", id="a claim grows"),
-        pytest.param("1Gi", "5Gi", "5Gi", id="a larger claim that is taken up stays as large"),
-        pytest.param("1024Mi", "1Gi", "1024Mi", id="equal sizes in two spellings are equal"),
-        pytest.param("1Gi", "1e9", "1Gi", id="a size spelled with an exponent is left to the API server"),
-        pytest.param("1Gi", None, "1Gi", id="a new claim has the size of the spec"),
+        pytest.param("2Gi", "1Gi", True, id="a claim grows"),
+        pytest.param("1Gi", "5Gi", False, id="a larger claim that is taken up stays as large"),
+        pytest.param("1024Mi", "1Gi", False, id="equal sizes in two spellings are equal"),
+        pytest.param("1Gi", "1e9", True, id="a size spelled with an exponent is left to the API server"),
     ],
 )
-def test_size_of_the_claim(size: str, standing: str | None, asked: str) -> None:
-    found = claim_of(standing) if standing else None
-    document = children.claim(backbone(bootstrap={"storage": {"size": size}}), found)
-    assert document["spec"]["resources"]["requests"]["storage"] == asked
+def test_whether_the_claim_grows(size: str, standing: str, expected: bool) -> None:
+    subject = backbone(bootstrap={"storage": {"size": size}})
+    assert children.grows(subject, claim_of(standing)) is expected
+
+
+def test_the_claim_keeps_its_size_until_it_is_to_grow() -> None:
+    subject = backbone(bootstrap={"storage": {"size": "2Gi"}})
+    sizes = [
+        children.claim(subject, found, grow)["spec"]["resources"]["requests"]["storage"]
+        for found, grow in ((None, False), (claim_of("1Gi"), False), (claim_of("1Gi"), True))
+    ]
+    assert sizes == ["2Gi", "1Gi", "2Gi"]
 
 
 def test_a_storage_class_is_named_only_if_asked_for() -> None:
-    document = children.claim(backbone(bootstrap={"storage": {"storageClassName": "fast"}}), None)
+    document = children.claim(backbone(bootstrap={"storage": {"storageClassName": "fast"}}), None, grow=False)
     assert document["spec"]["storageClassName"] == "fast"
 
 

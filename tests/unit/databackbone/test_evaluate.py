@@ -12,8 +12,8 @@ from backbone.databackbone.api import DataBackboneSpec
 from backbone.databackbone.evaluate import evaluate
 from backbone.databackbone.observation import Observation, PlanReading
 from backbone.evaluation import Apply, Evaluation, Prune, Refusal, Start, Subject
-from backbone.ingest.report import VolumeProbeReport
 from backbone.ports.readings import ChildReading, ClaimReading, JobReading, PodReading
+from backbone.report import VolumeProbeReport
 from backbone.vocabulary import FIELD_MANAGER, LABEL_BACKBONE, LABEL_MANAGED_BY, Reason
 from backbone.workload import WorkerImages
 
@@ -368,11 +368,16 @@ def test_finished_probes_go_except_the_one_on_record() -> None:
     assert [action for action in result.actions if isinstance(action, Prune)] == [Prune("old", "old-uid")]
 
 
-def test_the_claim_comes_last_so_that_its_refusal_leaves_nothing_else_undone() -> None:
-    actions = evaluate(backbone(), SEEN, (), NOW).actions
-    applied = [action.document["kind"] for action in actions if isinstance(action, Apply)]
-    assert applied == ["ConfigMap", "PersistentVolumeClaim"]
-    assert isinstance(actions[-1], Apply)
+def test_growth_comes_last_and_by_itself_so_that_its_refusal_leaves_nothing_else_undone() -> None:
+    subject = backbone(deletionPolicy="Delete", bootstrap={"storage": {"size": "2Gi"}})
+    *_, policy, growth = evaluate(subject, SEEN, (), NOW).actions
+    assert isinstance(policy, Apply)
+    assert isinstance(growth, Apply)
+    assert policy.document["metadata"]["ownerReferences"]
+    assert policy.document["spec"]["resources"]["requests"]["storage"] == "1Gi"
+    assert growth.document["spec"]["resources"]["requests"]["storage"] == "2Gi"
+    unbound = replace(SEEN, claim=replace(CLAIM, phase="Pending"))
+    assert growth not in evaluate(subject, unbound, (), NOW).actions, "only a bound claim can grow"
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,9 @@ from prometheus_client import CollectorRegistry
 
 from backbone.databackbone import handlers as databackbone
 from backbone.handling import Reconciler
-from backbone.ingest.report import DimensionReport, RunReport, VolumeProbeReport
 from backbone.ingestplan import handlers as ingestplan
 from backbone.metrics import Metrics
+from backbone.report import DimensionReport, RunReport, VolumeProbeReport
 from backbone.vocabulary import Outcome
 from backbone.workload import WorkerImages
 

@@ -206,6 +206,29 @@ async def test_a_spec_that_makes_no_sense_touches_no_child(
     assert (len(cluster.only("ConfigMap")), len(cluster.only("PersistentVolumeClaim"))) == children
 
 
+async def test_a_right_that_is_missing_waits_for_somebody(cluster: Any, visit: Any) -> None:
+    await settle(cluster, visit)
+    await visit.reconciler.admit("ns", "market", Reason.PERMISSION_DENIED, "cannot get cronjobs")
+    assert condition(cluster, "Stalled") == ("True", "PermissionDenied", "cannot get cronjobs")
+    assert condition(cluster)[:2] == ("Unknown", "PermissionDenied")
+
+
+async def test_a_claim_that_may_not_grow_still_changes_its_policy(cluster: Any, visit: Any) -> None:
+    cluster.put({**market(cluster), "spec": {"deletionPolicy": "Delete"}})
+    await settle(cluster, visit)
+    claim = ("PersistentVolumeClaim", "ns", "market-data")
+    assert cluster.objects[claim]["metadata"]["ownerReferences"]
+    cluster.put({**cluster.objects[claim], "status": {"phase": "Bound"}})
+    cluster.refuse = lambda verb, document: (
+        "may not resize" if verb == "apply" and "2Gi" in str(document.get("spec")) else None
+    )
+    cluster.put({**market(cluster), "spec": {"bootstrap": {"storage": {"size": "2Gi"}}}})
+    await visit()
+    assert "ownerReferences" not in cluster.objects[claim]["metadata"]
+    assert condition(cluster, "Stalled") == ("True", "ChildRefused", "market-data: may not resize")
+    assert condition(cluster)[0] == "True"
+
+
 async def test_what_could_not_be_looked_at_is_unknown_and_never_healthy(cluster: Any, visit: Any) -> None:
     await settle(cluster, visit)
     await visit.reconciler.admit("ns", "market", Reason.API_UNREACHABLE, "no answer")
