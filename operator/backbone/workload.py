@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from .ingest.report import EXIT_RUN_FAILED
 from .naming import bounded_name
 from .ports.readings import JOB_NAME_LABEL
+from .report import EXIT_RUN_FAILED
 from .vocabulary import FIELD_MANAGER, LABEL_BACKBONE, LABEL_COMPONENT, LABEL_MANAGED_BY, Component
 
 CONTAINER = "worker"

@@ -13,7 +13,8 @@ from backbone.market.dimensions import moment_of
 from backbone.providers.protocol import Query, Slice
 from backbone.providers.sample.files import DATA_FILES
 from backbone.providers.sample.provider import SampleProvider
-from backbone.providers.sample.recordings import RECORDINGS, Recording
+from backbone.providers.sample.recording import Recording
+from backbone.providers.sample.recordings import RECORDINGS
 
 ROWS = {
     "sample/bokeh-stocks": 12_154,

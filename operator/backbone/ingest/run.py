@@ -27,8 +27,8 @@ from ..ports.store import (
     Writer,
 )
 from ..providers.protocol import Delivery, Provider, ProviderFailure, Slice
+from ..report import DimensionReport, PastRun, RunReport, SourceReport, StoreRecoveryReport
 from ..vocabulary import Outcome
-from .report import DimensionReport, PastRun, RunReport, SourceReport, StoreRecoveryReport
 from .tasks import Task
 
 RECENT_RUNS = 5

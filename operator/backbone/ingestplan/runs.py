@@ -9,9 +9,9 @@ from datetime import datetime
 from pydantic import ValidationError
 
 from ..errors import Rejected
-from ..ingest.report import DimensionReport, RunReport
 from ..jobs import Trouble, last_words, tail, trouble_under_way, why_no_report
 from ..ports.readings import JobReading
+from ..report import DimensionReport, RunReport
 from ..vocabulary import Outcome
 from .api import DimensionStatus, IngestPlanSpec, IngestPlanStatus, RunStatus, SourceStatus, StoreRecovery
 

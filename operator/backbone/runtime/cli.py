@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import sys
 from datetime import UTC, datetime
-from enum import StrEnum
 from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -19,6 +18,7 @@ import typer
 from .. import __version__
 from ..errors import BackboneError, Rejected
 from .console import EXIT_BAD_INPUT, EXIT_FAILED, Progress, failed
+from .forms import DimensionName, FileForm, RowForm, SummaryForm
 
 if TYPE_CHECKING:
     from ..market.dimensions import Dimension
@@ -32,39 +32,6 @@ app = typer.Typer(
 )
 sample = typer.Typer(no_args_is_help=True, help="Recorded market data, for work without a network.")
 app.add_typer(sample, name="sample")
-
-
-class DimensionName(StrEnum):
-    """Dimensions as the command line calls them."""
-
-    DAILY_BARS = "daily-bars"
-    INTRADAY_BARS = "intraday-bars"
-    INTRADAY_TRADES = "intraday-trades"
-    MACRO_SERIES = "macro-series"
-    MACRO_EVENTS = "macro-events"
-
-
-class SummaryForm(StrEnum):
-    """Forms of a summary."""
-
-    TABLE = "table"
-    JSON = "json"
-    MARKDOWN = "markdown"
-
-
-class RowForm(StrEnum):
-    """Forms of rows on stdout."""
-
-    TABLE = "table"
-    JSON = "json"
-    CSV = "csv"
-
-
-class FileForm(StrEnum):
-    """Forms of an export."""
-
-    CSV = "csv"
-    PARQUET = "parquet"
 
 
 Files = Annotated[

@@ -13,10 +13,10 @@ from ..adapters.duckdb_reader import published
 from ..adapters.volume import Volume
 from ..authority.tier import requested_tier
 from ..errors import Rejected
-from ..ingest.report import EXIT_OK, EXIT_RUN_FAILED, RunReport, VolumeProbeReport
 from ..ports.store import StoreError
 from ..providers.sample.files import sample_root
 from ..providers.sample.recordings import RECORDINGS
+from ..report import EXIT_OK, EXIT_RUN_FAILED, RunReport, VolumeProbeReport
 from ..vocabulary import Outcome, Reason
 from .console import failed, notice
 from .ingesting import refused_plan, run_id, run_plan, write_termination_log
@@ -26,7 +26,7 @@ from .summary import Summary, show
 from .tables import day, table
 
 if TYPE_CHECKING:
-    from .cli import SummaryForm
+    from .forms import SummaryForm
 
 
 def ingest(files: list[Path], only: str | None, given: Path | None, progress: Callable[[str], None]) -> None:

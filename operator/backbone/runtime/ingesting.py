@@ -12,11 +12,11 @@ from pathlib import Path
 import pyarrow as pa
 
 from ..adapters.duckdb import DuckDBStore
-from ..ingest.report import RunReport, VolumeProbeReport
 from ..ingest.run import STOPPED_MESSAGE, IngestRun, RunRequest
 from ..ingest.tasks import tasks_of
 from ..providers.sample.files import sample_root
 from ..providers.sample.provider import SampleProvider
+from ..report import RunReport, VolumeProbeReport
 from ..vocabulary import Outcome
 from .manifest import Plan
 from .stopping import Stopped, StopRequest

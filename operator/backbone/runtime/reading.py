@@ -26,7 +26,7 @@ from . import console, tables
 from .location import only_data_dir
 
 if TYPE_CHECKING:
-    from .cli import FileForm, RowForm
+    from .forms import FileForm, RowForm
 
 LAST_BY_DEFAULT = 20
 POLL_SECONDS = 1.0

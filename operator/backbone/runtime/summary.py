@@ -21,7 +21,7 @@ from . import tables
 
 if TYPE_CHECKING:
     from ..adapters.duckdb_reader import DuckDBReader
-    from .cli import SummaryForm
+    from .forms import SummaryForm
 
 RUNS_SHOWN = 5
 CHART_SESSIONS = 250

@@ -10,7 +10,6 @@ from datetime import UTC, date, datetime, timedelta
 import pyarrow as pa
 import pytest
 
-from backbone.ingest.report import PastRun, RunReport
 from backbone.ingest.run import IngestRun, RunRequest
 from backbone.ingest.tasks import Task
 from backbone.market.dimensions import DAILY_BARS, MACRO_EVENTS, MACRO_SERIES, Dimension
@@ -24,6 +23,7 @@ from backbone.ports.store import (
     StoreError,
 )
 from backbone.providers.protocol import Delivery, ProviderFailure, Query, Slice
+from backbone.report import PastRun, RunReport
 from backbone.vocabulary import Outcome
 
 NOW = datetime(2024, 3, 1, 12, 0, tzinfo=UTC)

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from backbone.evaluation import Apply, Evaluation, Prune, Refusal, Start, Subject
-from backbone.ingest.report import DimensionReport, PastRun, RunReport, StoreRecoveryReport
 from backbone.ingestplan.api import IngestPlanSpec
 from backbone.ingestplan.evaluate import evaluate
 from backbone.ingestplan.observation import Observation
 from backbone.ports.readings import BackboneReading, ChildReading, CronJobReading, JobReading, PodReading
+from backbone.report import DimensionReport, PastRun, RunReport, StoreRecoveryReport
 from backbone.vocabulary import FIELD_MANAGER, LABEL_MANAGED_BY, LABEL_PLAN, Outcome, Reason
 from backbone.workload import WorkerImages
 

@@ -9,7 +9,8 @@ import pyarrow.compute as pc
 
 from ...vocabulary import Outcome
 from ..protocol import Delivery, ProviderFailure, Query, Slice
-from .recordings import RECORDINGS, Recording
+from .recording import Recording
+from .recordings import RECORDINGS
 
 
 class SampleProvider:

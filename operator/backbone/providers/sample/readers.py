@@ -16,7 +16,7 @@ import pyarrow.csv
 from ...market.dimensions import INTRADAY_BARS, MOMENT, Dimension
 
 if TYPE_CHECKING:
-    from .recordings import Recording
+    from .recording import Recording
 
 MICROSECONDS = 1_000_000
 _US_DATES = "%m/%d/%Y"

@@ -5,11 +5,7 @@ Where a file names no time zone, the zone stands here with its reason, and nowhe
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ...market.dimensions import (
     DAILY_BARS,
@@ -17,15 +13,9 @@ from ...market.dimensions import (
     INTRADAY_TRADES,
     MACRO_EVENTS,
     MACRO_SERIES,
-    Dimension,
 )
 from . import files, readers
-from .files import DataFile
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-    Read = Callable[[Path, "Recording", int | None], pa.Table]
+from .recording import Recording
 
 AS_TRADED = "asTraded"
 """Prices as they were printed that day; a split is a jump."""
@@ -35,25 +25,6 @@ SPLIT_ADJUSTED = "splitAdjusted"
 CHICAGO = "America/Chicago"
 """Of the E-mini trades: they begin on a Sunday at 17:00:00.083 and pause on Labor Day from 10:30 to 17:00,
 which are the opening and the holiday halt of their exchange in its own local time."""
-
-
-@dataclass(frozen=True, slots=True)
-class Recording:
-    """One recorded data set.
-
-    `as_of` is the moment that the recording speaks of (UTC): its last row, unless its origin says more. It is
-    also the vintage of its macro values, since a recording keeps one version of each.
-    """
-
-    source: str
-    dimension: Dimension
-    file: DataFile
-    names: tuple[str, ...]
-    as_of: datetime
-    read: Read
-    price_basis: str | None = None
-    frequency: str | None = None
-    zone: str | None = None
 
 
 def _day(year: int, month: int, day: int) -> datetime:

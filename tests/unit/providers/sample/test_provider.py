@@ -14,7 +14,8 @@ from backbone.providers.protocol import ProviderFailure, Query
 from backbone.providers.sample import provider as module
 from backbone.providers.sample.files import DataFile, sample_root
 from backbone.providers.sample.provider import SampleProvider
-from backbone.providers.sample.recordings import RECORDINGS, Recording
+from backbone.providers.sample.recording import Recording
+from backbone.providers.sample.recordings import RECORDINGS
 from backbone.vocabulary import Outcome
 
 HEADER = "symbol,date,open,high,low,close,volume,adjusted"

@@ -11,7 +11,8 @@ import pyarrow as pa
 import pytest
 
 from backbone.providers.sample import readers
-from backbone.providers.sample.recordings import RECORDINGS, Recording
+from backbone.providers.sample.recording import Recording
+from backbone.providers.sample.recordings import RECORDINGS
 
 BY_SOURCE = {item.source: item for item in RECORDINGS}
 TRADES = BY_SOURCE["sample/mlfinpy-emini"]

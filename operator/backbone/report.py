@@ -10,9 +10,9 @@ from datetime import datetime
 
 from pydantic import Field, ValidationError
 
-from ..errors import Rejected
-from ..schema import Model
-from ..vocabulary import Outcome
+from .errors import Rejected
+from .schema import Model
+from .vocabulary import Outcome
 
 MESSAGE_BYTES = 4096
 EXIT_OK = 0

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from backbone.errors import Rejected
-from backbone.ingest.report import (
+from backbone.report import (
     MESSAGE_BYTES,
     DimensionReport,
     PastRun,

@@ -1,0 +1,38 @@
+"""The words of the command line: dimensions, and the forms of its answers."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class DimensionName(StrEnum):
+    """Dimensions as the command line calls them."""
+
+    DAILY_BARS = "daily-bars"
+    INTRADAY_BARS = "intraday-bars"
+    INTRADAY_TRADES = "intraday-trades"
+    MACRO_SERIES = "macro-series"
+    MACRO_EVENTS = "macro-events"
+
+
+class SummaryForm(StrEnum):
+    """Forms of a summary."""
+
+    TABLE = "table"
+    JSON = "json"
+    MARKDOWN = "markdown"
+
+
+class RowForm(StrEnum):
+    """Forms of rows on stdout."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+
+
+class FileForm(StrEnum):
+    """Forms of an export."""
+
+    CSV = "csv"
+    PARQUET = "parquet"
