@@ -1,0 +1,221 @@
+"""How runs ended, which one counts, and what nobody saw, by tables of values."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from plan_values import (
+    BACKBONE,
+    DELIVERED,
+    MINUTE,
+    NOW,
+    READY,
+    SEEN,
+    UNPULLED,
+    active,
+    conditions,
+    fields,
+    job,
+    message,
+    plan,
+    pod,
+    report,
+)
+
+from backbone.evaluation import Prune
+from backbone.ingestplan.evaluate import evaluate
+from backbone.ports.readings import JobReading
+from backbone.report import DimensionReport, PastRun, RunReport, StoreRecoveryReport
+from backbone.vocabulary import Outcome
+
+
+def test_a_finished_run_is_recorded_told_and_counted_once() -> None:
+    seen = replace(SEEN, runs=(job("run-1", report(rows=1200)),))
+    first = evaluate(plan({"triggers": {"first": "run-1"}}), seen, (), NOW + 2 * MINUTE)
+    assert conditions(first) == READY
+    assert first.outcomes == ("Succeeded",)
+    assert [(notice.type, notice.reason) for notice in first.notices] == [("Normal", "Succeeded")]
+    found = fields(first)
+    assert found["lastRun"] == {
+        "id": "run-1",
+        "sequence": 1,
+        "generation": 3,
+        "outcome": "Succeeded",
+        "start": "2024-03-01T12:00:00Z",
+        "end": "2024-03-01T12:01:00Z",
+        "rows": 1200,
+        "message": "",
+    }
+    assert found["lastSuccess"] == "2024-03-01T12:01:00Z"
+    assert found["dimensions"][0]["name"] == "dailyBars"
+    again = evaluate(plan(found), seen, (), NOW + 3 * MINUTE)
+    assert (again.outcomes, again.notices) == ((), ())
+    assert fields(again) == found
+
+
+@pytest.mark.parametrize(
+    ("ended", "outcome", "words"),
+    [
+        pytest.param(
+            job("run-2", pods=(pod("Traceback: boom", exit_code=1),), succeeded=False),
+            "DiedWithoutMessage",
+            "Traceback: boom",
+            id="a crash shows the end of its log",
+        ),
+        pytest.param(
+            job("run-2"), "DiedWithoutMessage", "exit code 0", id="success without a report is none"
+        ),
+        pytest.param(
+            job("run-2", pods=(), succeeded=False, failure="DeadlineExceeded"),
+            "DeadlineExceeded",
+            "deadline",
+            id="a run past its deadline",
+        ),
+        pytest.param(
+            job("run-2", report(Outcome.STORE_BUSY, message="waited 300 s")),
+            "StoreBusy",
+            "waited 300 s",
+            id="a report's own message",
+        ),
+    ],
+)
+def test_how_a_run_ended(ended: JobReading, outcome: str, words: str) -> None:
+    result = evaluate(plan(DELIVERED), replace(SEEN, runs=(ended,)), (), NOW)
+    assert conditions(result)["Ready"] == ("False", outcome)
+    assert words in message(result, "Ready")
+    assert fields(result)["lastSuccess"] == "2024-03-01T10:05:00Z"
+    assert [(notice.type, notice.reason) for notice in result.notices] == [("Warning", outcome)]
+
+
+def test_a_run_that_never_pulled_its_image_keeps_that_name_past_its_deadline() -> None:
+    waiting = evaluate(plan(), replace(SEEN, runs=(active("run-1", UNPULLED),)), (), NOW)
+    ended = job("run-1", pods=(), succeeded=False, failure="DeadlineExceeded")
+    result = evaluate(plan(fields(waiting)), replace(SEEN, runs=(ended,)), (), NOW)
+    assert conditions(result)["Ready"] == ("False", "ImagePullFailed")
+    assert "no such tag" in message(result, "Ready")
+
+
+def test_a_run_whose_job_was_deleted_is_job_vanished() -> None:
+    standing = {**DELIVERED, "activeRun": {"id": "run-2", "start": "2024-03-01T11:59:00Z"}}
+    result = evaluate(plan(standing), SEEN, (), NOW)
+    assert conditions(result)["Ready"] == ("False", "JobVanished")
+    assert fields(result)["lastRun"]["id"] == "run-2"
+    assert "activeRun" not in fields(result)
+    assert result.outcomes == ("JobVanished",)
+
+
+def test_missing_symbols_are_named_and_counted() -> None:
+    bars = DimensionReport(
+        name="dailyBars",
+        outcome=Outcome.UNKNOWN_SYMBOL,
+        rows=10,
+        symbols=1,
+        missing=("A", "B", "C", "D", "E", "F"),
+        missing_count=9,
+    )
+    said = report(Outcome.PARTIAL, dimensions=(bars,))
+    result = evaluate(plan(DELIVERED), replace(SEEN, runs=(job("run-2", said),)), (), NOW)
+    assert conditions(result)["Ready"] == ("False", "Partial")
+    assert "dailyBars: UnknownSymbol, missing A, B, C, D, E and 4 more" in message(result, "Ready")
+    assert fields(result)["dimensions"][0]["missingCount"] == 9
+
+
+def test_a_report_that_status_could_not_hold_is_no_report() -> None:
+    said = report(dimensions=(DimensionReport(name="x" * 99, outcome=Outcome.SUCCEEDED),))
+    result = evaluate(plan(DELIVERED), replace(SEEN, runs=(job("run-2", said),)), (), NOW)
+    assert conditions(result)["Ready"] == ("False", "DiedWithoutMessage")
+
+
+@pytest.mark.parametrize(
+    ("runs", "last"),
+    [
+        pytest.param(
+            (job("a", report(), NOW), job("b", report(Outcome.NO_DATA), NOW + 2 * MINUTE)),
+            "b",
+            id="a failure after a success is the last run",
+        ),
+        pytest.param(
+            (job("a", report(Outcome.NO_DATA), NOW), job("b", report(), NOW + 2 * MINUTE)),
+            "b",
+            id="a success after a failure is the last run",
+        ),
+        pytest.param(
+            (
+                job("a", report(), NOW, finished=NOW + 9 * MINUTE),
+                job("b", report(Outcome.STORE_BUSY), NOW + MINUTE),
+            ),
+            "a",
+            id="a run that waited in vain for one that delivered is not the last",
+        ),
+        pytest.param(
+            (
+                job("a", start=NOW, pods=(), failure="DeadlineExceeded", finished=NOW + 30 * MINUTE),
+                job("b", report(), NOW + 5 * MINUTE),
+            ),
+            "b",
+            id="an old run that times out after a newer one delivered is not the last",
+        ),
+    ],
+)
+def test_which_run_is_the_last_one(runs: tuple[JobReading, ...], last: str) -> None:
+    result = evaluate(plan({"triggers": {"first": "a"}}), replace(SEEN, runs=runs), (), NOW)
+    assert fields(result)["lastRun"]["id"] == last
+    assert len(result.outcomes) == 2
+
+
+def past(sequence: int, outcome: Outcome = Outcome.NO_DATA, by: str = "daily") -> PastRun:
+    return PastRun(sequence=sequence, plan=by, outcome=outcome, end=NOW - MINUTE)
+
+
+@pytest.mark.parametrize(
+    ("said", "plans", "gap"),
+    [
+        pytest.param(report(sequence=5), 1, None, id="the next number leaves no gap"),
+        pytest.param(report(sequence=7), 1, "runs 5 to 6", id="numbers that nobody saw are a gap"),
+        pytest.param(report(sequence=7, recent=(past(6),)), 1, "run 5 ", id="recent runs fill a part of it"),
+        pytest.param(report(sequence=7, recent=(past(5), past(6))), 1, None, id="or all of it"),
+        pytest.param(report(sequence=7), 2, None, id="another plan's runs are no gap"),
+        pytest.param(report(sequence=1), 1, None, id="a journal that began anew has none"),
+    ],
+)
+def test_runs_that_nobody_saw(said: RunReport, plans: int, gap: str | None) -> None:
+    seen = replace(SEEN, backbone=replace(BACKBONE, plans=plans), runs=(job("run-2", said),))
+    notices = evaluate(plan(DELIVERED), seen, (), NOW).notices
+    found = [notice.message for notice in notices if notice.reason == "StatusGap"]
+    assert (gap is None and not found) or (gap is not None and gap in found[0])
+
+
+def test_a_success_that_only_a_later_report_tells_of_counts() -> None:
+    said = report(Outcome.NO_DATA, sequence=6, recent=(past(5, Outcome.SUCCEEDED),))
+    result = evaluate(plan(DELIVERED), replace(SEEN, runs=(job("run-2", said),)), (), NOW)
+    assert fields(result)["lastSuccess"] == "2024-03-01T11:59:00Z"
+    others = report(Outcome.NO_DATA, sequence=6, recent=(past(5, Outcome.SUCCEEDED, by="other"),))
+    result = evaluate(plan(DELIVERED), replace(SEEN, runs=(job("run-2", others),)), (), NOW)
+    assert fields(result)["lastSuccess"] == "2024-03-01T10:05:00Z"
+
+
+def test_a_store_that_was_set_aside_stays_on_record() -> None:
+    recovery = StoreRecoveryReport(set_aside="working/x.corrupt-1", continued_from="empty", at=NOW)
+    seen = replace(SEEN, runs=(job("run-2", report(store_recovery=recovery)),))
+    found = fields(evaluate(plan(DELIVERED), seen, (), NOW))
+    assert found["storeRecovery"] == {
+        "setAside": "working/x.corrupt-1",
+        "continuedFrom": "empty",
+        "at": "2024-03-01T12:00:00Z",
+    }
+    assert fields(evaluate(plan(found), SEEN, (), NOW))["storeRecovery"] == found["storeRecovery"]
+
+
+def test_finished_jobs_beyond_the_newest_three_go_unless_a_cron_job_keeps_them() -> None:
+    runs = tuple(job(f"run-{number}", report(), NOW + number * MINUTE) for number in range(5))
+    scheduled = tuple(replace(item, scheduled=True) for item in runs)
+    result = evaluate(plan(DELIVERED), replace(SEEN, runs=runs), (), NOW)
+    assert [action.name for action in result.actions if isinstance(action, Prune)] == ["run-0", "run-1"]
+    result = evaluate(plan(DELIVERED), replace(SEEN, runs=scheduled), (), NOW)
+    assert [action for action in result.actions if isinstance(action, Prune)] == []
+
+
+def test_a_status_that_does_not_parse_is_begun_anew() -> None:
+    result = evaluate(plan({"lastRun": "nonsense"}), replace(SEEN, runs=(job("run-1", report()),)), (), NOW)
+    assert conditions(result) == READY
