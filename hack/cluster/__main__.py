@@ -6,6 +6,8 @@ import re
 import sys
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
 import layout
 from report import Problem, note, tell
 

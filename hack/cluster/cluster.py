@@ -3,6 +3,7 @@
 import json
 import os
 import shlex
+import time
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -97,11 +98,11 @@ def _start(layout: Layout, chosen: Provider) -> None:
     records.refuse_foreign(layout)
     chosen.check()
     note(f"starting a {chosen.name} cluster in {layout.state}")
-    with step("in all"):
-        records.write(layout, records.Record(chosen.name, "starting"))
-        chosen.up()
-        records.write(layout, records.Record(chosen.name, "ready"))
-    say(f"ready: {HOW_TO_USE}")
+    started = time.monotonic()
+    records.write(layout, records.Record(chosen.name, "starting"))
+    chosen.up()
+    records.write(layout, records.Record(chosen.name, "ready"))
+    say(f"ready after {time.monotonic() - started:.1f} s: {HOW_TO_USE}")
 
 
 def _healthy(record: records.Record, layout: Layout) -> bool:

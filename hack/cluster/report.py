@@ -1,16 +1,18 @@
 """What the program tells the person: steps with their time, and problems."""
 
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
-WIDTH = 30
+from console import Failure, step
+from console import say as note
+
+__all__ = ["Problem", "note", "say", "step", "tail", "tell", "wait_until"]
+
 LOG_TAIL_LINES = 25
 
 
-class Problem(Exception):
+class Problem(Failure):
     """Something that ends the command, said in words that help; never a traceback."""
 
     def __init__(self, message: str, *, log: Path | None = None, code: int = 1) -> None:
@@ -22,19 +24,6 @@ class Problem(Exception):
 def say(text: str) -> None:
     """Print a line of what was asked for."""
     print(text, flush=True)
-
-
-def note(text: str) -> None:
-    """Print a line about what goes on, apart from what was asked for."""
-    print(text, file=sys.stderr, flush=True)
-
-
-@contextmanager
-def step(name: str) -> Iterator[None]:
-    """Time a piece of work and print one line when it is done."""
-    started = time.monotonic()
-    yield
-    note(f"  {name} {'.' * max(2, WIDTH - len(name))} {time.monotonic() - started:.1f} s")
 
 
 def tail(log: Path, lines: int = LOG_TAIL_LINES) -> str:
