@@ -221,6 +221,7 @@ CALM = {
     Reason.BACKBONE_SUSPENDED,
     Reason.VOLUME_PENDING,
     Reason.AWAITING_FIRST_RUN,
+    Reason.SPEC_CHANGED,
     Reason.BACKBONE_NOT_READY,
     Outcome.SUCCEEDED,
 }

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from .ports.readings import JobReading, PodReading
+from .report import EXIT_RUN_FAILED
 from .vocabulary import Outcome
 
 TAIL = 300
@@ -47,7 +48,8 @@ def _under_way(job: JobReading) -> Trouble | None:
         return pending
     dead = [item for item in job.pods if item.phase == "Failed"]
     last = _newest(tuple(dead))
-    if last is None:
+    if last is None or last.exit_code == EXIT_RUN_FAILED:
+        # With that code the run is over, and its report is read once the Job is marked as failed.
         return None
     end = _death(last, None)
     return Trouble(end.outcome, f"{end.message}; trying again")

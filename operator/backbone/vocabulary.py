@@ -118,6 +118,10 @@ class Reason(Documented):
     SCHEDULE_IN_PLACE = ("ScheduleInPlace", "The CronJob matches the spec.")
     AWAITING_FIRST_RUN = ("AwaitingFirstRun", "No run has succeeded yet; the first one is on its way.")
     RUN_STARTED = ("RunStarted", "The operator created the Job of a run.")
+    SPEC_CHANGED = (
+        "SpecChanged",
+        "The last run knew an earlier spec; what is asked for now comes with the next run.",
+    )
     DELIVERED = ("Delivered", "The last run stored everything that is required.")
     STATUS_GAP = ("StatusGap", "Runs happened whose outcome nobody saw.")
 

@@ -85,6 +85,11 @@ def later(pod: PodReading, name: str = "run-b") -> PodReading:
             Trouble(Outcome.EVICTED, "low on disk; trying again"),
             id="a second pod after an evicted one is told with the eviction",
         ),
+        pytest.param(
+            (replace(FAILED, exit_code=3, termination_message='{"outcome":"Partial"}'),),
+            None,
+            id="a run that ended with a report is over, not in trouble",
+        ),
     ],
 )
 def test_trouble_under_way(pods: tuple[PodReading, ...], expected: Trouble | None) -> None:

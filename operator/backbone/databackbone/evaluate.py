@@ -150,7 +150,10 @@ def _ready(
             return Finding(False, refusal.reason, _refusal_message(refusal), stuck=True)
     if storage.holds is not True:
         return Finding(storage.holds, storage.reason, storage.message, storage.stuck)
-    return Finding(True, Reason.AVAILABLE, "Data can be written and read on tier Bootstrap.")
+    works = "Data can be written and read on tier Bootstrap."
+    for refusal in refusals:
+        return Finding(True, refusal.reason, f"{works} But {_refusal_message(refusal)}")
+    return Finding(True, Reason.AVAILABLE, works)
 
 
 def _stalled(ready: Finding, storage: Finding, refusals: Sequence[Refusal]) -> Finding:
@@ -160,7 +163,7 @@ def _stalled(ready: Finding, storage: Finding, refusals: Sequence[Refusal]) -> F
         return Finding(True, refusals[0].reason, _refusal_message(refusals[0]))
     if storage.stuck:
         return Finding(True, storage.reason, storage.message)
-    return Finding(False, Reason.SETTLED, "Nothing waits for somebody.")
+    return Finding(False, Reason.SETTLED, "The operator goes on by itself.")
 
 
 def _reconciling(ready: Finding, stalled: Finding) -> Finding:

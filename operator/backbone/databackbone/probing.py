@@ -58,6 +58,9 @@ def next_probe(volume: VolumeStatus, seen: Observation) -> datetime | None:
     """When the next probe is due; None means at once."""
     if volume.attempted_at is None:
         return None
+    if all(job.name != volume.probe_job for job in seen.probes):
+        # Somebody deleted the last one: that is how to ask for another at once.
+        return None
     if volume.probe_failures:
         doublings = min(volume.probe_failures - 1, 10)
         return volume.attempted_at + min(RETRY * (1 << doublings), RETRY_LIMIT)

@@ -192,6 +192,13 @@ class RunStatus(Model):
     message: str = Field(default="", max_length=1024, description="What went wrong, if anything.")
 
 
+class RequestStatus(Model):
+    """What the plan asks for, so that a run of an earlier spec is told from one of this spec."""
+
+    digest: str = Field(max_length=64, description="Digest of the dimensions of the spec.")
+    since_generation: int = Field(ge=0, description="Generation in which the dimensions changed last.")
+
+
 class Triggers(Model):
     """Runs that did not come from the schedule; what is recorded here is not started again."""
 
@@ -224,6 +231,7 @@ class IngestPlanStatus(Model):
     store_recovery: StoreRecovery | None = Field(
         default=None, description="The last time a corrupt store was replaced."
     )
+    request: RequestStatus | None = Field(default=None, description="What the plan asks for, and since when.")
     triggers: Triggers | None = Field(default=None, description="Runs that did not come from the schedule.")
 
 

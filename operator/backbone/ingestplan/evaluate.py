@@ -17,6 +17,7 @@ from .checks import hindrance, scheduled, validated
 from .children import FINISHED_JOBS_KEPT, Plan
 from .history import update
 from .observation import Observation
+from .request import note_request, precedes_request
 from .runs import delivered, required_dimensions
 from .triggers import Trigger, due_trigger, record_trigger
 
@@ -35,7 +36,7 @@ class Work:
 def evaluate(plan: Plan, seen: Observation, refusals: Sequence[Refusal], now: datetime) -> Evaluation:
     """Judge one observation. `refusals` are the API server's answers to this visit's actions."""
     previous = _previous(plan)
-    record = update(plan, seen, previous, now)
+    record = update(plan, seen, note_request(plan, previous), now)
     valid = validated(plan, seen)
     obstacle = hindrance(plan, seen, valid, refusals)
     work = _work(plan, seen, record.status, obstacle)
@@ -126,6 +127,8 @@ def _complete(plan: Plan, status: IngestPlanStatus) -> Finding:
     last = status.last_run
     if last is None or last.outcome is None:
         return Finding(None, Reason.AWAITING_FIRST_RUN, "No run has ended yet.")
+    if precedes_request(last, status):
+        return Finding(None, Reason.SPEC_CHANGED, _changed_message(last))
     if delivered(plan.spec, last.outcome, status.dimensions):
         names = ", ".join(required_dimensions(plan.spec)) or "nothing"
         return Finding(True, Reason.DELIVERED, f"Run {last.id} delivered what is required: {names}.")
@@ -135,12 +138,14 @@ def _complete(plan: Plan, status: IngestPlanStatus) -> Finding:
 def _ready(plan: Plan, status: IngestPlanStatus, obstacle: Finding | None, complete: Finding) -> Finding:
     if obstacle is not None:
         return obstacle
-    if complete.holds is None:
+    if status.last_run is None or complete.reason is Reason.AWAITING_FIRST_RUN:
         return _awaiting(status.active_run)
+    if complete.holds is None:
+        return Finding(status.last_run.outcome == Outcome.SUCCEEDED, complete.reason, complete.message)
     if not complete.holds:
         stuck = complete.reason in ONLY_A_CHANGE_HELPS
         return Finding(False, complete.reason, complete.message, stuck=stuck)
-    return Finding(True, Reason.DELIVERED, _delivered_message(plan, status))
+    return Finding(True, Reason.DELIVERED, _delivered_message(status))
 
 
 def _awaiting(active: RunStatus | None) -> Finding:
@@ -150,17 +155,22 @@ def _awaiting(active: RunStatus | None) -> Finding:
     return Finding(False, Outcome.named(active.trouble) or Reason.AWAITING_FIRST_RUN, message)
 
 
-def _delivered_message(plan: Plan, status: IngestPlanStatus) -> str:
+def _delivered_message(status: IngestPlanStatus) -> str:
     last = status.last_run
     if last is None:
         raise ValueError("delivered without a run")
     message = f"Run {last.id} stored {last.rows or 0:,} rows."
-    if last.generation is not None and last.generation < plan.generation:
-        message += " The spec has changed since; the next run takes it up (schedule or run-now)."
     active = status.active_run
     if active is not None and active.trouble is not None:
         message += f" Run {active.id} does not get on: {active.trouble}: {active.message}"
     return message
+
+
+def _changed_message(last: RunStatus) -> str:
+    return (
+        f"Run {last.id} ended with {_outcome(last)} for generation {last.generation}; what the spec asks for "
+        "now comes with the next run (schedule, or a run-now token)."
+    )
 
 
 def _failure_message(run: RunStatus) -> str:
@@ -174,7 +184,8 @@ def _outcome(run: RunStatus) -> Outcome:
 
 def _reconciling(ready: Finding, status: IngestPlanStatus) -> Finding:
     waiting = {Reason.BACKBONE_NOT_FOUND, Reason.BACKBONE_NOT_READY}
-    if not ready.stuck and (ready.reason in waiting or (status.last_run is None and _in_motion(ready))):
+    never = status.last_run is None or (status.last_success is None and status.active_run is not None)
+    if not ready.stuck and (ready.reason in waiting or (never and _in_motion(ready))):
         return Finding(True, Reason.PROGRESSING, ready.message)
     return Finding(False, Reason.SETTLED, "Nothing is left to do for the current spec.")
 
@@ -186,7 +197,7 @@ def _in_motion(ready: Finding) -> bool:
 def _stalled(ready: Finding) -> Finding:
     if ready.stuck:
         return Finding(True, ready.reason, ready.message)
-    return Finding(False, Reason.SETTLED, "Nothing waits for somebody.")
+    return Finding(False, Reason.SETTLED, "The operator goes on by itself.")
 
 
 def _previous(plan: Plan) -> IngestPlanStatus:

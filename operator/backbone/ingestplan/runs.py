@@ -17,6 +17,14 @@ from .api import DimensionStatus, IngestPlanSpec, IngestPlanStatus, RunStatus, S
 
 MESSAGE = 1024
 NAMES_SHOWN = 5
+DIMENSIONS = {
+    "dailyBars": "daily_bars",
+    "intradayBars": "intraday_bars",
+    "intradayTrades": "intraday_trades",
+    "macroSeries": "macro_series",
+    "macroEvents": "macro_events",
+}
+"""The model's field by the name of a dimension."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,14 +91,8 @@ def delivered(
 
 def required_dimensions(spec: IngestPlanSpec) -> tuple[str, ...]:
     """Names of the dimensions that Ready depends on, as they stand in the spec."""
-    dimensions = {
-        "dailyBars": spec.daily_bars,
-        "intradayBars": spec.intraday_bars,
-        "intradayTrades": spec.intraday_trades,
-        "macroSeries": spec.macro_series,
-        "macroEvents": spec.macro_events,
-    }
-    return tuple(name for name, item in dimensions.items() if item is not None and item.required)
+    wanted = {name: getattr(spec, field) for name, field in DIMENSIONS.items()}
+    return tuple(name for name, item in wanted.items() if item is not None and item.required)
 
 
 def unseen_sequences(since: int | None, report: RunReport) -> range:

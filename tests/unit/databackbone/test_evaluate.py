@@ -72,6 +72,9 @@ def probe(
     return replace(job, **more)
 
 
+PROBED = replace(SEEN, probes=(probe(name="p", finished=NOW - 100 * HOUR),))
+"""The probe that status names is still there."""
+
 UNPULLED = PodReading(
     "pod", NOW, "Pending", "", "", False, None, "ErrImagePull", "no tag", None, None, "", None
 )
@@ -217,7 +220,7 @@ READY = {
             backbone(probed(HOUR / 2)),
             SEEN,
             (Refusal("market-data", Reason.CHILD_REFUSED, "may not resize"),),
-            {"Stalled": ("True", "ChildRefused")},
+            {"Ready": ("True", "ChildRefused"), "Stalled": ("True", "ChildRefused")},
             id="a claim that may not grow still serves, and says that it may not",
         ),
         pytest.param(
@@ -311,32 +314,37 @@ def test_a_probe_that_does_not_get_on_is_told_in_ready() -> None:
         pytest.param(
             {}, replace(SEEN, probes=(probe(finished=None),)), False, id="one probe at a time is enough"
         ),
-        pytest.param(probed(HOUR - timedelta(seconds=1)), SEEN, False, id="a fresh verdict rests"),
-        pytest.param(probed(HOUR), SEEN, True, id="after the interval it is probed again"),
+        pytest.param(probed(HOUR - timedelta(seconds=1)), PROBED, False, id="a fresh verdict rests"),
+        pytest.param(probed(HOUR), PROBED, True, id="after the interval it is probed again"),
         pytest.param(
             probed(timedelta(minutes=5)),
-            replace(SEEN, plans=(PlanReading("daily", "VolumeFull", NOW - timedelta(minutes=1)),)),
+            replace(PROBED, plans=(PlanReading("daily", "VolumeFull", NOW - timedelta(minutes=1)),)),
             True,
             id="a run that found the volume full has it probed at once",
         ),
         pytest.param(
             probed(timedelta(minutes=5)),
-            replace(SEEN, plans=(PlanReading("daily", "VolumeFull", NOW - timedelta(minutes=9)),)),
+            replace(PROBED, plans=(PlanReading("daily", "VolumeFull", NOW - timedelta(minutes=9)),)),
             False,
             id="but not twice for the same run",
         ),
         pytest.param(
-            probed(timedelta(seconds=14), probeFailures=1), SEEN, False, id="a failure rests 15 seconds"
+            probed(timedelta(seconds=14), probeFailures=1), PROBED, False, id="a failure rests 15 seconds"
         ),
-        pytest.param(probed(timedelta(seconds=15), probeFailures=1), SEEN, True, id="then it is tried again"),
         pytest.param(
-            probed(timedelta(seconds=119), probeFailures=4), SEEN, False, id="the fourth rests two minutes"
+            probed(timedelta(seconds=15), probeFailures=1), PROBED, True, id="then it is tried again"
+        ),
+        pytest.param(
+            probed(timedelta(seconds=119), probeFailures=4), PROBED, False, id="the fourth rests two minutes"
         ),
         pytest.param(
             probed(timedelta(minutes=10), probeFailures=99),
-            SEEN,
+            PROBED,
             True,
             id="no failure rests over ten minutes",
+        ),
+        pytest.param(
+            probed(timedelta(minutes=5)), SEEN, True, id="to delete the last probe is to ask for another"
         ),
     ],
 )
@@ -358,8 +366,8 @@ def test_a_probe_has_one_name_per_claim_and_attempt() -> None:
 
 
 def test_the_next_look_is_when_the_next_probe_is_due() -> None:
-    assert evaluate(backbone(probed(HOUR / 4)), SEEN, (), NOW).recheck_after == HOUR * 3 / 4
-    assert evaluate(backbone(probed(HOUR / 4), suspend=True), SEEN, (), NOW).recheck_after is None
+    assert evaluate(backbone(probed(HOUR / 4)), PROBED, (), NOW).recheck_after == HOUR * 3 / 4
+    assert evaluate(backbone(probed(HOUR / 4), suspend=True), PROBED, (), NOW).recheck_after is None
 
 
 def test_finished_probes_go_except_the_one_on_record() -> None:

@@ -157,10 +157,24 @@ def test_conditions(
     assert {item.observed_generation for item in result.conditions} == {3}
 
 
-def test_a_change_of_the_spec_shows_until_a_run_takes_it_up() -> None:
+def test_what_the_last_run_did_not_know_is_not_called_delivered() -> None:
+    known = fields(evaluate(plan(DELIVERED), SEEN, (), NOW))["request"]
+    same = evaluate(plan({**DELIVERED, "request": known}, schedule="0 5 * * *"), SEEN, (), NOW)
+    assert conditions(same) == READY, "another schedule asks for nothing new"
+
     older = {**DELIVERED, "lastRun": {**DELIVERED["lastRun"], "generation": 2}}
-    assert "next run takes it up" in message(evaluate(plan(older), SEEN, (), NOW), "Ready")
-    assert "next run takes it up" not in message(evaluate(plan(DELIVERED), SEEN, (), NOW), "Ready")
+    more = evaluate(plan({**older, "request": known}, macroEvents=FOMC), SEEN, (), NOW)
+    assert fields(more)["request"]["sinceGeneration"] == 3
+    assert conditions(more)["Ready"] == ("True", "SpecChanged")
+    assert conditions(more)["Complete"] == ("Unknown", "SpecChanged")
+    assert "run-now" in message(more, "Ready")
+
+    broken = {**older, "lastRun": {**older["lastRun"], "outcome": "Partial"}, "request": known}
+    mended = evaluate(plan(broken, macroEvents=FOMC), SEEN, (), NOW)
+    assert conditions(mended)["Ready"] == ("False", "SpecChanged")
+
+
+FOMC = {"provider": "Sample", "calendars": ["FOMC"]}
 
 
 @pytest.mark.parametrize(

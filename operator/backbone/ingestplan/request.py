@@ -1,0 +1,24 @@
+"""What a plan asks for, and whether the last run knew it. Another schedule asks for nothing new."""
+
+from __future__ import annotations
+
+from ..naming import digest
+from .api import IngestPlanStatus, RequestStatus, RunStatus
+from .children import Plan
+from .runs import DIMENSIONS
+
+
+def note_request(plan: Plan, status: IngestPlanStatus) -> IngestPlanStatus:
+    """The status with the generation since which the plan asks for what it asks for now."""
+    dimensions = plan.spec.model_dump_json(include=set(DIMENSIONS.values()))
+    asked = digest(dimensions, length=16)
+    if status.request is not None and status.request.digest == asked:
+        return status
+    request = RequestStatus(digest=asked, since_generation=plan.generation)
+    return status.model_copy(update={"request": request})
+
+
+def precedes_request(run: RunStatus, status: IngestPlanStatus) -> bool:
+    """Whether a run executed a spec that asked for something else."""
+    request = status.request
+    return request is not None and run.generation is not None and run.generation < request.since_generation
