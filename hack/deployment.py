@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from console import Failure, step
+from console import Failure, say, step
 
 ROOT = Path(__file__).resolve().parents[1]
 SYSTEM_NAMESPACE = "backbone-system"
@@ -155,9 +155,12 @@ def demo_marker(status: dict[str, Any]) -> Path:
 
 def ensure_cluster() -> Kubectl:
     """The local cluster, brought up if it is not there."""
-    if cluster_status() is None:
+    status = cluster_status()
+    if status is None:
         program("cluster", "up", show=True)
-    status = running_cluster()
+        status = running_cluster()
+    else:
+        say(f"  cluster {status['context']} is up already; its operator becomes this checkout's")
     return Kubectl(Path(status["bin"]), Path(status["kubeconfig"]))
 
 

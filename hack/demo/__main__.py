@@ -62,7 +62,7 @@ def up() -> None:
         kubectl.run("apply", "-f", str(SAMPLES))
     wait_ready(kubectl)
     say(f"  ready after {time.monotonic() - started:.0f} s")
-    print("\n$ kubectl get databackbone,ingestplan")
+    print(f"\n$ kubectl -n {NAMESPACE} get databackbone,ingestplan")
     print(kubectl.run("get", "databackbone,ingestplan").rstrip())
     print("\n" + glance(kubectl, images["worker"].reference).rstrip())
     print("\n" + next_commands())

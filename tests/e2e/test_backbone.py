@@ -33,6 +33,13 @@ def test_ready_waits_for_a_probe_that_wrote_and_read_the_volume(
     claim = kubectl.get("pvc", "market-data")
     assert claim["status"]["phase"] == "Bound"
     assert volume["claimUid"] == claim["metadata"]["uid"]
+    kubectl.run("delete", "jobs", "-l", "app.kubernetes.io/component=volume-probe")
+    until(
+        lambda: kubectl.get("databackbone", "market")["status"]["volume"],
+        lambda seen: seen["probeJob"] != volume["probeJob"],
+        60,
+        "deleting the probe asks for another",
+    )
 
 
 def test_a_storage_class_that_does_not_exist_never_gets_ready_and_says_so(

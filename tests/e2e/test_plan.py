@@ -29,7 +29,9 @@ def last_run(kubectl: Kubectl, name: str = "daily") -> str | None:
     return found if found is None else str(found)
 
 
-def test_creation_starts_one_run_a_token_one_more_and_a_change_of_the_spec_none(ready: Kubectl) -> None:
+def test_creation_starts_one_run_a_token_one_more_and_a_change_of_the_spec_none(
+    ready: Kubectl, wait_condition: Any
+) -> None:
     first = jobs(ready)
     assert len(first) == 1
     patch = {"spec": {"dailyBars": {"symbols": ["AAPL"]}, "schedule": "30 1 29 2 *"}}
@@ -41,6 +43,7 @@ def test_creation_starts_one_run_a_token_one_more_and_a_change_of_the_spec_none(
         "schedule",
     )
     assert jobs(ready) == first, "a change of the spec waits for the schedule"
+    wait_condition("ingestplan/daily", "Ready", "True", "SpecChanged")
 
     ready.run("annotate", "ingestplan", "daily", "backbone.emp.dev/run-now=one")
     seen = until(
