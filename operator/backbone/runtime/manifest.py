@@ -6,12 +6,10 @@ Nothing is half accepted: one bad document refuses them all, with one error that
 from __future__ import annotations
 
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
-from pydantic_core import ErrorDetails
 
 from ..databackbone.api import DataBackboneSpec
 from ..errors import Rejected
@@ -20,6 +18,7 @@ from ..ingestplan.api import IngestPlanSpec
 from ..ingestplan.schedule import schedule_problem, time_zone_problem
 from ..schema import ObjectName
 from ..vocabulary import API_VERSION, GROUP
+from .complaints import complaints, meant, unknown_field
 from .yaml_files import contents
 
 KINDS: dict[str, type[BaseModel]] = {
@@ -27,9 +26,7 @@ KINDS: dict[str, type[BaseModel]] = {
     "IngestPlan": IngestPlanSpec,
     "FailoverDrill": FailoverDrillSpec,
 }
-ERRORS_SHOWN = 3
 _TOP_LEVEL = ("apiVersion", "kind", "metadata", "spec", "status")
-_UNQUOTED = "; put it in quotes: YAML reads ON, NO and YES as true or false, and digits as a number"
 
 Parsed = TypeVar("Parsed", bound=BaseModel)
 
@@ -99,7 +96,7 @@ def read_manifest(paths: list[Path]) -> Manifest:
         for place, found in contents(path):
             kind, version, content = _identity(place, found)
             if version.split("/")[0] != GROUP:
-                notices.append(f"{place}: skipped, {kind} of {version} is not ours")
+                notices.append(f"{place} holds a {kind}, which is for kubectl: skipped")
                 continue
             document = _document(place, kind, version, content)
             key = (kind, document.metadata.name)
@@ -154,11 +151,11 @@ def _document(place: str, kind: str, version: str, content: dict[str, object]) -
         raise Rejected(f"{place}: unknown version {version}; use {API_VERSION}")
     if kind not in KINDS:
         raise Rejected(
-            f"{place}: unknown kind {kind}{_meant(kind, tuple(KINDS))}; {GROUP} has {', '.join(KINDS)}"
+            f"{place}: unknown kind {kind}{meant(kind, tuple(KINDS))}; {GROUP} has {', '.join(KINDS)}"
         )
     for key in content:
         if key not in _TOP_LEVEL:
-            raise Rejected(f"{place}: {_unknown_field(str(key), _TOP_LEVEL)}")
+            raise Rejected(f"{place}: {unknown_field(str(key), str(key), _TOP_LEVEL)}")
     metadata = _validated(f"{place}: {kind}", "metadata", Metadata, content.get("metadata") or {})
     where = f"{place}: {kind} {metadata.name}"
     if content.get("spec") is None:
@@ -178,28 +175,4 @@ def _validated(where: str, section: str, model: type[Parsed], content: object) -
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        found = error.errors(include_url=False)
-        told = [_told(section, item) for item in found[:ERRORS_SHOWN]]
-        if len(found) > ERRORS_SHOWN:
-            told.append(f"and {len(found) - ERRORS_SHOWN} more")
-        raise Rejected(f"{where}: {'; '.join(told)}") from None
-
-
-def _told(section: str, error: ErrorDetails) -> str:
-    place = ".".join([section, *(str(part) for part in error["loc"])])
-    if error["type"] == "extra_forbidden":
-        return f"unknown field {place}; remove it or correct its spelling"
-    if error["type"] == "missing":
-        return f"{place} is missing"
-    message = str(error["msg"]).removeprefix("Value error, ")
-    unquoted = error["type"] == "string_type" and isinstance(error["input"], bool | int | float)
-    return f"{place}: {message}{_UNQUOTED if unquoted else ''}"
-
-
-def _unknown_field(name: str, known: tuple[str, ...]) -> str:
-    return f"unknown field {name}{_meant(name, known)}; remove it or correct its spelling"
-
-
-def _meant(name: str, known: tuple[str, ...]) -> str:
-    close = get_close_matches(name, known, n=1)
-    return f" (did you mean {close[0]}?)" if close else ""
+        raise Rejected(f"{where}: {complaints(section, model, error)}") from None

@@ -174,7 +174,7 @@ def test_a_folder_is_read_file_by_file_and_what_is_not_ours_is_told(tmp_path: Pa
     manifest = read_manifest([tmp_path])
     assert [item.name for item in manifest.backbones] == ["market"]
     assert [(item.name, item.backbone.name) for item in manifest.plans] == [("sample", "market")]
-    assert manifest.notices == (f"{tmp_path / 'c.yaml'}: skipped, Pod of v1 is not ours",)
+    assert manifest.notices == (f"{tmp_path / 'c.yaml'} holds a Pod, which is for kubectl: skipped",)
 
 
 def test_the_form_in_which_the_operator_renders_a_plan_is_taken(tmp_path: Path) -> None:
