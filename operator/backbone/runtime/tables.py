@@ -2,43 +2,126 @@
 
 from __future__ import annotations
 
-import sys
+import shutil
+import textwrap
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal
 
 import typer
-from rich import box
-from rich.console import Console
-from rich.table import Table
+
+from .console import notice
 
 SHORT = 17
-"""Characters of a cell that is worth no second line."""
-NARROWEST = 12
-ROOMY = 102
-"""Columns of a terminal in which cells stand two apart."""
+"""Characters of a cell that is never cut: days, moments and most names are no longer."""
+FOLDED = 24
+"""Characters that a column of sentences keeps at least; only such a column is ever folded, between words."""
 UNBOUNDED = 400
-"""Columns of a table that goes to a file or a pipe: enough never to wrap."""
+"""Columns of a table that goes to a file or a pipe: enough for every row."""
 
 
-def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """A table on stdout; numbers stand to the right, and only long cells are ever folded."""
+@dataclass(slots=True)
+class _Column:
+    """Cells of one column, as they are shown; `width` is what the column gets."""
+
+    name: str
+    cells: list[str]
+    numeric: bool
+    words: bool
+    width: int = 0
+
+    @classmethod
+    def of(cls, name: str, values: list[object]) -> _Column:
+        cells = [text(value) for value in values]
+        words = any(
+            isinstance(value, str) and " " in value.strip() and len(value) > FOLDED for value in values
+        )
+        return cls(name, cells, any(isinstance(value, int | float) for value in values), words)
+
+    @property
+    def full(self) -> int:
+        return max(len(self.name), *map(len, self.cells), 0)
+
+    @property
+    def least(self) -> int:
+        return max(len(self.name), FOLDED) if self.words else self.full
+
+    def lines(self, row: int) -> list[str]:
+        """A cell, cut or folded to the width."""
+        cell = self.cells[row]
+        if self.words:
+            return textwrap.wrap(cell, self.width, break_on_hyphens=False) or [""]
+        return [cell if len(cell) <= self.width else f"{cell[: self.width - 1]}…"]
+
+    def placed(self, cell: str) -> str:
+        """A cell at its side: numbers stand to the right."""
+        return cell.rjust(self.width) if self.numeric else cell.ljust(self.width)
+
+
+def terminal_width(elsewhere: int = UNBOUNDED) -> int:
+    """Columns of the terminal or of $COLUMNS; `elsewhere` where there is neither."""
+    return shutil.get_terminal_size((elsewhere, 24)).columns
+
+
+def table(
+    title: str,
+    columns: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    *,
+    spare: Sequence[str] = (),
+    width: int | None = None,
+) -> None:
+    """A table on stdout, as wide as the terminal at most.
+
+    Where that is too narrow, columns without content and then those of `spare` are left out, the first one
+    first; then long names are cut. No name and no date is ever folded.
+    """
     content = [list(row) for row in rows]
-    terminal = sys.stdout.isatty()
-    console = Console(width=None if terminal else UNBOUNDED, highlight=False, markup=False)
-    gap = 1 if console.width >= ROOMY else 0
-    shown = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, gap, 0, 0))
-    for index, name in enumerate(columns):
-        cells = [row[index] for row in content]
-        numeric = any(isinstance(cell, int | float) for cell in cells)
-        short = all(len(text(cell)) <= SHORT for cell in cells)
-        side: Literal["left", "right"] = "right" if numeric else "left"
-        least = None if short else NARROWEST
-        shown.add_column(name, justify=side, overflow="fold", no_wrap=short, min_width=least)
-    for row in content:
-        shown.add_row(*(text(cell) for cell in row))
-    console.print(title)
-    console.print(shown, crop=False, no_wrap=not terminal)
+    width = terminal_width() if width is None else width
+    shown = [_Column.of(name, [row[index] for row in content]) for index, name in enumerate(columns)]
+    shown, left_out = _fitting(shown, spare, width)
+    gap = 2 if _total(shown, 2) <= width else 1
+    typer.echo(f"{title}\n")
+    _echo(shown, [column.name for column in shown], gap)
+    typer.echo(f" {'─' * (_total(shown, gap) - 1)}")
+    for row in range(len(content)):
+        cells = [column.lines(row) for column in shown]
+        for line in range(max(map(len, cells))):
+            _echo(shown, [cell[line] if line < len(cell) else "" for cell in cells], gap)
+    typer.echo("")
+    if left_out:
+        notice(f"too narrow for {', '.join(left_out)}; a wider terminal, or COLUMNS=200, shows all")
+
+
+def _fitting(columns: list[_Column], spare: Sequence[str], width: int) -> tuple[list[_Column], list[str]]:
+    """The columns that have room, with their widths, and the names of those with content that have none."""
+    empty = [item.name for item in columns if not any(item.cells)]
+    left_out = []
+    for item in columns:
+        item.width = item.least
+    for name in (*empty, *spare):
+        if _total(columns, 1) <= width:
+            break
+        if name in {item.name for item in columns}:
+            columns = [item for item in columns if item.name != name]
+            left_out += [name] if name not in empty else []
+    for item in sorted(columns, key=lambda item: -item.width):
+        excess = _total(columns, 1) - width
+        if excess > 0 and not item.words and not item.numeric:
+            item.width = min(item.width, max(SHORT, len(item.name), item.width - excess))
+    for item in columns:
+        if item.words:
+            item.width = max(item.least, min(item.full, item.width + width - _total(columns, 2)))
+    return columns, left_out
+
+
+def _total(columns: list[_Column], gap: int) -> int:
+    return 1 + sum(item.width for item in columns) + gap * (len(columns) - 1)
+
+
+def _echo(columns: list[_Column], cells: list[str], gap: int) -> None:
+    placed = (column.placed(cell) for column, cell in zip(columns, cells, strict=True))
+    typer.echo(f" {(' ' * gap).join(placed)}".rstrip())
 
 
 def markdown(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
