@@ -81,11 +81,6 @@ def build(settings: Settings, cluster: Cluster, metrics: Metrics) -> Operator:
     visits = Visits(reconcilers, metrics, settings.resync)
     registry = kopf.OperatorRegistry()
     kopf.on.login(registry=registry)(kopf.login_via_client)
-
-    @kopf.on.cleanup(registry=registry)
-    async def end_visits(**_: object) -> None:
-        await visits.close()
-
     for register in (databackbone.register, ingestplan.register, failoverdrill.register):
         register(registry, visits)
     return Operator(settings, cluster, metrics, visits, registry)
@@ -142,17 +137,23 @@ async def _lead(operator: Operator, health: Health, stop: asyncio.Event) -> int:
     operator.metrics.leader.set(1)
     holding = asyncio.create_task(leadership.hold(), name="holding the Lease")
     working = asyncio.create_task(work(operator, stop), name="working")
-    await asyncio.wait({holding, working}, return_when=asyncio.FIRST_COMPLETED)
-    lost = holding.done()
-    # Visits end first: whoever leads next must not be disturbed by the last writes of this one.
-    await operator.visits.close()
-    for task in (holding, working):
-        task.cancel()
-    await asyncio.wait({holding, working}, timeout=STOP_SECONDS)
-    if lost:
-        return EXIT_NO_LEASE
-    await leadership.release()
-    return 0 if working.done() and not working.cancelled() and working.exception() is None else 1
+    stopping = asyncio.create_task(stop.wait(), name="waiting for a signal")
+    try:
+        await asyncio.wait({holding, working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if holding.done():
+            return EXIT_NO_LEASE
+        return 0 if stop.is_set() else 1
+    finally:
+        # Visits end first: whoever leads next must not be disturbed by the last writes of this one.
+        await operator.visits.close()
+        stop.set()
+        await asyncio.wait({working}, timeout=STOP_SECONDS)
+        released = not holding.done()
+        for task in (holding, working):
+            task.cancel()
+        await asyncio.wait({holding, working}, timeout=STOP_SECONDS)
+        if released:
+            await leadership.release()
 
 
 async def _get_ready(cluster: Cluster, leadership: Leadership, health: Health) -> None:
@@ -178,7 +179,8 @@ async def _served(cluster: Cluster, kind: Kind) -> bool:
 async def work(operator: Operator, stop: asyncio.Event) -> None:
     """Watch and visit until told to stop; raises what ends kopf."""
     namespaces = operator.settings.watch_namespaces
-    await kopf.operator(
+    others = asyncio.all_tasks()
+    tasks = await kopf.spawn_tasks(
         registry=operator.registry,
         settings=kopf_settings(),
         standalone=True,
@@ -186,6 +188,9 @@ async def work(operator: Operator, stop: asyncio.Event) -> None:
         namespaces=namespaces,
         stop_flag=stop,
     )
+    # kopf has just put its signal handlers in place; ours end the visits first and bound how long that takes.
+    _stop_on_signals(stop)
+    await kopf.run_tasks(tasks, ignored=others)
 
 
 async def _unless(stop: asyncio.Event, work: Coroutine[None, None, None]) -> bool:
@@ -194,15 +199,15 @@ async def _unless(stop: asyncio.Event, work: Coroutine[None, None, None]) -> boo
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
-    if not working.done():
-        working.cancel()
-        return False
-    await working
-    return True
+    if working.done():
+        await working
+        return True
+    working.cancel()
+    await asyncio.wait({working})
+    return False
 
 
 def _stop_on_signals(stop: asyncio.Event) -> None:
-    # kopf puts its own handlers in place of these once it runs; it ends on the same signals.
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
 

@@ -26,6 +26,7 @@ LASTS = 15.0
 RENEW_WITHIN = 10.0
 """Seconds after which a leader that could not renew gives up; below LASTS, so that two never overlap."""
 EVERY = 2.0
+RELEASE_WITHIN = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +81,20 @@ class Leadership:
     async def release(self) -> None:
         """Give the Lease up, so that a standby need not wait for it to run out."""
         with contextlib.suppress(Unreachable, Rejected, TimeoutError):
-            async with asyncio.timeout(EVERY * 2):
-                lease = await self._cluster.get(LEASE, self._namespace, self._name)
-                if lease is not None and lease["spec"].get("holderIdentity") == self._identity:
-                    await self._cluster.replace({**lease, "spec": {**lease["spec"], "holderIdentity": ""}})
+            async with asyncio.timeout(RELEASE_WITHIN):
+                while not await self._released():  # noqa: ASYNC110 - the Lease is the API server's, not ours
+                    await asyncio.sleep(RELEASE_WITHIN / 20)
+
+    async def _released(self) -> bool:
+        lease = await self._cluster.get(LEASE, self._namespace, self._name)
+        if lease is None or lease["spec"].get("holderIdentity") != self._identity:
+            return True
+        try:
+            await self._cluster.replace({**lease, "spec": {**lease["spec"], "holderIdentity": ""}})
+        except Conflict:
+            # A renewal was still on its way when this process was told to end.
+            return False
+        return True
 
     async def _attempt(self, seconds: float = RENEW_WITHIN) -> bool:
         try:

@@ -64,10 +64,13 @@ class Visits:
         self._marks: dict[Hashable, Hashable] = {}
         self._turns = asyncio.Semaphore(AT_ONCE)
         self._last_end = 0.0
+        self._closed = False
 
     def wake(self, key: Key) -> None:
         """Have an object visited soon; a first call begins its visits, which end when it is gone."""
         loop = self._loops.get(key)
+        if self._closed:
+            return
         if loop is None:
             loop = self._loops[key] = _Loop(due=_now())
             loop.awake.set()
@@ -92,7 +95,8 @@ class Visits:
         return max(now - max(oldest, self._last_end), 0.0)
 
     async def close(self) -> None:
-        """End all loops."""
+        """End all loops, for good: what is still watched wakes nobody any more."""
+        self._closed = True
         tasks = [loop.task for loop in self._loops.values() if loop.task is not None]
         for task in tasks:
             task.cancel()

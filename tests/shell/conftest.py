@@ -61,6 +61,10 @@ class ApiServer(kmock.KubernetesEmulator):
             return await self._apply(request)
         if request.resource is not None and request.method == kmock.method.POST:
             self._identify(request.data)
+        if request.method == kmock.method.PATCH:
+            stored = self.objects[request.resource, request.namespace, request.name].raw
+            version = int(stored["metadata"]["resourceVersion"])
+            request.data.setdefault("metadata", {})["resourceVersion"] = str(version + 1)
         return await super()._handle(request)
 
     async def _apply(self, request: kmock.Request) -> aiohttp.web.StreamResponse:

@@ -134,6 +134,23 @@ async def test_a_lease_that_was_given_up_is_taken_at_once(cluster: OneLease) -> 
     assert cluster.holder == "second"
 
 
+async def test_a_renewal_still_on_its_way_does_not_keep_the_lease(cluster: OneLease) -> None:
+    leader = leadership(cluster, "first", Clock())
+    await leader.acquire()
+    asked = cluster.get
+
+    async def get_while_renewed(*where: Any) -> dict[str, Any] | None:
+        seen = await asked(*where)
+        assert cluster.lease is not None
+        cluster.get = asked  # type: ignore[method-assign]
+        await cluster.replace(cluster.lease)
+        return seen
+
+    cluster.get = get_while_renewed  # type: ignore[method-assign]
+    await leader.release()
+    assert cluster.holder == ""
+
+
 async def test_only_the_holder_gives_the_lease_up(cluster: OneLease) -> None:
     clock = Clock()
     await leadership(cluster, "first", clock).acquire()

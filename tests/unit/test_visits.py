@@ -174,6 +174,16 @@ async def test_an_object_that_comes_back_while_its_end_is_seen_is_visited_again(
     await until(lambda: script.visited == 2)
 
 
+async def test_after_the_end_nobody_is_woken(begin: Callable[[Script], Visits]) -> None:
+    script = Script(LATER)
+    visits = begin(script)
+    await until(lambda: script.visited == 1)
+    await visits.close()
+    visits.wake(KEY)
+    await asyncio.sleep(0.02)
+    assert (script.visited, visits._loops) == (1, {})
+
+
 async def test_progress_is_measured_from_the_last_visit_that_ended(
     begin: Callable[[Script], Visits],
 ) -> None:
