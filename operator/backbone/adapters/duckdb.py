@@ -40,6 +40,14 @@ class DuckDBStore:
         self._pause = pause
         self._recovery: Recovery | None = None
 
+    @property
+    def published(self) -> bool:
+        """Whether readers have a copy, as far as can be seen."""
+        try:
+            return self._volume.published.exists()
+        except OSError:
+            return False
+
     @contextmanager
     def writer(self, holder: str, wait: timedelta) -> Iterator[DuckDBWriter]:
         """The one writer, once the lock is free. Raises StoreError.
@@ -223,8 +231,8 @@ def read_in_full(database: Path) -> None:
     """Read every block of every table; DuckDB checks each block's checksum. Raises StoreCorrupt."""
     with opened(database, read_only=True) as connection, translated("read the database back"):
         for dimension in DIMENSIONS:
-            connection.execute(sql.digest(dimension)).fetchall()
-        for statement in sql.JOURNAL_DIGESTS:
+            connection.execute(sql.reading(dimension)).fetchall()
+        for statement in sql.JOURNAL_READINGS:
             connection.execute(statement).fetchall()
 
 

@@ -50,10 +50,12 @@ JOURNAL = (
 """`outcome` is null from the start of a run to its end."""
 
 
-JOURNAL_DIGESTS = tuple(
-    f"SELECT count(*), bit_xor(hash(item)) FROM telemetry.{table} AS item"  # noqa: S608
-    for table in ("ingest_runs", "ingest_arrivals")
-)
+def _reading(table: str) -> str:
+    # A sum, since whatever is added can cancel nothing out; it is a reason to read, and no digest to compare.
+    return f"SELECT count(*), sum(CAST(hash(item) AS HUGEINT)) FROM {table} AS item"  # noqa: S608
+
+
+JOURNAL_READINGS = tuple(_reading(f"telemetry.{table}") for table in ("ingest_runs", "ingest_arrivals"))
 
 
 def table_of(dimension: Dimension) -> str:
@@ -97,9 +99,9 @@ def merge(dimension: Dimension) -> str:
     """
 
 
-def digest(dimension: Dimension) -> str:
-    """Read every value of the dimension's table, and say one number."""
-    return f"SELECT count(*), bit_xor(hash(item)) FROM {table_of(dimension)} AS item"  # noqa: S608
+def reading(dimension: Dimension) -> str:
+    """Read every value of the dimension's table."""
+    return _reading(table_of(dimension))
 
 
 def _columns(names: tuple[str, ...], table: str = "") -> str:
@@ -130,6 +132,24 @@ def sources(dimension: Dimension) -> str:
     """  # noqa: S608
 
 
+def spans(dimension: Dimension, *, subjects: int, source: bool) -> str:
+    """Sources with the times of their first and last row, latest first; bound in the order of arguments."""
+    time = f'"{dimension.time}"'
+    return f"""
+        SELECT source, min({time}) AS first_at, max({time}) AS last_at FROM {table_of(dimension)}
+        {_where(dimension, subjects, source)} GROUP BY source ORDER BY last_at DESC, source
+    """  # noqa: S608
+
+
+def _where(dimension: Dimension, subjects: int, source: bool, *more: str) -> str:
+    conditions = [
+        *([f'"{dimension.subject}" IN ({", ".join("?" * subjects)})'] if subjects else []),
+        *(["source = ?"] if source else []),
+        *more,
+    ]
+    return f"WHERE {' AND '.join(conditions)}" if conditions else ""
+
+
 def subjects(dimension: Dimension) -> str:
     """Symbols, series or calendars, each once."""
     subject = f'"{dimension.subject}"'
@@ -141,13 +161,8 @@ def selection(
 ) -> str:
     """Rows of a dimension in the order of subject, source and key; bound in the order of the arguments."""
     time = f'"{dimension.time}"'
-    conditions = [
-        *([f'"{dimension.subject}" IN ({", ".join("?" * subjects)})'] if subjects else []),
-        *(["source = ?"] if source else []),
-        *([f"{time} >= ?"] if start else []),
-        *([f"{time} < ?"] if end else []),
-    ]
-    where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
+    bounds = [*([f"{time} >= ?"] if start else []), *([f"{time} < ?"] if end else [])]
+    where = _where(dimension, subjects, source, *bounds)
     line = ["source", dimension.subject, *(name for name in dimension.key if name == "interval_seconds")]
     rest = [name for name in dimension.key if name not in {*line, dimension.time}]
     within = ", ".join([f"{time} DESC", *(f'"{name}" DESC' for name in rest)])

@@ -86,7 +86,8 @@ class IngestRun:
                 self._progress(f"{error}; starting over from the last published copy")
                 self._attempt()
         except StoreError as error:
-            return self.report(error.outcome, f"{error}; the last published copy stays as it was")
+            kept = "; the last published copy stays as it was" if self._store.published else ""
+            return self.report(error.outcome, f"{error}{kept}")
         return self.report(*conclusion(self._request.tasks, self._dimensions))
 
     def report(self, outcome: Outcome, message: str) -> RunReport:
@@ -238,7 +239,8 @@ def _source_report(item: Slice) -> SourceReport:
 def _missing_message(task: Task, delivery: Delivery) -> str:
     said = []
     if delivery.unknown:
-        said.append(f"{task.provider} does not know {_listed(delivery.unknown)}")
+        hint = f"; {delivery.hint}" if delivery.hint else ""
+        said.append(f"{task.provider} does not know {_listed(delivery.unknown)}{hint}")
     if delivery.without_data:
         said.append(f"no rows in the window for {_listed(delivery.without_data)}")
     return "; ".join(said)

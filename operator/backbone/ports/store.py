@@ -155,6 +155,11 @@ class Writer(Protocol):
 class Store(Protocol):
     """A store that is written by one process at a time. Every call raises StoreError."""
 
+    @property
+    def published(self) -> bool:
+        """Whether readers have a copy, as far as can be seen; never raises."""
+        ...
+
     def writer(self, holder: str, wait: timedelta) -> AbstractContextManager[Writer]:
         """The writer, once the lock is free; Outcome.STORE_BUSY after `wait`."""
         ...

@@ -45,12 +45,14 @@ class Slice:
 class Delivery:
     """The answer to a query.
 
-    `unknown` are names that the provider does not have, `without_data` those without a row in the window.
+    `unknown` are names that the provider does not have, `without_data` those without a row in the window;
+    `hint` tells in a few words where the names that it has are found.
     """
 
     slices: tuple[Slice, ...]
     unknown: tuple[str, ...] = ()
     without_data: tuple[str, ...] = ()
+    hint: str = ""
 
 
 class ProviderFailure(BackboneError):

@@ -86,6 +86,7 @@ class Ledger:
     past: tuple[JournalEntry, ...] = ()
     recovery: Recovery | None = None
     lineage: set[tuple[str, int, datetime]] = field(default_factory=set)
+    published: bool = True
 
     @contextmanager
     def writer(self, holder: str, wait: timedelta) -> Iterator[Ledger]:
@@ -232,6 +233,12 @@ def test_the_report_of_a_whole_run() -> None:
             id="a long list is cut with its count",
         ),
         pytest.param(
+            Delivery((), unknown=("ZZZ",), without_data=("IBM",), hint="ask for a list"),
+            Outcome.UNKNOWN_SYMBOL,
+            "Test does not know ZZZ; ask for a list; no rows in the window for IBM",
+            id="the provider hints at where its names are found",
+        ),
+        pytest.param(
             ProviderFailure(Outcome.SAMPLE_DATA_MISSING, "run `emp-runtime sample fetch`"),
             Outcome.SAMPLE_DATA_MISSING,
             "run `emp-runtime sample fetch`",
@@ -281,6 +288,11 @@ def test_a_fault_of_the_volume_ends_the_run_wherever_it_shows(place: str, fault:
     assert report.outcome is fault
     assert "the last published copy stays as it was" in report.message
     assert store.done[-1] != "unlock" and ("publish" in store.done) == (place == "publish")
+
+
+def test_no_published_copy_is_spoken_of_where_none_is() -> None:
+    store = Ledger({"begin": [StoreError(Outcome.VOLUME_FULL, "no space")] * 3}, published=False)
+    assert run(WHOLE, BOTH, store).execute().message == "no space"
 
 
 def test_a_busy_store_is_an_outcome_without_a_sequence() -> None:

@@ -36,6 +36,7 @@ class SampleProvider:
             slices=slices,
             unknown=tuple(name for name in query.names if name not in known),
             without_data=tuple(name for name in query.names if name in known and name not in delivered),
+            hint="`emp-runtime sample list` shows the names",
         )
 
     def _read(self, recording: Recording, query: Query) -> Slice:
