@@ -48,3 +48,16 @@ def test_of_several_folders_one_is_to_be_named(at_home: Path) -> None:
 def test_without_any_folder_it_says_how_to_make_one() -> None:
     with pytest.raises(Rejected, match="emp-runtime ingest-once"):
         only_data_dir(None)
+
+
+def test_a_file_in_the_place_of_the_folder_is_told(at_home: Path) -> None:
+    (at_home / "afile").write_text("")
+    (at_home / "backbone-data").mkdir()
+    (at_home / "backbone-data" / "a").write_text("")
+    for ask in (
+        lambda: only_data_dir(Path("afile")),
+        lambda: data_dir(Path("afile"), ("a",)),
+        lambda: data_dir(None, ("a",)),
+    ):
+        with pytest.raises(Rejected, match="is a file; the data of a backbone needs a folder"):
+            ask()
