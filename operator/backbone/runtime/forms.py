@@ -14,6 +14,15 @@ class DimensionName(StrEnum):
     MACRO_SERIES = "macro-series"
     MACRO_EVENTS = "macro-events"
 
+    @classmethod
+    def parse(cls, word: str) -> DimensionName:
+        """The dimension of a word, also where it is spelt as in a plan. Raises ValueError."""
+        for item in cls:
+            first, rest = item.split("-")
+            if word in {item.value, f"{first}{rest.capitalize()}"}:
+                return item
+        raise ValueError(f"{word!r} is no dimension; use {', '.join(cls)}")
+
 
 class SummaryForm(StrEnum):
     """Forms of a summary."""

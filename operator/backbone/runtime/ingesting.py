@@ -18,6 +18,7 @@ from ..providers.sample.files import sample_root
 from ..providers.sample.provider import SampleProvider
 from ..report import RunReport, VolumeProbeReport
 from ..vocabulary import Outcome
+from .console import failed
 from .manifest import Plan
 from .stopping import Stopped, StopRequest
 
@@ -58,6 +59,8 @@ def run_plan(plan: Plan, folder: Path, run_id: str, progress: Callable[[str], No
             report = run.execute()
     except Stopped:
         leave_report()
+        # A run is stopped between two steps before it publishes; once it publishes, it ends as a whole.
+        failed(f"interrupted: plan {plan.name} published nothing; run it again", stop.exit_code)
         raise
     except BaseException as error:
         write_termination_log(run.report(Outcome.INTERNAL_ERROR, f"{type(error).__name__}: {error}"))

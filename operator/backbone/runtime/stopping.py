@@ -42,10 +42,15 @@ class StopRequest:
             for number, handler in before.items():
                 signal.signal(number, handler)
 
+    @property
+    def exit_code(self) -> int:
+        """128 and the number of the signal that came; 0 without one."""
+        return 0 if self._signal is None else 128 + self._signal
+
     def check(self) -> None:
         """Raise Stopped if a signal came."""
         if self._signal is not None:
-            raise Stopped(128 + self._signal)
+            raise Stopped(self.exit_code)
 
     def pause(self, seconds: float) -> None:
         """Sleep. Raises Stopped if a signal came meanwhile."""

@@ -10,8 +10,10 @@ import pytest
 from typer.testing import CliRunner
 
 from backbone import __version__
-from backbone.market.dimensions import DIMENSIONS
+from backbone.market.dimensions import DIMENSIONS, Dimension
 from backbone.runtime.cli import DimensionName, app, main
+from backbone.runtime.forms import FileForm
+from backbone.runtime.reading import file_form
 
 HEAVY = ("duckdb", "pyarrow", "plotext", "rich", "yaml", "pydantic")
 
@@ -45,6 +47,30 @@ def test_version() -> None:
             "no run has published data",
             id="not published",
         ),
+        pytest.param(
+            ["read", "daily-bars", "AAPL", "--start", "2023-09-21", "--end", "2023-09-19"],
+            2,
+            "--start 2023-09-21 is not before --end 2023-09-19",
+            id="a range that ends before it starts",
+        ),
+        pytest.param(
+            ["export", "daily-bars", "--start", "2023-09-21", "--end", "2023-09-21"],
+            2,
+            "nothing lies between them",
+            id="a range of no length",
+        ),
+        pytest.param(
+            ["export", "daily-bars", "--data-dir", "empty", "--format", "csv", "--to", "x.parquet"],
+            2,
+            "--format csv and the ending of x.parquet contradict each other",
+            id="a format against the ending",
+        ),
+        pytest.param(
+            ["export", "daily-bars", "--data-dir", "empty", "--to", "x.xlsx"],
+            2,
+            "the ending of x.xlsx says no format; add --format",
+            id="an ending of no format",
+        ),
         pytest.param(["summary", "-f", "absent.yaml"], 2, "absent.yaml: cannot be read", id="no such file"),
         pytest.param(["ingest-once", "-f", "empty"], 2, "no file ending in", id="an empty folder"),
         pytest.param(
@@ -73,8 +99,47 @@ def test_an_error_is_one_line_and_an_exit_code(
     assert "\n" not in said
 
 
-@pytest.mark.parametrize("word", ["weekly-bars", "dailyBars", ""])
+@pytest.mark.parametrize("word", ["weekly-bars", "dailybars", ""])
 def test_an_unknown_dimension_names_the_known_ones(word: str) -> None:
     done = CliRunner().invoke(app, ["read", word, "AAPL"])
     assert done.exit_code == 2
     assert "daily-bars" in done.output
+
+
+@pytest.mark.parametrize("dimension", DIMENSIONS, ids=lambda item: item.name)
+def test_a_dimension_is_taken_as_a_plan_spells_it_too(dimension: Dimension) -> None:
+    assert DimensionName.parse(dimension.name) == dimension.command_name
+    assert DimensionName.parse(dimension.command_name) == dimension.command_name
+
+
+@pytest.mark.parametrize(
+    ("asked", "to", "form"),
+    [
+        pytest.param(None, "x.csv", FileForm.CSV, id="the ending says it"),
+        pytest.param(None, "X.CSV", FileForm.CSV, id="in capitals too"),
+        pytest.param(None, "x.parquet", FileForm.PARQUET, id="the other ending"),
+        pytest.param(FileForm.CSV, "x.csv", FileForm.CSV, id="asked for as the ending says"),
+        pytest.param(FileForm.CSV, "x.txt", FileForm.CSV, id="asked for, and the ending says nothing"),
+        pytest.param(None, "x", FileForm.PARQUET, id="no ending"),
+        pytest.param(None, None, FileForm.PARQUET, id="nothing said"),
+    ],
+)
+def test_the_form_of_an_export(asked: FileForm | None, to: str | None, form: FileForm) -> None:
+    assert file_form(asked, Path(to) if to else None) is form
+
+
+def test_a_fetch_that_is_interrupted_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("backbone.providers.sample.fetch.fetch", interrupted)
+    done = CliRunner().invoke(app, ["sample", "fetch"])
+    assert done.exit_code == 130
+    assert "interrupted: the files that are already there are kept; run it again" in done.output
+
+
+def test_the_first_sentence_of_every_help_text_is_shown_whole() -> None:
+    for arguments in (["--help"], ["sample", "--help"]):
+        assert (
+            "..." not in CliRunner().invoke(app, arguments, env={"COLUMNS": "80"}).output.split("Commands")[1]
+        )
