@@ -179,7 +179,7 @@ class Reconciler(Generic[S, O]):
             uid=metadata["uid"],
             generation=_generation(body),
             annotations=dict(metadata.get("annotations") or {}),
-            spec=self.room.spec.model_validate(body.get("spec") or {}),
+            spec=self.room.spec.model_validate(body.get("spec") or {}, by_alias=True, by_name=False),
             status=_fields(body),
         )
 
@@ -193,7 +193,8 @@ class Reconciler(Generic[S, O]):
     def _invalid(self, body: JsonObject, error: ValidationError) -> tuple[Condition, ...]:
         generation = _generation(body)
         first = error.errors(include_url=False, include_input=False)[0]
-        message = f"spec.{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
+        place = ".".join(("spec", *(str(part) for part in first["loc"])))
+        message = f"{place}: {first['msg'].removeprefix('Value error, ')}"
         holds = {
             self.room.summary: False,
             ConditionType.VALIDATED: False,

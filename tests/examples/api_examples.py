@@ -139,6 +139,12 @@ REJECTED = (
         "a section that does not work yet", backbone({"redis": {}}), UNKNOWN, 'unknown field "spec.redis"'
     ),
     Example("an unknown field inside", storage(path="/x"), UNKNOWN, 'field "spec.bootstrap.storage.path"'),
+    Example(
+        "a field in the model's own spelling",
+        backbone({"deletion_policy": "Delete"}),
+        UNKNOWN,
+        'unknown field "spec.deletion_policy"',
+    ),
     Example("a switch as text", backbone({"suspend": "true"}), "valid boolean", "must be of type boolean"),
     Example(
         "a policy of another kind", backbone({"deletionPolicy": "Keep"}), "'Retain'", "Unsupported value"

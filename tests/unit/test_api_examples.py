@@ -22,7 +22,7 @@ def refusal(document: Document) -> str:
     """What the models say about a document, each complaint behind its place; empty if they take it."""
     try:
         TypeAdapter(ObjectName).validate_python(document["metadata"]["name"])
-        BY_KIND[document["kind"]].spec.model_validate(document.get("spec"))
+        BY_KIND[document["kind"]].spec.model_validate(document.get("spec"), by_alias=True, by_name=False)
     except ValidationError as error:
         return "\n".join(
             f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors()

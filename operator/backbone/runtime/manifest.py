@@ -173,6 +173,6 @@ def _document(place: str, kind: str, version: str, content: dict[str, object]) -
 
 def _validated(where: str, section: str, model: type[Parsed], content: object) -> Parsed:
     try:
-        return model.model_validate(content)
+        return model.model_validate(content, by_alias=True, by_name=False)
     except ValidationError as error:
         raise Rejected(f"{where}: {complaints(section, model, error)}") from None

@@ -15,7 +15,7 @@ from backbone.runtime.cli import DimensionName, app, main
 from backbone.runtime.forms import FileForm
 from backbone.runtime.reading import file_form
 
-HEAVY = ("duckdb", "pyarrow", "plotext", "rich", "yaml", "pydantic")
+HEAVY = ("duckdb", "pyarrow", "plotext", "yaml", "pydantic")
 
 
 def test_the_dimensions_of_the_command_line_are_those_of_the_market() -> None:
