@@ -102,6 +102,14 @@ class Reason(Documented):
         "No space is left on the volume: grow spec.bootstrap.storage.size or free space.",
     )
     VOLUME_READ_ONLY = ("VolumeReadOnly", "The volume does not take writes.")
+    VOLUME_LEAVING = (
+        "VolumeLeaving",
+        "The claim is being deleted; nothing is written until a new one is there.",
+    )
+    VOLUME_REPLACED = (
+        "VolumeReplaced",
+        "The claim is another one than before; what was stored is fetched again.",
+    )
     VOLUME_LOST = ("VolumeLost", "The claim lost its volume; its data is gone unless the volume comes back.")
     ON_TIER = ("OnTier", "The requested tier serves.")
     TIER_NOT_AVAILABLE = (

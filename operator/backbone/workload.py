@@ -13,6 +13,7 @@ from .vocabulary import FIELD_MANAGER, LABEL_BACKBONE, LABEL_COMPONENT, LABEL_MA
 CONTAINER = "worker"
 DATA_DIRECTORY = "/data"
 PLAN_DIRECTORY = "/etc/backbone/plan"
+PLAN_FILES = ("databackbone.yaml", "ingestplan.yaml")
 USER = 65532
 SCRATCH = "1Gi"
 """What a worker may write beside the volume; the kubelet evicts a pod that passes it."""
@@ -81,6 +82,8 @@ def job_spec(work: Work) -> dict[str, Any]:
     return {
         "backoffLimit": work.retries,
         "activeDeadlineSeconds": work.deadline_seconds,
+        # Said although it is the default: what we own is put back when somebody changes it.
+        "suspend": False,
         "podFailurePolicy": {
             "rules": [
                 {
@@ -103,7 +106,8 @@ def _pod_spec(work: Work) -> dict[str, Any]:
         {"name": "tmp", "emptyDir": {"sizeLimit": SCRATCH}},
     ]
     if work.plan_file is not None:
-        volumes.append({"name": "plan", "configMap": {"name": work.plan_file}})
+        items = [{"key": name, "path": name} for name in PLAN_FILES]
+        volumes.append({"name": "plan", "configMap": {"name": work.plan_file, "items": items}})
     return {
         "restartPolicy": "Never",
         "automountServiceAccountToken": False,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from deployment import Kubectl, until
+from deployment import Image, Kubectl, reader_pod, until
 from documents import backbone, conditions, message, plan
 
 
@@ -144,3 +144,30 @@ def test_a_claim_of_somebody_else_is_not_taken(kubectl: Kubectl, wait_condition:
     )
     wait_condition("databackbone/market", "Ready", "False", "NameTaken")
     assert kubectl.get("configmap", "market-binding")["data"] == {"mine": "yes"}
+
+
+def test_a_claim_that_is_deleted_is_told_made_anew_and_filled_again(
+    kubectl: Kubectl, wait_condition: Any, images: dict[str, Image]
+) -> None:
+    kubectl.apply(backbone(), plan())
+    before = wait_condition("ingestplan/daily", "Ready", "True", "Delivered")["status"]
+    holder = reader_pod(
+        "holder", images["worker"].reference, ["-c", "import time; time.sleep(600)"], "market-data"
+    )
+    holder["spec"]["containers"][0]["command"] = ["python3"]
+    kubectl.apply(holder)
+    until(
+        lambda: kubectl.get("pod", "holder")["status"].get("phase"),
+        lambda seen: seen == "Running",
+        60,
+        "holder",
+    )
+    kubectl.run("delete", "pvc", "market-data", "--wait=false")
+    wait_condition("databackbone/market", "Ready", "False", "VolumeLeaving")
+    wait_condition("ingestplan/daily", "Ready", "False", "BackboneNotReady")
+    kubectl.run("delete", "pod", "holder", "--grace-period=1")
+    wait_condition("databackbone/market", "Ready", "True", "Available", deadline=180)
+    after = wait_condition("ingestplan/daily", "Ready", "True", "Delivered", deadline=180)["status"]
+    assert after["claimUid"] != before["claimUid"]
+    assert after["lastRun"]["id"] != before["lastRun"]["id"]
+    assert after["lastRun"]["rows"] == before["lastRun"]["rows"]

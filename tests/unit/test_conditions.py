@@ -133,3 +133,15 @@ def test_a_time_without_a_zone_is_refused(text: str) -> None:
         parse_time(text)
     with pytest.raises(ValueError, match="without a zone"):
         format_time(datetime(2024, 3, 1))  # noqa: DTZ001 - the naive value is the point
+
+
+def test_a_time_beyond_the_calendar_is_no_time() -> None:
+    with pytest.raises(ValueError, match="out of range"):
+        parse_time("9999-12-31T23:59:59-23:00")
+    raw = {
+        "type": "Ready",
+        "status": "True",
+        "reason": "Available",
+        "lastTransitionTime": "9999-12-31T23:59:59-23:00",
+    }
+    assert read_conditions([raw]) == ()

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from ..authority.tier import requested_tier
 from ..evaluation import Action, Apply, Evaluation, Finding, Prune, Refusal, Start, as_conditions, refused
-from ..ports.readings import ChildReading
+from ..ports.readings import ChildReading, ClaimReading
 from ..vocabulary import LABEL_BACKBONE, ConditionType, Reason
 from ..workload import claim_name
 from . import children
@@ -36,11 +36,16 @@ def evaluate(backbone: Backbone, seen: Observation, refusals: Sequence[Refusal],
     }
     findings[ConditionType.RECONCILING] = _reconciling(ready, findings[ConditionType.STALLED])
     due = next_probe(volume, seen)
-    blocked = taken is not None or _leaving(seen)
+    if taken is not None:
+        actions: tuple[Action, ...] = ()
+    elif _leaving(seen):
+        actions = _prunes(seen)
+    else:
+        actions = _actions(backbone, seen, volume, tier, due is None or due <= now)
     return Evaluation(
         conditions=as_conditions(findings, backbone.generation),
         fields=DataBackboneStatus(tier=tier, volume=volume, plans=len(seen.plans)),
-        actions=() if blocked else _actions(backbone, seen, volume, tier, due is None or due <= now),
+        actions=actions,
         recheck_after=due - now if due is not None and due > now and not backbone.spec.suspend else None,
     )
 
@@ -48,6 +53,11 @@ def evaluate(backbone: Backbone, seen: Observation, refusals: Sequence[Refusal],
 def _leaving(seen: Observation) -> bool:
     """Whether a child of an earlier life is still on its way out; its name is free afterwards."""
     return any(child is not None and child.terminating for child in (seen.claim, seen.binding))
+
+
+def _prunes(seen: Observation, but: str | None = None) -> tuple[Action, ...]:
+    """Delete finished probes: their pods would hold a claim that is being deleted."""
+    return tuple(Prune(job.name, job.uid) for job in seen.probes if job.finished and job.name != but)
 
 
 def _actions(
@@ -65,11 +75,7 @@ def _actions(
         if idle and not backbone.spec.suspend and claim.phase != "Lost" and probe_due:
             attempt = volume.attempted_at.isoformat() if volume.attempted_at else "first"
             actions.append(Start(children.probe(backbone, claim.uid, attempt, seen.images)))
-    actions += [
-        Prune(job.name, job.uid)
-        for job in seen.probes
-        if job.finished is not None and job.name != volume.probe_job
-    ]
+    actions += _prunes(seen, but=volume.probe_job)
     # Growth comes last and by itself: a claim that may not grow is no reason to leave the rest undone, least
     # of all the change of the policy that says whether the data goes with its backbone.
     actions.append(Apply(children.claim(backbone, claim, grow=False), claim))
@@ -106,8 +112,9 @@ def _storage(volume: VolumeStatus, seen: Observation, now: datetime) -> Finding:
     claim = seen.claim
     if claim is None:
         return Finding(False, Reason.VOLUME_PENDING, f"Claim {volume.claim_name} is about to be created.")
-    if claim.phase == "Lost":
-        return Finding(False, Reason.VOLUME_LOST, f"Claim {claim.name} lost its volume.", stuck=True)
+    trouble = _claim_trouble(claim)
+    if trouble is not None:
+        return trouble
     if volume.probe_outcome is None:
         return Finding(False, Reason.VOLUME_PENDING, _pending_message(volume, claim.phase))
     if not stands(volume, seen.probe_interval, now):
@@ -122,13 +129,25 @@ def _storage(volume: VolumeStatus, seen: Observation, now: datetime) -> Finding:
     return Finding(False, reason, message, stuck=reason is not Reason.VOLUME_PROBE_FAILED)
 
 
+def _claim_trouble(claim: ClaimReading) -> Finding | None:
+    if claim.terminating:
+        message = (
+            f"Claim {claim.name} is being deleted. It goes when no pod mounts it any more, finished ones "
+            f"included: see Used By in `kubectl describe pvc {claim.name}`."
+        )
+        return Finding(False, Reason.VOLUME_LEAVING, message, stuck=True)
+    if claim.phase == "Lost":
+        return Finding(False, Reason.VOLUME_LOST, f"Claim {claim.name} lost its volume.", stuck=True)
+    return None
+
+
 def _pending_message(volume: VolumeStatus, phase: str) -> str:
     claim = f"Claim {volume.claim_name} is {phase}"
     if volume.probe_trouble is not None:
         return f"{claim}; its probe does not run: {volume.probe_trouble}"
     if volume.message:
         return f"{claim}; its probe did not reach it: {volume.message}"
-    return f"{claim}; its probe has not ended yet."
+    return f"{claim}; its probe has not ended yet (`kubectl describe job` tells what keeps it)."
 
 
 def _ready(

@@ -50,5 +50,8 @@ class Observer:
 
 def _read_plan(raw: dict[str, Any]) -> PlanReading:
     last = (raw.get("status") or {}).get("lastRun") or {}
-    end = last.get("end")
-    return PlanReading(raw["metadata"]["name"], last.get("outcome"), parse_time(end) if end else None)
+    try:
+        end = parse_time(last["end"])
+    except (KeyError, TypeError, ValueError):
+        end = None
+    return PlanReading(raw["metadata"]["name"], last.get("outcome"), end)

@@ -231,6 +231,9 @@ class IngestPlanStatus(Model):
     store_recovery: StoreRecovery | None = Field(
         default=None, description="The last time a corrupt store was replaced."
     )
+    claim_uid: Annotated[str, StringConstraints(max_length=64)] | None = Field(
+        default=None, description="Identity of the claim that the runs below wrote."
+    )
     request: RequestStatus | None = Field(default=None, description="What the plan asks for, and since when.")
     triggers: Triggers | None = Field(default=None, description="Runs that did not come from the schedule.")
 

@@ -11,7 +11,7 @@ from ..evaluation import Subject
 from ..naming import CRON_JOB_NAME_LIMIT, bounded_name, derived_name, stamped
 from ..ports.cluster import DATA_BACKBONE, INGEST_PLAN
 from ..ports.readings import BackboneReading
-from ..vocabulary import API_VERSION, LABEL_PLAN, Component
+from ..vocabulary import API_VERSION, LABEL_CLAIM_UID, LABEL_PLAN, Component
 from ..workload import (
     PLAN_DIRECTORY,
     Work,
@@ -70,7 +70,13 @@ def plan_file(plan: Plan, backbone: BackboneReading) -> dict[str, Any]:
 
 
 def cron_job(
-    plan: Plan, images: WorkerImages, schedule: str, time_zone: str | None, suspend: bool
+    plan: Plan,
+    images: WorkerImages,
+    claim_uid: str | None,
+    schedule: str,
+    time_zone: str | None,
+    *,
+    suspend: bool,
 ) -> dict[str, Any]:
     """The CronJob on a schedule that is known to parse."""
     return stamped(
@@ -87,7 +93,7 @@ def cron_job(
                 "successfulJobsHistoryLimit": FINISHED_JOBS_KEPT,
                 "failedJobsHistoryLimit": FINISHED_JOBS_KEPT,
                 "jobTemplate": {
-                    "metadata": {"labels": _labels(plan, Component.RUN)},
+                    "metadata": {"labels": _run_labels(plan, claim_uid)},
                     "spec": job_spec(_run(plan, images)),
                 },
             },
@@ -95,12 +101,12 @@ def cron_job(
     )
 
 
-def run(plan: Plan, images: WorkerImages, name: str) -> dict[str, Any]:
+def run(plan: Plan, images: WorkerImages, claim_uid: str | None, name: str) -> dict[str, Any]:
     """The Job of one run."""
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
-        "metadata": _metadata(plan, name, Component.RUN),
+        "metadata": {**_metadata(plan, name, Component.RUN), "labels": _run_labels(plan, claim_uid)},
         "spec": job_spec(_run(plan, images)),
     }
 
@@ -134,6 +140,11 @@ def _run(plan: Plan, images: WorkerImages) -> Work:
 
 def _labels(plan: Plan, component: Component) -> dict[str, str]:
     return child_labels(component, plan.spec.backbone_ref.name, **{LABEL_PLAN: plan.name})
+
+
+def _run_labels(plan: Plan, claim_uid: str | None) -> dict[str, str]:
+    """Labels of a run's Job: it tells which claim it wrote, since a claim can be replaced."""
+    return _labels(plan, Component.RUN) | ({LABEL_CLAIM_UID: claim_uid} if claim_uid else {})
 
 
 def _metadata(plan: Plan, name: str, component: Component) -> dict[str, Any]:

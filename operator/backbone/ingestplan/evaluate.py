@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from pydantic import ValidationError
 
@@ -17,10 +17,12 @@ from .checks import hindrance, scheduled, validated
 from .children import FINISHED_JOBS_KEPT, Plan
 from .history import update
 from .observation import Observation
+from .present import of_present_claim, runs_on_present_claim
 from .request import note_request, precedes_request
 from .runs import delivered, required_dimensions
 from .triggers import Trigger, due_trigger, record_trigger
 
+SOON = timedelta(seconds=5)
 ONLY_A_CHANGE_HELPS = {Outcome.UNKNOWN_SYMBOL, Outcome.INVALID_PLAN, Outcome.SAMPLE_DATA_MISSING}
 """Outcomes that the next scheduled run would repeat."""
 
@@ -35,11 +37,13 @@ class Work:
 
 def evaluate(plan: Plan, seen: Observation, refusals: Sequence[Refusal], now: datetime) -> Evaluation:
     """Judge one observation. `refusals` are the API server's answers to this visit's actions."""
-    previous = _previous(plan)
-    record = update(plan, seen, note_request(plan, previous), now)
+    standing, replaced = of_present_claim(_previous(plan), seen)
+    every, seen = seen, runs_on_present_claim(seen)
+    record = update(plan, seen, note_request(plan, standing), now)
     valid = validated(plan, seen)
     obstacle = hindrance(plan, seen, valid, refusals)
     work = _work(plan, seen, record.status, obstacle)
+    prunes = _prunes(every, record.status, standing)
     started = work.trigger if work.trigger and not _was_refused(work.trigger, refusals) else None
     status = record_trigger(record.status, started)
     complete = _complete(plan, status)
@@ -55,9 +59,10 @@ def evaluate(plan: Plan, seen: Observation, refusals: Sequence[Refusal], now: da
     return Evaluation(
         conditions=as_conditions(findings, plan.generation),
         fields=status.model_copy(update={"schedule": _schedule_in_force(plan, seen, valid)}),
-        actions=work.actions,
-        notices=(*record.notices, *((_started(started),) if started else ())),
+        actions=(*work.actions, *prunes),
+        notices=(*replaced, *record.notices, *((_started(started),) if started else ())),
         outcomes=record.outcomes,
+        recheck_after=SOON if _claim_goes(every) and any(job.finished for job in every.runs) else None,
     )
 
 
@@ -69,12 +74,14 @@ def _work(plan: Plan, seen: Observation, status: IngestPlanStatus, obstacle: Fin
         actions.append(Apply(children.plan_file(plan, seen.backbone), seen.plan_file))
     schedule = _schedule(plan, seen)
     if schedule is not None and not _leaving(seen.cron_job):
-        document = children.cron_job(plan, seen.images, *schedule, suspend=_suspends(seen, obstacle))
+        document = children.cron_job(
+            plan, seen.images, _claim(seen), *schedule, suspend=_suspends(seen, obstacle)
+        )
         actions.append(Apply(document, seen.cron_job))
     trigger = due_trigger(plan, status, seen) if obstacle is None and _may_start(seen) else None
     if trigger is not None:
-        actions.append(Start(children.run(plan, seen.images, trigger.job)))
-    return Work((*actions, *_prunes(seen, status)), trigger)
+        actions.append(Start(children.run(plan, seen.images, _claim(seen), trigger.job)))
+    return Work(tuple(actions), trigger)
 
 
 def _schedule(plan: Plan, seen: Observation) -> tuple[str, str | None] | None:
@@ -107,8 +114,25 @@ def _leaving(child: ChildReading | None) -> bool:
     return child is not None and child.terminating
 
 
-def _prunes(seen: Observation, status: IngestPlanStatus) -> tuple[Prune, ...]:
-    """Finished Jobs that no CronJob cleans up, beyond the newest few. Their outcomes stand in status."""
+def _claim(seen: Observation) -> str | None:
+    return seen.backbone.claim_uid if seen.backbone is not None else None
+
+
+def _claim_goes(seen: Observation) -> bool:
+    """Whether nothing of ours may hold the claim any longer."""
+    return seen.backbone is None or seen.backbone.terminating or seen.backbone.claim_leaving
+
+
+def _prunes(seen: Observation, status: IngestPlanStatus, standing: IngestPlanStatus) -> tuple[Prune, ...]:
+    """Finished Jobs that no CronJob cleans up, beyond the newest few. Their outcomes stand in status.
+
+    Pods hold a claim even when they have finished, so all of them go where the claim has to.
+    """
+    until = standing.outcomes_read_until
+    if _claim_goes(seen):
+        return tuple(
+            Prune(job.name, job.uid) for job in seen.runs if job.finished and until and job.finished <= until
+        )
     last = status.last_run.id if status.last_run else None
     ours = [job for job in seen.runs if job.finished is not None and not job.scheduled]
     return tuple(Prune(job.name, job.uid) for job in ours[:-FINISHED_JOBS_KEPT] if job.name != last)
@@ -150,7 +174,10 @@ def _ready(plan: Plan, status: IngestPlanStatus, obstacle: Finding | None, compl
 
 def _awaiting(active: RunStatus | None) -> Finding:
     if active is None or active.trouble is None:
-        return Finding(False, Reason.AWAITING_FIRST_RUN, "No run has ended yet; the first one is on its way.")
+        message = "No run has ended yet; the first one is on its way."
+        if active is not None and active.message:
+            message += f" Run {active.id}: {active.message}."
+        return Finding(False, Reason.AWAITING_FIRST_RUN, message)
     message = f"Run {active.id} does not get on: {active.message}"
     return Finding(False, Outcome.named(active.trouble) or Reason.AWAITING_FIRST_RUN, message)
 
@@ -202,6 +229,9 @@ def _stalled(ready: Finding) -> Finding:
 
 def _previous(plan: Plan) -> IngestPlanStatus:
     try:
-        return IngestPlanStatus.model_validate(plan.status)
+        status = IngestPlanStatus.model_validate(plan.status)
     except ValidationError:
         return IngestPlanStatus()
+    last = status.last_run
+    whole = last is None or (last.start is not None and last.end is not None)
+    return status if whole else status.model_copy(update={"last_run": None, "dimensions": ()})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from typing import Any
 
 from ..evaluation import Subject
 from ..ports.cluster import CONFIG_MAP, CRON_JOB, DATA_BACKBONE, JOB, POD, Cluster
@@ -34,10 +35,17 @@ class Observer:
         )
         # Pods after Jobs: a Job that had ended then shows the pods it ended with.
         pods = await self.cluster.list(POD, space, run_labels) if jobs else []
+        # Labels can be anybody's, and a plan of the same name may have gone before.
+        owners = {plan.uid, cron_job["metadata"]["uid"] if cron_job else None}
         return Observation(
             backbone=BackboneReading.read(backbone) if backbone else None,
             plan_file=ChildReading.read(plan_file) if plan_file else None,
             cron_job=CronJobReading.read(cron_job) if cron_job else None,
-            runs=read_jobs(jobs, pods),
+            runs=read_jobs([job for job in jobs if _controller(job) in owners], pods),
             images=self.images,
         )
+
+
+def _controller(raw: dict[str, Any]) -> str:
+    owners = raw["metadata"].get("ownerReferences") or []
+    return next((str(owner["uid"]) for owner in owners if owner.get("controller")), "")

@@ -21,4 +21,5 @@ def note_request(plan: Plan, status: IngestPlanStatus) -> IngestPlanStatus:
 def precedes_request(run: RunStatus, status: IngestPlanStatus) -> bool:
     """Whether a run executed a spec that asked for something else."""
     request = status.request
-    return request is not None and run.generation is not None and run.generation < request.since_generation
+    # A report without a generation comes from a worker that could not read its plan.
+    return request is not None and 0 < (run.generation or 0) < request.since_generation

@@ -17,6 +17,7 @@ from .api import DimensionStatus, IngestPlanSpec, IngestPlanStatus, RunStatus, S
 
 MESSAGE = 1024
 NAMES_SHOWN = 5
+NO_POD = "its Job has no pod yet; `kubectl describe job` tells what keeps it"
 DIMENSIONS = {
     "dailyBars": "daily_bars",
     "intradayBars": "intraday_bars",
@@ -62,7 +63,7 @@ def active_run(jobs: Iterable[JobReading], previous: IngestPlanStatus) -> RunSta
         id=job.name,
         start=job.started or job.created,
         trouble=str(trouble.outcome) if trouble else None,
-        message=(trouble.message if trouble else "")[:MESSAGE],
+        message=(trouble.message if trouble else "" if job.pods else NO_POD)[:MESSAGE],
     )
 
 

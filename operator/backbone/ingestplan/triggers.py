@@ -32,12 +32,13 @@ def due_trigger(plan: Plan, status: IngestPlanStatus, seen: Observation) -> Trig
     done = status.triggers or Triggers()
     token = _token(plan)
     fresh = token if token != done.run_now else None
-    first = run_name(plan, "first", done.first or "", fresh or "")
+    first = run_name(plan, "first", status.claim_uid or "", done.first or "", fresh or "")
     if any(job.name == first for job in seen.runs) or _first_is_due(done, status, seen):
         why = "the first run of the plan" if done.first is None else f"again, since Job {done.first} is gone"
         return Trigger(first, why, True, fresh)
     if fresh is not None:
-        return Trigger(run_name(plan, "run-now", fresh), f"run-now token {fresh!r}", False, fresh)
+        job = run_name(plan, "run-now", fresh, done.run_now or "")
+        return Trigger(job, f"run-now token {fresh!r}", False, fresh)
     return None
 
 

@@ -15,6 +15,7 @@ from ..vocabulary import (
     LABEL_CLAIM_UID,
     LABEL_MANAGED_BY,
     ConditionType,
+    Reason,
 )
 
 JOB_NAME_LABEL = "batch.kubernetes.io/job-name"
@@ -196,6 +197,9 @@ class BackboneReading:
     ready_message: str
     plans: int | None
     """How many plans refer to it, as far as it has said."""
+    claim_uid: str | None
+    """Identity of the claim that holds its data."""
+    claim_leaving: bool
 
     @classmethod
     def read(cls, raw: dict[str, Any]) -> Self:
@@ -216,6 +220,8 @@ class BackboneReading:
             ready=known.get(summary.status) if summary else None,
             ready_message=f"{summary.reason}: {summary.message}" if summary else "not looked at yet",
             plans=status.get("plans"),
+            claim_uid=(status.get("volume") or {}).get("claimUid"),
+            claim_leaving=summary is not None and summary.reason == Reason.VOLUME_LEAVING,
         )
 
 

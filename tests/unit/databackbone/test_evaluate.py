@@ -424,3 +424,12 @@ def test_plans_are_counted() -> None:
     plans = (PlanReading("a", None, None), PlanReading("b", "Succeeded", NOW))
     found = evaluate(backbone(), replace(SEEN, plans=plans), (), NOW).fields.model_dump(by_alias=True)
     assert found["plans"] == 2
+
+
+def test_a_claim_that_is_being_deleted_is_no_place_for_data() -> None:
+    seen = replace(PROBED, claim=replace(CLAIM, terminating=True))
+    result = evaluate(backbone(probed(HOUR / 2)), seen, (), NOW)
+    assert conditions(result)["Ready"] == ("False", "VolumeLeaving")
+    assert conditions(result)["StorageAvailable"] == ("False", "VolumeLeaving")
+    assert conditions(result)["Stalled"] == ("True", "VolumeLeaving")
+    assert [type(action).__name__ for action in result.actions] == ["Prune"], "a finished probe holds a claim"

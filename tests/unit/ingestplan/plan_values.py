@@ -28,6 +28,8 @@ BACKBONE = BackboneReading(
     ready=True,
     ready_message="Available: it works",
     plans=1,
+    claim_uid="claim-1",
+    claim_leaving=False,
 )
 PLAN_FILE = ChildReading("ConfigMap", "daily-plan", "f", "1", OURS, "uid", False, None, "")
 CRON_JOB = CronJobReading(

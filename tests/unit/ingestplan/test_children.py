@@ -28,7 +28,7 @@ OWNER = {
     "controller": True,
     "blockOwnerDeletion": True,
 }
-BACKBONE = BackboneReading("market", "b", 7, {"mode": "Auto"}, False, False, True, "", 1)
+BACKBONE = BackboneReading("market", "b", 7, {"mode": "Auto"}, False, False, True, "", 1, "claim-1", False)
 
 
 def plan(name: str = "daily", **spec: Any) -> Subject[IngestPlanSpec]:
@@ -59,7 +59,7 @@ def test_the_plan_file_holds_what_the_command_line_reads() -> None:
 
 
 def test_the_cron_job_keeps_to_the_plan() -> None:
-    document = children.cron_job(plan(), IMAGES, "0 22 * * 1-5", "America/New_York", suspend=False)
+    document = children.cron_job(plan(), IMAGES, "claim-1", "0 22 * * 1-5", "America/New_York", suspend=False)
     spec = document["spec"]
     template = spec.pop("jobTemplate")
     assert spec == {
@@ -71,16 +71,17 @@ def test_the_cron_job_keeps_to_the_plan() -> None:
         "successfulJobsHistoryLimit": 3,
         "failedJobsHistoryLimit": 3,
     }
-    assert template["metadata"]["labels"] == LABELS
+    assert template["metadata"]["labels"] == {**LABELS, "backbone.emp.dev/claim-uid": "claim-1"}
+    assert template["spec"]["suspend"] is False, "a field that we own is put back"
     assert template["spec"]["template"]["metadata"]["labels"] == LABELS
 
 
 def test_a_run_is_confined_bounded_and_sees_volume_plan_and_scratch() -> None:
-    job = children.run(plan(), IMAGES, "daily-abc")
+    job = children.run(plan(), IMAGES, "claim-1", "daily-abc")
     assert job["metadata"] == {
         "name": "daily-abc",
         "namespace": "ns",
-        "labels": LABELS,
+        "labels": {**LABELS, "backbone.emp.dev/claim-uid": "claim-1"},
         "ownerReferences": [OWNER],
     }
     spec = job["spec"]
@@ -141,13 +142,22 @@ def test_a_run_is_confined_bounded_and_sees_volume_plan_and_scratch() -> None:
         "volumes": [
             {"name": "data", "persistentVolumeClaim": {"claimName": "market-data"}},
             {"name": "tmp", "emptyDir": {"sizeLimit": "1Gi"}},
-            {"name": "plan", "configMap": {"name": "daily-plan"}},
+            {
+                "name": "plan",
+                "configMap": {
+                    "name": "daily-plan",
+                    "items": [
+                        {"key": "databackbone.yaml", "path": "databackbone.yaml"},
+                        {"key": "ingestplan.yaml", "path": "ingestplan.yaml"},
+                    ],
+                },
+            },
         ],
     }
 
 
 def container(subject: Subject[IngestPlanSpec]) -> dict[str, Any]:
-    spec = children.run(subject, IMAGES, "run")["spec"]["template"]["spec"]
+    spec = children.run(subject, IMAGES, "claim-1", "run")["spec"]["template"]["spec"]
     found: dict[str, Any] = spec["containers"][0]
     return found
 

@@ -21,11 +21,12 @@ from plan_values import (
     plan,
     pod,
     report,
+    started,
 )
 
 from backbone.evaluation import Prune
 from backbone.ingestplan.evaluate import evaluate
-from backbone.ports.readings import JobReading
+from backbone.ports.readings import BackboneReading, JobReading
 from backbone.report import DimensionReport, PastRun, RunReport, StoreRecoveryReport
 from backbone.vocabulary import Outcome
 
@@ -219,3 +220,51 @@ def test_finished_jobs_beyond_the_newest_three_go_unless_a_cron_job_keeps_them()
 def test_a_status_that_does_not_parse_is_begun_anew() -> None:
     result = evaluate(plan({"lastRun": "nonsense"}), replace(SEEN, runs=(job("run-1", report()),)), (), NOW)
     assert conditions(result) == READY
+
+
+def test_another_claim_ends_the_record_and_a_first_run_fills_it() -> None:
+    delivered = {**DELIVERED, "claimUid": "claim-0"}
+    old = replace(job("run-1", report()), claim_uid="claim-0")
+    result = evaluate(plan(delivered), replace(SEEN, runs=(old,)), (), NOW)
+    assert conditions(result)["Ready"] == ("False", "AwaitingFirstRun")
+    assert [notice.reason for notice in result.notices] == ["VolumeReplaced", "RunStarted"]
+    assert len(started(result)) == 1
+    found = fields(result)
+    assert (found["claimUid"], "lastRun" in found, "lastSuccess" in found) == ("claim-1", False, False)
+    again = evaluate(plan(found), replace(SEEN, runs=(old,)), (), NOW)
+    assert "VolumeReplaced" not in [notice.reason for notice in again.notices]
+
+
+@pytest.mark.parametrize(
+    "backbone",
+    [
+        pytest.param(None, id="the backbone is gone"),
+        pytest.param(replace(BACKBONE, terminating=True), id="the backbone goes"),
+        pytest.param(replace(BACKBONE, ready=False, claim_leaving=True), id="the claim goes"),
+    ],
+)
+def test_finished_runs_do_not_hold_a_claim_that_has_to_go(backbone: BackboneReading | None) -> None:
+    runs = (replace(job("cron-1", report()), scheduled=True), job("run-2", report()))
+    seen = replace(SEEN, backbone=backbone, runs=runs)
+    unread = evaluate(plan(DELIVERED), seen, (), NOW)
+    assert not [action for action in unread.actions if isinstance(action, Prune)], "outcomes are read first"
+    read = evaluate(plan(fields(unread)), seen, (), NOW)
+    assert [action.name for action in read.actions if isinstance(action, Prune)] == ["cron-1", "run-2"]
+
+
+def test_a_worker_that_could_not_read_its_plan_is_not_of_an_earlier_spec() -> None:
+    said = report(Outcome.INVALID_PLAN, generation=0, dimensions=(), rows=0)
+    ended = job("run-2", said, succeeded=False)
+    result = evaluate(plan(DELIVERED), replace(SEEN, runs=(ended,)), (), NOW)
+    assert conditions(result)["Ready"] == ("False", "InvalidPlan")
+    assert conditions(result)["Stalled"] == ("True", "InvalidPlan")
+
+
+def test_a_last_run_without_its_times_counts_as_none() -> None:
+    result = evaluate(plan({"lastRun": {"id": "zzz"}}), SEEN, (), NOW)
+    assert "lastRun" not in fields(result)
+
+
+def test_a_run_whose_job_has_no_pod_says_where_to_look() -> None:
+    result = evaluate(plan({"triggers": {"first": "run-1"}}), replace(SEEN, runs=(active("run-1"),)), (), NOW)
+    assert "kubectl describe job" in message(result, "Ready")

@@ -1,0 +1,38 @@
+"""What still speaks of the present: a plan's record ends with the claim that its runs wrote."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ..evaluation import Notice
+from ..vocabulary import Reason
+from .api import IngestPlanStatus, Triggers
+from .observation import Observation
+
+
+def of_present_claim(
+    status: IngestPlanStatus, seen: Observation
+) -> tuple[IngestPlanStatus, tuple[Notice, ...]]:
+    """The status as far as it speaks of the claim that holds the data now; an event if it was another."""
+    claim = seen.backbone.claim_uid if seen.backbone is not None else None
+    if claim is None or status.claim_uid == claim:
+        return status, ()
+    if status.claim_uid is None:
+        return status.model_copy(update={"claim_uid": claim}), ()
+    done = status.triggers or Triggers()
+    fresh = IngestPlanStatus(
+        claim_uid=claim,
+        request=status.request,
+        outcomes_read_until=status.outcomes_read_until,
+        triggers=done.model_copy(update={"first": None}),
+    )
+    message = "The backbone's claim is a new one: what was stored is gone, and a first run fetches it again."
+    return fresh, (Notice("Warning", Reason.VOLUME_REPLACED, message),)
+
+
+def runs_on_present_claim(seen: Observation) -> Observation:
+    """The observation without runs that wrote a claim of before."""
+    claim = seen.backbone.claim_uid if seen.backbone is not None else None
+    if claim is None:
+        return seen
+    return replace(seen, runs=tuple(job for job in seen.runs if job.claim_uid in {None, claim}))
