@@ -233,7 +233,8 @@ def test_a_run_that_waits_for_the_lock_stops_at_once_when_told(
                     break
             time.sleep(0.3)
             run.send_signal(signal.SIGTERM)
-        assert run.wait(timeout=10) == 128 + signal.SIGTERM
+            assert run.wait(timeout=10) == 128 + signal.SIGTERM
+            assert "interrupted" in run.stderr.read()
     assert report(tmp_path)["outcome"] == "Stopped"
 
 
