@@ -44,7 +44,8 @@ def evaluate(plan: Plan, seen: Observation, refusals: Sequence[Refusal], now: da
     obstacle = hindrance(plan, seen, valid, refusals)
     work = _work(plan, seen, record.status, obstacle)
     prunes = _prunes(every, record.status, standing)
-    started = work.trigger if work.trigger and not _was_refused(work.trigger, refusals) else None
+    # The first refusal ends a visit's actions, and a run is started after the children it needs.
+    started = None if refusals else work.trigger
     status = record_trigger(record.status, started)
     complete = _complete(plan, status)
     ready = _ready(plan, status, obstacle, complete)
@@ -75,12 +76,12 @@ def _work(plan: Plan, seen: Observation, status: IngestPlanStatus, obstacle: Fin
     schedule = _schedule(plan, seen)
     if schedule is not None and not _leaving(seen.cron_job):
         document = children.cron_job(
-            plan, seen.images, _claim(seen), *schedule, suspend=_suspends(seen, obstacle)
+            plan, seen.images, seen.claim_uid, *schedule, suspend=_suspends(seen, obstacle)
         )
         actions.append(Apply(document, seen.cron_job))
     trigger = due_trigger(plan, status, seen) if obstacle is None and _may_start(seen) else None
     if trigger is not None:
-        actions.append(Start(children.run(plan, seen.images, _claim(seen), trigger.job)))
+        actions.append(Start(children.run(plan, seen.images, seen.claim_uid, trigger.job)))
     return Work(tuple(actions), trigger)
 
 
@@ -114,10 +115,6 @@ def _leaving(child: ChildReading | None) -> bool:
     return child is not None and child.terminating
 
 
-def _claim(seen: Observation) -> str | None:
-    return seen.backbone.claim_uid if seen.backbone is not None else None
-
-
 def _claim_goes(seen: Observation) -> bool:
     """Whether nothing of ours may hold the claim any longer."""
     return seen.backbone is None or seen.backbone.terminating or seen.backbone.claim_leaving
@@ -136,11 +133,6 @@ def _prunes(seen: Observation, status: IngestPlanStatus, standing: IngestPlanSta
     last = status.last_run.id if status.last_run else None
     ours = [job for job in seen.runs if job.finished is not None and not job.scheduled]
     return tuple(Prune(job.name, job.uid) for job in ours[:-FINISHED_JOBS_KEPT] if job.name != last)
-
-
-def _was_refused(trigger: Trigger, refusals: Sequence[Refusal]) -> bool:
-    # The first refusal ends a visit's actions, and a run is started after the children it needs.
-    return any(refusal.child == trigger.job for refusal in refusals) or bool(refusals)
 
 
 def _started(trigger: Trigger) -> Notice:

@@ -17,3 +17,8 @@ class Observation:
     cron_job: CronJobReading | None
     runs: tuple[JobReading, ...]
     images: WorkerImages
+
+    @property
+    def claim_uid(self) -> str | None:
+        """Identity of the claim that holds the data, as far as the backbone has said."""
+        return self.backbone.claim_uid if self.backbone is not None else None

@@ -14,7 +14,7 @@ def of_present_claim(
     status: IngestPlanStatus, seen: Observation
 ) -> tuple[IngestPlanStatus, tuple[Notice, ...]]:
     """The status as far as it speaks of the claim that holds the data now; an event if it was another."""
-    claim = seen.backbone.claim_uid if seen.backbone is not None else None
+    claim = seen.claim_uid
     if claim is None or status.claim_uid == claim:
         return status, ()
     if status.claim_uid is None:
@@ -32,7 +32,6 @@ def of_present_claim(
 
 def runs_on_present_claim(seen: Observation) -> Observation:
     """The observation without runs that wrote a claim of before."""
-    claim = seen.backbone.claim_uid if seen.backbone is not None else None
-    if claim is None:
+    if seen.claim_uid is None:
         return seen
-    return replace(seen, runs=tuple(job for job in seen.runs if job.claim_uid in {None, claim}))
+    return replace(seen, runs=tuple(job for job in seen.runs if job.claim_uid in {None, seen.claim_uid}))
