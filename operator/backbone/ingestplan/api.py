@@ -14,7 +14,7 @@ from pydantic import (
 
 from ..schema import AGE, BackboneRef, Column, Flag, Model, Quantity, Resource, Whole, amount, cel
 from ..vocabulary import ConditionType
-from .dimensions import DailyBars, IntradayBars, IntradayTrades, MacroEvents, MacroSeries
+from .dimensions import DailyBars, Dimension, IntradayBars, IntradayTrades, MacroEvents, MacroSeries
 from .schedule import NO_SCHEDULE, SCHEDULE_PATTERN, Schedule
 
 Image = Annotated[str, StringConstraints(min_length=1, max_length=512, pattern="^[^ \t]+$")]
@@ -116,11 +116,15 @@ class IngestPlanSpec(Model):
 
     @model_validator(mode="after")
     def _one_dimension(self) -> Self:
-        if not any(
-            (self.daily_bars, self.intraday_bars, self.intraday_trades, self.macro_series, self.macro_events)
-        ):
+        if not self.dimensions:
             raise ValueError(ONE_DIMENSION)
         return self
+
+    @property
+    def dimensions(self) -> dict[str, Dimension]:
+        """What is asked for, by the name of the dimension in the spec."""
+        asked = {info.alias or name: getattr(self, name) for name, info in type(self).model_fields.items()}
+        return {name: item for name, item in asked.items() if isinstance(item, Dimension)}
 
 
 class SourceStatus(Model):

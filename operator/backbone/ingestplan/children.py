@@ -113,14 +113,7 @@ def run(plan: Plan, images: WorkerImages, claim_uid: str | None, name: str) -> d
 
 def _run(plan: Plan, images: WorkerImages) -> Work:
     worker, spec = plan.spec.worker, plan.spec
-    dimensions = (
-        spec.daily_bars,
-        spec.intraday_bars,
-        spec.intraday_trades,
-        spec.macro_series,
-        spec.macro_events,
-    )
-    recorded = any(item is not None and item.provider == "Sample" for item in dimensions)
+    recorded = any(item.provider == "Sample" for item in spec.dimensions.values())
     return Work(
         arguments=("ingest-once", "-f", PLAN_DIRECTORY),
         image=worker.image or (images.sample if recorded else images.plain),

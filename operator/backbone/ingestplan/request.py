@@ -5,13 +5,13 @@ from __future__ import annotations
 from ..naming import digest
 from .api import IngestPlanStatus, RequestStatus, RunStatus
 from .children import Plan
-from .runs import DIMENSIONS
 
 
 def note_request(plan: Plan, status: IngestPlanStatus) -> IngestPlanStatus:
     """The status with the generation since which the plan asks for what it asks for now."""
-    dimensions = plan.spec.model_dump_json(include=set(DIMENSIONS.values()))
-    asked = digest(dimensions, length=16)
+    asked = digest(
+        *(f"{name} {item.model_dump_json()}" for name, item in plan.spec.dimensions.items()), length=16
+    )
     if status.request is not None and status.request.digest == asked:
         return status
     request = RequestStatus(digest=asked, since_generation=plan.generation)

@@ -18,14 +18,6 @@ from .api import DimensionStatus, IngestPlanSpec, IngestPlanStatus, RunStatus, S
 MESSAGE = 1024
 NAMES_SHOWN = 5
 NO_POD = "its Job has no pod yet; `kubectl describe job` tells what keeps it"
-DIMENSIONS = {
-    "dailyBars": "daily_bars",
-    "intradayBars": "intraday_bars",
-    "intradayTrades": "intraday_trades",
-    "macroSeries": "macro_series",
-    "macroEvents": "macro_events",
-}
-"""The model's field by the name of a dimension."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +84,7 @@ def delivered(
 
 def required_dimensions(spec: IngestPlanSpec) -> tuple[str, ...]:
     """Names of the dimensions that Ready depends on, as they stand in the spec."""
-    wanted = {name: getattr(spec, field) for name, field in DIMENSIONS.items()}
-    return tuple(name for name, item in wanted.items() if item is not None and item.required)
+    return tuple(name for name, item in spec.dimensions.items() if item.required)
 
 
 def unseen_sequences(since: int | None, report: RunReport) -> range:
