@@ -8,7 +8,7 @@ leaves a whole published copy, and a working file from which DuckDB recovers wha
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,7 +17,16 @@ import duckdb
 import pyarrow as pa
 
 from ..market.dimensions import DIMENSIONS, Dimension
-from ..ports.store import Arrival, JournalEntry, Recovery, RunEnd, RunStart, StoreCorrupt, StoreError
+from ..ports.store import (
+    Arrival,
+    Attempt,
+    JournalEntry,
+    Recovery,
+    RunEnd,
+    RunStart,
+    StoreCorrupt,
+    StoreError,
+)
 from ..vocabulary import Outcome
 from . import duckdb_sql as sql
 from .duckdb_reader import journal_entries
@@ -174,6 +183,18 @@ class DuckDBWriter:
             arrival.as_of,
             arrival.rows,
             arrival.changed,
+        )
+
+    def attempted(self, sequence: int, dimension: Dimension, attempts: Sequence[Attempt]) -> None:
+        """Note how the run fared with each name of a dimension; the plan's earlier attempts at it go."""
+        self._execute(sql.FORGET_ATTEMPTS, dimension.name, sequence)
+        self._execute(
+            sql.KEEP_ATTEMPTS,
+            dimension.name,
+            [item.subject for item in attempts],
+            [item.provider for item in attempts],
+            [item.outcome for item in attempts],
+            sequence,
         )
 
     def finish(self, sequence: int, end: RunEnd) -> None:

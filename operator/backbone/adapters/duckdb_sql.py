@@ -46,8 +46,28 @@ JOURNAL = (
         changed BIGINT NOT NULL
     )
     """,
+    """
+    CREATE TABLE IF NOT EXISTS telemetry.ingest_attempts (
+        plan VARCHAR NOT NULL,
+        dimension VARCHAR NOT NULL,
+        subject VARCHAR NOT NULL,
+        provider VARCHAR NOT NULL,
+        sequence BIGINT NOT NULL,
+        outcome VARCHAR NOT NULL
+    )
+    """,
 )
-"""`outcome` is null from the start of a run to its end."""
+"""`outcome` is null from the start of a run to its end; an attempt is the last of its plan and dimension."""
+
+FORGET_ATTEMPTS = """
+    DELETE FROM telemetry.ingest_attempts
+    WHERE dimension = ? AND plan = (SELECT plan FROM telemetry.ingest_runs WHERE "sequence" = ?)
+"""
+KEEP_ATTEMPTS = """
+    INSERT INTO telemetry.ingest_attempts
+    SELECT run.plan, ?, unnest(?), unnest(?), run."sequence", unnest(?)
+    FROM telemetry.ingest_runs AS run WHERE run."sequence" = ?
+"""
 
 
 def _reading(table: str) -> str:
@@ -55,7 +75,9 @@ def _reading(table: str) -> str:
     return f"SELECT count(*), sum(CAST(hash(item) AS HUGEINT)) FROM {table} AS item"  # noqa: S608
 
 
-JOURNAL_READINGS = tuple(_reading(f"telemetry.{table}") for table in ("ingest_runs", "ingest_arrivals"))
+JOURNAL_READINGS = tuple(
+    _reading(f"telemetry.{table}") for table in ("ingest_runs", "ingest_arrivals", "ingest_attempts")
+)
 
 
 def table_of(dimension: Dimension) -> str:

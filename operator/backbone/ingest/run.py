@@ -29,6 +29,7 @@ from ..ports.store import (
 from ..providers.protocol import Delivery, Provider, ProviderFailure, Slice
 from ..report import DimensionReport, PastRun, RunReport, SourceReport, StoreRecoveryReport
 from ..vocabulary import Outcome
+from .attempts import attempts_of
 from .tasks import Task
 
 RECENT_RUNS = 5
@@ -139,27 +140,29 @@ class IngestRun:
         """One dimension: fetch, then one transaction, which carries the outcome if it is the last."""
         name = task.query.dimension.name
         self._progress(f"{name}: asking {task.provider} for {len(task.query.names)} names")
-        last = task is self._request.tasks[-1]
         try:
             delivery = self._providers[task.provider].fetch(task.query)
         except ProviderFailure as error:
-            self._conclude(writer, sequence, _failed(name, error.outcome, str(error)), last=last)
+            self._conclude(writer, sequence, task, _failed(name, error.outcome, str(error)), None)
             return
         before = len(self._dimensions)
         try:
             with writer.batch():
                 stored = self._keep(writer, sequence, task, delivery)
-                self._conclude(writer, sequence, stored, last=last)
+                self._conclude(writer, sequence, task, stored, delivery)
         except StoreError as error:
             del self._dimensions[before:]
             if isinstance(error, StoreCorrupt) or error.outcome in _VOLUME_FAULTS:
                 raise
-            self._conclude(writer, sequence, _failed(name, error.outcome, str(error)), last=last)
+            self._conclude(writer, sequence, task, _failed(name, error.outcome, str(error)), None)
 
-    def _conclude(self, writer: Writer, sequence: int, report: DimensionReport, *, last: bool) -> None:
+    def _conclude(
+        self, writer: Writer, sequence: int, task: Task, report: DimensionReport, stored: Delivery | None
+    ) -> None:
         self._dimensions.append(report)
+        writer.attempted(sequence, task.query.dimension, attempts_of(task, report.outcome, stored))
         self._progress(f"{report.name}: {report.outcome}, {report.rows:,} rows, {report.changed:,} changed")
-        if last:
+        if task is self._request.tasks[-1]:
             writer.finish(sequence, self._end(*conclusion(self._request.tasks, self._dimensions)))
 
     def _keep(self, writer: Writer, sequence: int, task: Task, delivery: Delivery) -> DimensionReport:

@@ -98,6 +98,16 @@ class Arrival:
 
 
 @dataclass(frozen=True, slots=True)
+class Attempt:
+    """How a run fared with one symbol, series or calendar that it asked a provider for."""
+
+    dimension: str
+    subject: str
+    provider: str
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
 class Holding:
     """What the store holds of one source in one dimension. Times are UTC; days begin at midnight UTC."""
 
@@ -136,6 +146,10 @@ class Writer(Protocol):
 
     def record(self, sequence: int, arrival: Arrival) -> None:
         """Note in the journal what a source brought."""
+        ...
+
+    def attempted(self, sequence: int, dimension: Dimension, attempts: Sequence[Attempt]) -> None:
+        """Note how the run fared with each name of a dimension; the plan's earlier attempts at it go."""
         ...
 
     def finish(self, sequence: int, end: RunEnd) -> None:

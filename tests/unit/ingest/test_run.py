@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -15,6 +15,7 @@ from backbone.ingest.tasks import Task
 from backbone.market.dimensions import DAILY_BARS, MACRO_EVENTS, MACRO_SERIES, Dimension
 from backbone.ports.store import (
     Arrival,
+    Attempt,
     JournalEntry,
     Recovery,
     RunEnd,
@@ -117,6 +118,10 @@ class Ledger:
     def record(self, sequence: int, arrival: Arrival) -> None:
         self._do(f"record {sequence} {arrival.source} {arrival.rows}")
 
+    def attempted(self, sequence: int, dimension: Dimension, attempts: Sequence[Attempt]) -> None:
+        told = " ".join(f"{item.subject}={item.outcome}" for item in attempts)
+        self._do(f"attempted {sequence} {dimension.name} {told}")
+
     def finish(self, sequence: int, end: RunEnd) -> None:
         self._do(f"finish {sequence} {end.outcome}")
         self.ends.append(end)
@@ -179,10 +184,12 @@ def test_the_started_row_comes_first_and_the_outcome_with_the_last_transaction()
         "record 7 test/bars 1",
         "upsert dailyBars",
         "record 7 test/other 1",
+        "attempted 7 dailyBars AAPL=Succeeded IBM=Succeeded",
         "commit",
         "transaction",
         "upsert macroSeries",
         "record 7 test/macro 1",
+        "attempted 7 macroSeries cpi=Succeeded",
         "finish 7 Succeeded",
         "commit",
         "publish",
