@@ -147,6 +147,29 @@ class Outcome(Documented):
     UNKNOWN_SYMBOL = ("UnknownSymbol", "The provider does not know one or more symbols, series or calendars.")
     NO_DATA = ("NoData", "The provider knows the names and has nothing in the window.")
     PROVIDER_FAILED = ("ProviderFailed", "The provider failed.")
+    RATE_LIMITED = (
+        "RateLimited",
+        "The provider asked for fewer requests; the next run asks for the rest first.",
+    )
+    PARTIAL_ANSWER = (
+        "PartialAnswer",
+        "The provider's answer broke off or lacks a part of the window; what came was stored.",
+    )
+    CHANGED_SHAPE = (
+        "ChangedShape",
+        "The provider's answer is not of the form that this version reads: a page instead of data, or a "
+        "field that is gone.",
+    )
+    TIMED_OUT = ("TimedOut", "The provider did not answer in time.")
+    SERVER_TROUBLE = ("ServerTrouble", "The provider answered that it is in trouble itself.")
+    PROVIDER_UNREACHABLE = (
+        "ProviderUnreachable",
+        "No connection to the provider came about: name, network, proxy or certificate.",
+    )
+    ACCESS_REFUSED = (
+        "AccessRefused",
+        "The provider refused the key, or the Secret that spec names has none; put a valid key into it.",
+    )
     SAMPLE_DATA_MISSING = (
         "SampleDataMissing",
         "The recorded data is not installed: `emp-runtime sample fetch`.",

@@ -14,6 +14,7 @@ def attempts_of(task: Task, outcome: Outcome, delivery: Delivery | None) -> tupl
     if delivery:
         fates |= dict.fromkeys(delivery.unknown, Outcome.UNKNOWN_SYMBOL)
         fates |= dict.fromkeys(delivery.without_data, Outcome.NO_DATA)
+        fates |= {item.name: item.outcome for item in delivery.failed}
     return tuple(
         Attempt(task.query.dimension.name, name, task.provider, fate) for name, fate in fates.items()
     )

@@ -211,13 +211,13 @@ def dimension_report(task: Task, delivery: Delivery, changed: int) -> DimensionR
     tables = [item.facts for item in delivery.slices]
     bounds = [pc.min_max(table[dimension.time]).as_py() for table in tables]
     subjects = {name for table in tables for name in table[dimension.subject].unique().to_pylist()}
-    missing = (*delivery.unknown, *delivery.without_data)
+    missing = delivery.missing
     if not missing:
         outcome = Outcome.SUCCEEDED
     elif tables:
         outcome = Outcome.PARTIAL
     else:
-        outcome = Outcome.UNKNOWN_SYMBOL if delivery.unknown else Outcome.NO_DATA
+        outcome = _failed_outcome(delivery)
     return DimensionReport(
         name=dimension.name,
         outcome=outcome,
@@ -246,7 +246,21 @@ def _missing_message(task: Task, delivery: Delivery) -> str:
         said.append(f"{task.provider} does not know {_listed(delivery.unknown)}{hint}")
     if delivery.without_data:
         said.append(f"no rows in the window for {_listed(delivery.without_data)}")
+    for outcome in dict.fromkeys(item.outcome for item in delivery.failed):
+        fates = [item for item in delivery.failed if item.outcome is outcome]
+        why = f" ({fates[0].message})" if fates[0].message else ""
+        said.append(f"{outcome}: {_listed(tuple(item.name for item in fates))}{why}")
     return "; ".join(said)
+
+
+def _failed_outcome(delivery: Delivery) -> Outcome:
+    """Of a dimension of which nothing came: what most names ended with, the first of several."""
+    fates = [
+        *(Outcome.UNKNOWN_SYMBOL for _ in delivery.unknown),
+        *(Outcome.NO_DATA for _ in delivery.without_data),
+        *(item.outcome for item in delivery.failed),
+    ]
+    return max(dict.fromkeys(fates), key=fates.count)
 
 
 def _listed(names: tuple[str, ...]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
@@ -16,22 +17,50 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class Span:
+    """The stored rows of one name: times of the first and the last (UTC), and their greatest revision."""
+
+    first_at: datetime
+    last_at: datetime
+    revision: int
+
+
+class Held(Protocol):
+    """What the store holds of the names of a query; a provider asks for what is missing or changed."""
+
+    def missed(self) -> frozenset[str]:
+        """Names that the plan's last run did not get in full."""
+        ...
+
+    def spans(self, source: str) -> Mapping[str, Span]:
+        """Of each name that has rows of this source."""
+        ...
+
+    def latest(self, source: str, count: int) -> pa.Table:
+        """The last `count` rows of each name, with the dimension's facts columns, each name's by time."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
 class Query:
     """What a plan asks of a provider.
 
     `names` are symbols, series or calendars. `lookback` None asks for everything. `interval_seconds` is given
-    for intraday bars alone.
+    for intraday bars alone. `held` is None where nothing is known of what is stored.
     """
 
     dimension: Dimension
     names: tuple[str, ...]
     lookback: timedelta | None = None
     interval_seconds: int | None = None
+    held: Held | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """The rows of one source, in the dimension's `facts` schema, each key once.
+    """The rows of one source, in the dimension's `facts` schema, as the source tells them.
+
+    A key that the source tells twice is here twice: which row is right is for the validation to say.
 
     `as_of` is the moment that the source speaks of (UTC): now for a live one, the end of a recording.
     """
@@ -42,17 +71,33 @@ class Slice:
 
 
 @dataclass(frozen=True, slots=True)
+class Fate:
+    """What became of one name that did not come in full; the message says why, in a few words."""
+
+    name: str
+    outcome: Outcome
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Delivery:
     """The answer to a query.
 
     `unknown` are names that the provider does not have, `without_data` those without a row in the window;
-    `hint` tells in a few words where the names that it has are found.
+    `hint` tells in a few words where the names that it has are found. `failed` tells what became of the other
+    names that did not come in full; of a partial answer the rows that came are in the slices.
     """
 
     slices: tuple[Slice, ...]
     unknown: tuple[str, ...] = ()
     without_data: tuple[str, ...] = ()
     hint: str = ""
+    failed: tuple[Fate, ...] = ()
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Every name that did not come in full."""
+        return (*self.unknown, *self.without_data, *(item.name for item in self.failed))
 
 
 class ProviderFailure(BackboneError):
