@@ -68,6 +68,9 @@ KEEP_ATTEMPTS = """
     SELECT run.plan, ?, unnest(?), unnest(?), run."sequence", unnest(?)
     FROM telemetry.ingest_runs AS run WHERE run."sequence" = ?
 """
+MISSED = """
+    SELECT subject FROM telemetry.ingest_attempts WHERE plan = ? AND dimension = ? AND outcome <> ?
+"""
 
 
 def _reading(table: str) -> str:
@@ -167,6 +170,28 @@ def _where(dimension: Dimension, subjects: int, source: bool, *more: str) -> str
     conditions = [
         *([f'"{dimension.subject}" IN ({", ".join("?" * subjects)})'] if subjects else []),
         *(["source = ?"] if source else []),
+def subject_spans(dimension: Dimension) -> str:
+    """Per subject of a source (bound): the times of its first and last row, and its greatest revision."""
+    time = f'"{dimension.time}"'
+    return f"""
+        SELECT "{dimension.subject}" AS subject, min({time}) AS first_at, max({time}) AS last_at,
+               max(revision) AS revision
+        FROM {table_of(dimension)} WHERE source = ? GROUP BY ALL
+    """  # noqa: S608
+
+
+def latest(dimension: Dimension) -> str:
+    """The last rows of each subject of a source, subjects and count bound."""
+    order = _columns(tuple(name for name in dimension.key if name != "source"))
+    line = _columns(tuple(n for n in (dimension.subject, "interval_seconds") if n in dimension.key))
+    return f"""
+        SELECT {_columns(tuple(dimension.facts.names))} FROM {table_of(dimension)}
+        WHERE source = ? AND "{dimension.subject}" IN (SELECT unnest(?))
+        QUALIFY row_number() OVER (PARTITION BY {line} ORDER BY "{dimension.time}" DESC) <= ?
+        ORDER BY {order}
+    """  # noqa: S608
+
+
         *more,
     ]
     return f"WHERE {' AND '.join(conditions)}" if conditions else ""

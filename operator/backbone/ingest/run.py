@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import pyarrow.compute as pc
@@ -30,6 +30,7 @@ from ..providers.protocol import Delivery, Provider, ProviderFailure, Slice
 from ..report import DimensionReport, PastRun, RunReport, SourceReport, StoreRecoveryReport
 from ..vocabulary import Outcome
 from .attempts import attempts_of
+from .held import HeldByStore
 from .tasks import Task
 
 RECENT_RUNS = 5
@@ -141,7 +142,8 @@ class IngestRun:
         name = task.query.dimension.name
         self._progress(f"{name}: asking {task.provider} for {len(task.query.names)} names")
         try:
-            delivery = self._providers[task.provider].fetch(task.query)
+            held = HeldByStore(writer, self._request.plan, task)
+            delivery = self._providers[task.provider].fetch(replace(task.query, held=held))
         except ProviderFailure as error:
             self._conclude(writer, sequence, task, _failed(name, error.outcome, str(error)), None)
             return

@@ -108,6 +108,32 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
+class SubjectSpan:
+    """Times of the first and the last row of one subject of a source (UTC), and its greatest revision."""
+
+    first_at: datetime
+    last_at: datetime
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class LastAttempt:
+    """How a plan fared last with a symbol, series or calendar, and how its last finished run ended.
+
+    `source` is one that the attempt's provider delivers. Where `plan_sequence` is the greater, the plan has
+    run since without coming to this.
+    """
+
+    subject: str
+    source: str
+    plan: str
+    sequence: int
+    outcome: str
+    plan_sequence: int
+    plan_outcome: str
+
+
+@dataclass(frozen=True, slots=True)
 class Holding:
     """What the store holds of one source in one dimension. Times are UTC; days begin at midnight UTC."""
 
@@ -167,6 +193,18 @@ class Writer(Protocol):
 
 
 class Store(Protocol):
+    def missed(self, plan: str, dimension: Dimension) -> frozenset[str]:
+        """Names that the plan's last run did not get in full."""
+        ...
+
+    def spans(self, dimension: Dimension, source: str) -> dict[str, SubjectSpan]:
+        """From when to when the store holds each subject of a source."""
+        ...
+
+    def latest(self, dimension: Dimension, source: str, names: Sequence[str], count: int) -> pa.Table:
+        """The last `count` rows of each name, in the dimension's facts columns, each name's by time."""
+        ...
+
     """A store that is written by one process at a time. Every call raises StoreError."""
 
     @property

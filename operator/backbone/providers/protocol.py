@@ -14,15 +14,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from ..market.dimensions import Dimension
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """The stored rows of one name: times of the first and the last (UTC), and their greatest revision."""
-
-    first_at: datetime
-    last_at: datetime
-    revision: int
+    from ..ports.store import SubjectSpan
 
 
 class Held(Protocol):
@@ -32,7 +24,7 @@ class Held(Protocol):
         """Names that the plan's last run did not get in full."""
         ...
 
-    def spans(self, source: str) -> Mapping[str, Span]:
+    def spans(self, source: str) -> Mapping[str, SubjectSpan]:
         """Of each name that has rows of this source."""
         ...
 

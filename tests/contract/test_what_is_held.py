@@ -1,0 +1,66 @@
+"""What a run learns of the store before it asks a provider: spans, last rows, and what the last run missed."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pyarrow as pa
+
+from backbone.adapters.duckdb import DuckDBStore
+from backbone.ingest.held import HeldByStore
+from backbone.ingest.tasks import Task
+from backbone.market.dimensions import DAILY_BARS
+from backbone.market.lineage import Lineage, stamp
+from backbone.ports.store import Attempt, RunStart, SubjectSpan
+from backbone.providers.protocol import Query
+from backbone.vocabulary import Outcome
+
+NOW = datetime(2024, 3, 1, tzinfo=UTC)
+TASK = Task("Test", Query(DAILY_BARS, ("AAPL", "IBM", "NEVER")), required=True)
+
+
+def bars(symbol: str, days: range, revision: int) -> list[dict[str, object]]:
+    return [
+        {
+            "source": "test",
+            "symbol": symbol,
+            "session_date": date(2024, 2, day),
+            **dict.fromkeys(("open", "high", "low", "close", "adjusted_close"), 1.0 + day),
+            "volume": 1,
+            "price_basis": "splitAdjusted",
+            "revision": revision,
+        }
+        for day in days
+    ]
+
+
+def test_each_name_tells_its_span_its_revision_and_its_last_rows(tmp_path: Path) -> None:
+    rows = [*bars("IBM", range(5, 8), 2), *bars("AAPL", range(1, 4), 0), *bars("OTHER", range(1, 3), 0)]
+    facts = pa.Table.from_pylist(rows, schema=DAILY_BARS.facts)
+    with DuckDBStore(tmp_path).writer("run", timedelta()) as writer:
+        writer.upsert(DAILY_BARS, stamp(DAILY_BARS, facts, Lineage("run", 1, NOW)))
+        held = HeldByStore(writer, "plan", TASK)
+        assert held.spans("test") == {
+            "AAPL": SubjectSpan(datetime(2024, 2, 1, tzinfo=UTC), datetime(2024, 2, 3, tzinfo=UTC), 0),
+            "IBM": SubjectSpan(datetime(2024, 2, 5, tzinfo=UTC), datetime(2024, 2, 7, tzinfo=UTC), 2),
+        }
+        assert held.spans("another") == {}
+        last = held.latest("test", 2)
+        assert last.schema.names == DAILY_BARS.facts.names
+        assert list(zip(last["symbol"].to_pylist(), last["close"].to_pylist(), strict=True)) == [
+            ("AAPL", 3.0),
+            ("AAPL", 4.0),
+            ("IBM", 7.0),
+            ("IBM", 8.0),
+        ]
+
+
+def test_the_next_run_of_a_plan_learns_what_the_last_one_missed(tmp_path: Path) -> None:
+    with DuckDBStore(tmp_path).writer("run", timedelta()) as writer:
+        sequence = writer.begin(RunStart("run", "plan", 1, NOW))
+        fates = {"AAPL": Outcome.SUCCEEDED, "IBM": Outcome.RATE_LIMITED, "NEVER": Outcome.UNKNOWN_SYMBOL}
+        attempts = [Attempt("dailyBars", name, "Test", fate) for name, fate in fates.items()]
+        writer.attempted(sequence, DAILY_BARS, attempts)
+        assert HeldByStore(writer, "plan", TASK).missed() == {"IBM", "NEVER"}
+        assert HeldByStore(writer, "another", TASK).missed() == frozenset()
