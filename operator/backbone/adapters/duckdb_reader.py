@@ -11,10 +11,18 @@ import duckdb
 import pyarrow as pa
 
 from ..market.dimensions import DIMENSIONS, Dimension, moment_of
-from ..ports.store import Holding, JournalEntry, NothingPublished, Selection, StoreCorrupt
+from ..ports.store import (
+    Holding,
+    JournalEntry,
+    LastAttempt,
+    Line,
+    NothingPublished,
+    Selection,
+    StoreCorrupt,
+)
 from . import duckdb_sql as sql
-from .duckdb_session import opened, translated
-from .volume import Volume
+from .duckdb_session import attached, settled, translated
+from .volume import Volume, naming_faults
 
 RUNS = 'SELECT * FROM telemetry.ingest_runs ORDER BY "sequence" DESC LIMIT ?'
 AS_OF = """
@@ -27,13 +35,31 @@ PROVENANCE = """
     JOIN telemetry.ingest_arrivals AS arrival ON arrival."sequence" = run."sequence"
     WHERE arrival.dimension = ? ORDER BY run."sequence"
 """
+LAST_ATTEMPTS = """
+    WITH last AS (
+        SELECT plan, max("sequence") AS "sequence", arg_max(outcome, "sequence") AS outcome
+        FROM telemetry.ingest_runs WHERE outcome IS NOT NULL GROUP BY plan
+    )
+    SELECT attempt.subject, arrival.source, attempt.plan, attempt."sequence", attempt.outcome,
+           last."sequence" AS plan_sequence, last.outcome AS plan_outcome
+    FROM telemetry.ingest_attempts AS attempt
+    JOIN last ON last.plan = attempt.plan
+    JOIN (SELECT DISTINCT dimension, source, provider FROM telemetry.ingest_arrivals) AS arrival
+      ON arrival.dimension = attempt.dimension AND arrival.provider = attempt.provider
+    WHERE attempt.dimension = ? AND list_contains(?, attempt.subject)
+    ORDER BY attempt.subject, arrival.source, attempt."sequence"
+"""
 
 
 class DuckDBReader:
-    """A store.Reader on one published copy, which stays the same however often runs publish meanwhile."""
+    """A store.Reader on one published copy, which stays the same however often runs publish meanwhile.
+
+    Several threads may use it.
+    """
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self._connection = connection
+        self._idle: list[duckdb.DuckDBPyConnection] = []
 
     def holdings(self) -> tuple[Holding, ...]:
         """What is stored, per dimension and source."""
@@ -58,18 +84,29 @@ class DuckDBReader:
         """The last runs, newest first."""
         return journal_entries(self._table(RUNS, count))
 
-    def sources(self, dimension: Dimension, subject: str) -> tuple[tuple[str, datetime], ...]:
-        """Sources that hold a symbol, series or calendar, with the time of their last row, latest first."""
-        found = self._table(sql.sources(dimension), subject).to_pylist()
-        return tuple((row["source"], _moment(row["last_at"])) for row in found)
+    def lines(
+        self, dimension: Dimension, subjects: tuple[str, ...], until: datetime | None = None
+    ) -> tuple[Line, ...]:
+        """Lines of some subjects, or of all if none is named, the one with the latest row first."""
+        bound = [] if until is None else [until.date() if dimension.dated else until]
+        statement = sql.lines(dimension, subjects=len(subjects), until=until is not None)
+        return tuple(
+            Line(
+                row["subject"],
+                row["source"],
+                row["interval"],
+                _moment(row["first_at"]),
+                _moment(row["last_at"]),
+            )
+            for row in self._table(statement, *subjects, *bound).to_pylist()
+        )
 
-    def spans(
-        self, dimension: Dimension, subjects: tuple[str, ...], source: str | None
-    ) -> tuple[tuple[str, datetime, datetime], ...]:
-        """Sources of some subjects, or of all if none is named, with the times of first and last row."""
-        statement = sql.spans(dimension, subjects=len(subjects), source=source is not None)
-        found = self._table(statement, *subjects, *([source] if source is not None else [])).to_pylist()
-        return tuple((row["source"], _moment(row["first_at"]), _moment(row["last_at"])) for row in found)
+    def last_attempts(self, dimension: Dimension, subjects: tuple[str, ...]) -> tuple[LastAttempt, ...]:
+        """How each plan fared last with some subjects, oldest first; a copy without that journal raises."""
+        return tuple(
+            LastAttempt(**row)
+            for row in self._table(LAST_ATTEMPTS, dimension.name, list(subjects)).to_pylist()
+        )
 
     def subjects(self, dimension: Dimension) -> tuple[str, ...]:
         """Symbols, series or calendars that are held, in alphabetical order."""
@@ -81,7 +118,8 @@ class DuckDBReader:
         bounds = [moment for moment in (selection.start, selection.end) if moment is not None]
         values: list[object] = [
             *selection.subjects,
-            *([selection.source] if selection.source else []),
+            *([selection.source] if selection.source is not None else []),
+            *([selection.interval_seconds] if selection.interval_seconds is not None else []),
             *(moment.date() if dated else moment for moment in bounds),
             *([selection.last] if selection.last is not None else []),
         ]
@@ -89,12 +127,13 @@ class DuckDBReader:
             selection.dimension,
             subjects=len(selection.subjects),
             source=selection.source is not None,
+            interval=selection.interval_seconds is not None,
             start=selection.start is not None,
             end=selection.end is not None,
             last=selection.last is not None,
         )
-        with translated("read the published copy"):
-            relation = self._connection.sql(statement, params=values)
+        with translated("read the published copy"), self._cursor() as cursor:
+            relation = cursor.sql(statement, params=values)
             for batch in pa.RecordBatchReader.from_stream(relation):
                 yield batch.cast(selection.dimension.schema)
 
@@ -104,8 +143,30 @@ class DuckDBReader:
         return found
 
     def _table(self, statement: str, *values: object) -> pa.Table:
-        with translated("read the published copy"):
-            return utc(self._connection.sql(statement, params=list(values)).to_arrow_table())
+        with translated("read the published copy"), self._cursor() as cursor:
+            return utc(cursor.sql(statement, params=list(values)).to_arrow_table())
+
+    @contextmanager
+    def _cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A connection that no other query is using; making one takes longer than many a query."""
+        try:
+            cursor = self._idle.pop()
+        except IndexError:
+            cursor = settled(self._connection)
+        try:
+            yield cursor
+        finally:
+            self._idle.append(cursor)
+
+
+def version_of(root: Path) -> str:
+    """Which copy is published: another one after each publishing. Raises NothingPublished, StoreError."""
+    with naming_faults("look at the published copy"):
+        try:
+            found = Volume(root).published.stat()
+        except FileNotFoundError:
+            raise _nothing_published(root) from None
+    return f"{found.st_ino:x}-{found.st_mtime_ns:x}-{found.st_size:x}"
 
 
 @contextmanager
@@ -113,15 +174,18 @@ def published(root: Path) -> Iterator[DuckDBReader]:
     """A reader of a volume's published copy. Raises NothingPublished, StoreError."""
     database = Volume(root).published
     if not database.exists():
-        raise NothingPublished(
-            f"no run has published data under {root}; "
-            f"`emp-runtime ingest-once -f FOLDER --data-dir {root}` does"
-        )
+        raise _nothing_published(root)
     try:
-        with opened(database, read_only=True) as connection:
+        with attached(database) as connection:
             yield DuckDBReader(connection)
     except StoreCorrupt as error:
         raise StoreCorrupt(f"{error}; start a run: it publishes afresh") from error
+
+
+def _nothing_published(root: Path) -> NothingPublished:
+    return NothingPublished(
+        f"no run has published data under {root}; `emp-runtime ingest-once -f FOLDER --data-dir {root}` does"
+    )
 
 
 def journal_entries(table: pa.Table) -> tuple[JournalEntry, ...]:

@@ -15,6 +15,12 @@ from ..ports.store import StoreCorrupt, StoreError
 from ..vocabulary import Outcome
 from .volume import naming_faults
 
+ATTACHED = "published"
+SESSION = (
+    "SET TimeZone = 'UTC'",
+    # It would go to standard output, among the rows.
+    "SET enable_progress_bar = false",
+)
 THREADS = 2
 MEMORY_SHARE = 0.4
 """Of what the container may use; Arrow tables and the interpreter need the rest."""
@@ -44,8 +50,9 @@ def opened(database: Path, *, read_only: bool = False) -> Iterator[duckdb.DuckDB
         with translated(f"open {database.name}", unnamed_is_corrupt=True):
             connection = duckdb.connect(str(database), read_only=read_only, config=settings)
         try:
-            with translated("set the time zone"):
-                connection.execute("SET TimeZone = 'UTC'")
+            with translated("prepare the session"):
+                for statement in SESSION:
+                    connection.execute(statement)
             yield connection
         finally:
             with suppress(duckdb.Error):
@@ -53,6 +60,27 @@ def opened(database: Path, *, read_only: bool = False) -> Iterator[duckdb.DuckDB
     finally:
         if spill:
             shutil.rmtree(spill, ignore_errors=True)
+
+
+@contextmanager
+def attached(database: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection of its own that reads the file which has this name now. Raises as `opened` does.
+
+    The file is attached to a database in memory: to a second `connect` with one name DuckDB gives what this
+    process has open under it, however often the file was replaced since.
+    """
+    with opened(Path(":memory:")) as connection:
+        with translated(f"open {database.name}", unnamed_is_corrupt=True):
+            connection.execute(f"ATTACH ? AS {ATTACHED} (READ_ONLY)", [str(database)])
+        yield connection
+
+
+def settled(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
+    """A second connection to the same attached file, for one query at a time."""
+    cursor = connection.cursor()
+    for statement in (f"USE {ATTACHED}", *SESSION):
+        cursor.execute(statement)
+    return cursor
 
 
 @contextmanager

@@ -1,0 +1,134 @@
+"""What a cache of answers is to readers: its policy, its keys, its counts."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from .store import Selection
+
+DIGEST_DIGITS = 32
+
+
+@dataclass(frozen=True, slots=True)
+class SymbolTier:
+    """Symbols whose answers are kept for another time, or longer than others when room is short.
+
+    `ttl` None is the policy's. The lower `priority` is evicted first; symbols of no tier have priority 0.
+    """
+
+    name: str
+    symbols: frozenset[str]
+    ttl: timedelta | None = None
+    priority: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CachePolicy:
+    """How long answers are kept, and how many. Raises ValueError for a policy that could keep nothing.
+
+    An answer about several symbols lives as long as its shortest-lived one, and has the priority of its
+    highest.
+    """
+
+    ttl: timedelta
+    max_keys: int
+    namespace: str = "emp:cache"
+    tiers: tuple[SymbolTier, ...] = ()
+
+    def __post_init__(self) -> None:
+        ttls = (self.ttl, *(tier.ttl for tier in self.tiers if tier.ttl is not None))
+        if self.max_keys < 1 or min(ttls) <= timedelta():
+            raise ValueError("a cache keeps at least one key, for more than no time")
+
+    def ttl_of(self, subjects: tuple[str, ...]) -> timedelta:
+        """How long an answer about these symbols, series or calendars is kept."""
+        return min((tier.ttl or self.ttl for tier in self._tiers_of(subjects)), default=self.ttl)
+
+    def priority_of(self, subjects: tuple[str, ...]) -> int:
+        """The rank of such an answer when room is short."""
+        return max((tier.priority for tier in self._tiers_of(subjects)), default=0)
+
+    def _tiers_of(self, subjects: tuple[str, ...]) -> list[SymbolTier]:
+        untiered = SymbolTier("", frozenset())
+        found = [tier for tier in self.tiers if not tier.symbols.isdisjoint(subjects)]
+        if found and set(subjects) - frozenset().union(*(tier.symbols for tier in found)):
+            return [*found, untiered]
+        return found
+
+
+BOOTSTRAP = CachePolicy(ttl=timedelta(minutes=30), max_keys=256)
+INSTITUTIONAL = CachePolicy(ttl=timedelta(minutes=15), max_keys=1024)
+
+
+@dataclass(frozen=True, slots=True)
+class CacheKey:
+    """One answer: the rows of a selection in one version of the data.
+
+    `version` names what was read, such as one published copy; `schema_version` the layout of its rows. So an
+    answer about older data is never taken for one about newer data.
+    """
+
+    version: str
+    schema_version: int
+    selection: Selection
+
+    def text(self, namespace: str) -> str:
+        """The key as a string: namespace, schema, version, dimension, and a digest of the rest."""
+        wish = self.selection
+        rest = json.dumps(
+            [
+                wish.subjects,
+                wish.source,
+                wish.interval_seconds,
+                wish.start.timestamp() if wish.start else None,
+                wish.end.timestamp() if wish.end else None,
+                wish.last,
+            ]
+        )
+        digest = hashlib.sha256(rest.encode()).hexdigest()[:DIGEST_DIGITS]
+        return f"{namespace}:v{self.schema_version}:{self.version}:{wish.dimension.name}:{digest}"
+
+
+@dataclass(frozen=True, slots=True)
+class CacheCounts:
+    """What a cache did since it was made; `keys` is how many answers it holds now.
+
+    A hit needed no load of its own: the answer was held, or somebody else was loading it. Every other fetch
+    is a miss. What went is an expiration (its time was over), an eviction (room was short) or an invalidation
+    (its version was).
+    """
+
+    hits: int = 0
+    misses: int = 0
+    evictions: int = 0
+    expirations: int = 0
+    invalidations: int = 0
+    keys: int = 0
+
+
+class Cache(Protocol):
+    """Keeps answers under a policy. Safe to use from several threads."""
+
+    def fetch(self, key: CacheKey, load: Callable[[], pa.Table]) -> pa.Table:
+        """The answer that is held, or else what `load` gives.
+
+        Of several threads that miss one key at once, one loads and the others wait for it; what `load` raises
+        is raised to each, and nothing is kept. Rows are shared and must not be altered, which Arrow forbids.
+        """
+        ...
+
+    def invalidate(self, version: str) -> int:
+        """Drop the answers of a version; how many. One that is still being loaded is not kept."""
+        ...
+
+    def counts(self) -> CacheCounts:
+        """What happened so far."""
+        ...
