@@ -1,0 +1,1 @@
+"""A server that speaks Yahoo's protocol from recorded data."""
