@@ -12,7 +12,15 @@ from backbone.adapters.duckdb import DuckDBStore
 from backbone.adapters.duckdb_reader import published
 from backbone.market.dimensions import DAILY_BARS, INTRADAY_TRADES, MACRO_SERIES
 from backbone.market.lineage import Lineage, stamp
-from backbone.ports.store import Arrival, NothingPublished, RunEnd, RunStart, Selection, StoreError
+from backbone.ports.store import (
+    Arrival,
+    Line,
+    NothingPublished,
+    RunEnd,
+    RunStart,
+    Selection,
+    StoreError,
+)
 from backbone.vocabulary import Outcome
 
 NOW = datetime(2024, 3, 1, 12, 0, tzinfo=UTC)
@@ -228,8 +236,16 @@ def test_a_selection(tmp_path: Path, wish: dict[str, object], days: list[int]) -
     assert [row["session_date"] for row in found] == [date(2024, 2, day) for day in days]
 
 
-def test_sources_of_a_symbol_come_latest_first(tmp_path: Path) -> None:
-    stored(tmp_path, [bar(1), bar(9, source="test/other")])
+def test_lines_of_a_symbol_come_latest_first(tmp_path: Path) -> None:
+    stored(tmp_path, [bar(1), bar(3), bar(9, source="test/other"), bar(9, symbol="IBM")])
+    days = [datetime(2024, 2, day, tzinfo=UTC) for day in range(1, 10)]
     with published(tmp_path) as reader:
-        assert [source for source, _ in reader.sources(DAILY_BARS, "AAPL")] == ["test/other", "test/bars"]
-        assert reader.subjects(DAILY_BARS) == ("AAPL",)
+        assert reader.lines(DAILY_BARS, ("AAPL",)) == (
+            Line("AAPL", "test/other", None, days[8], days[8]),
+            Line("AAPL", "test/bars", None, days[0], days[2]),
+        )
+        assert [line.subject for line in reader.lines(DAILY_BARS, ())] == ["AAPL", "IBM", "AAPL"]
+        assert reader.lines(DAILY_BARS, ("AAPL",), until=days[1]) == (
+            Line("AAPL", "test/bars", None, days[0], days[0]),
+        )
+        assert reader.subjects(DAILY_BARS) == ("AAPL", "IBM")

@@ -149,20 +149,15 @@ def holdings(dimension: Dimension) -> str:
     """  # noqa: S608
 
 
-def sources(dimension: Dimension) -> str:
-    """Sources that hold a subject (bound), latest first."""
+def lines(dimension: Dimension, *, subjects: int, until: bool) -> str:
+    """What store.Line tells, latest first; bound in the order of the arguments."""
+    subject, time = f'"{dimension.subject}"', f'"{dimension.time}"'
+    interval = "interval_seconds" if "interval_seconds" in dimension.key else "CAST(NULL AS INTEGER)"
     return f"""
-        SELECT source, max("{dimension.time}") AS last_at FROM {table_of(dimension)}
-        WHERE "{dimension.subject}" = ? GROUP BY source ORDER BY last_at DESC, source
-    """  # noqa: S608
-
-
-def spans(dimension: Dimension, *, subjects: int, source: bool) -> str:
-    """Sources with the times of their first and last row, latest first; bound in the order of arguments."""
-    time = f'"{dimension.time}"'
-    return f"""
-        SELECT source, min({time}) AS first_at, max({time}) AS last_at FROM {table_of(dimension)}
-        {_where(dimension, subjects, source)} GROUP BY source ORDER BY last_at DESC, source
+        SELECT {subject} AS subject, source, {interval} AS "interval", min({time}) AS first_at,
+               max({time}) AS last_at
+        FROM {table_of(dimension)} {_where(dimension, subjects, False, *([f"{time} <= ?"] if until else []))}
+        GROUP BY ALL ORDER BY last_at DESC, subject, source, "interval"
     """  # noqa: S608
 
 
@@ -170,6 +165,11 @@ def _where(dimension: Dimension, subjects: int, source: bool, *more: str) -> str
     conditions = [
         *([f'"{dimension.subject}" IN ({", ".join("?" * subjects)})'] if subjects else []),
         *(["source = ?"] if source else []),
+        *more,
+    ]
+    return f"WHERE {' AND '.join(conditions)}" if conditions else ""
+
+
 def subject_spans(dimension: Dimension) -> str:
     """Per subject of a source (bound): the times of its first and last row, and its greatest revision."""
     time = f'"{dimension.time}"'
@@ -192,11 +192,6 @@ def latest(dimension: Dimension) -> str:
     """  # noqa: S608
 
 
-        *more,
-    ]
-    return f"WHERE {' AND '.join(conditions)}" if conditions else ""
-
-
 def subjects(dimension: Dimension) -> str:
     """Symbols, series or calendars, each once."""
     subject = f'"{dimension.subject}"'
@@ -204,11 +199,15 @@ def subjects(dimension: Dimension) -> str:
 
 
 def selection(
-    dimension: Dimension, *, subjects: int, source: bool, start: bool, end: bool, last: bool
+    dimension: Dimension, *, subjects: int, source: bool, interval: bool, start: bool, end: bool, last: bool
 ) -> str:
     """Rows of a dimension in the order of subject, source and key; bound in the order of the arguments."""
     time = f'"{dimension.time}"'
-    bounds = [*([f"{time} >= ?"] if start else []), *([f"{time} < ?"] if end else [])]
+    bounds = [
+        *(["interval_seconds = ?"] if interval else []),
+        *([f"{time} >= ?"] if start else []),
+        *([f"{time} < ?"] if end else []),
+    ]
     where = _where(dimension, subjects, source, *bounds)
     line = ["source", dimension.subject, *(name for name in dimension.key if name == "interval_seconds")]
     rest = [name for name in dimension.key if name not in {*line, dimension.time}]

@@ -148,6 +148,21 @@ class Holding:
     as_of: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Rows of one symbol, series or calendar from one source, which follow one another in time.
+
+    `interval_seconds` is the length of intraday bars, and None elsewhere: bars of two lengths are two lines.
+    Times are UTC; days begin at midnight UTC.
+    """
+
+    subject: str
+    source: str
+    interval_seconds: int | None
+    first_at: datetime
+    last_at: datetime
+
+
 class Writer(Protocol):
     """The one writer of a store, for as long as it holds the lock."""
 
@@ -178,6 +193,18 @@ class Writer(Protocol):
         """Note how the run fared with each name of a dimension; the plan's earlier attempts at it go."""
         ...
 
+    def missed(self, plan: str, dimension: Dimension) -> frozenset[str]:
+        """Names that the plan's last run did not get in full."""
+        ...
+
+    def spans(self, dimension: Dimension, source: str) -> dict[str, SubjectSpan]:
+        """From when to when the store holds each subject of a source."""
+        ...
+
+    def latest(self, dimension: Dimension, source: str, names: Sequence[str], count: int) -> pa.Table:
+        """The last `count` rows of each name, in the dimension's facts columns, each name's by time."""
+        ...
+
     def finish(self, sequence: int, end: RunEnd) -> None:
         """Note in the journal how the run ended."""
         ...
@@ -193,18 +220,6 @@ class Writer(Protocol):
 
 
 class Store(Protocol):
-    def missed(self, plan: str, dimension: Dimension) -> frozenset[str]:
-        """Names that the plan's last run did not get in full."""
-        ...
-
-    def spans(self, dimension: Dimension, source: str) -> dict[str, SubjectSpan]:
-        """From when to when the store holds each subject of a source."""
-        ...
-
-    def latest(self, dimension: Dimension, source: str, names: Sequence[str], count: int) -> pa.Table:
-        """The last `count` rows of each name, in the dimension's facts columns, each name's by time."""
-        ...
-
     """A store that is written by one process at a time. Every call raises StoreError."""
 
     @property
@@ -228,12 +243,21 @@ class Reader(Protocol):
         """The last runs, newest first."""
         ...
 
-    def sources(self, dimension: Dimension, subject: str) -> Sequence[tuple[str, datetime]]:
-        """Sources that hold a symbol, series or calendar, with the time of their last row, latest first."""
+    def lines(
+        self, dimension: Dimension, subjects: tuple[str, ...], until: datetime | None = None
+    ) -> tuple[Line, ...]:
+        """Lines of some subjects, or of all if none is named, the one with the latest row first.
+
+        With `until` as they stood then: without the rows of later times.
+        """
         ...
 
     def subjects(self, dimension: Dimension) -> tuple[str, ...]:
         """Symbols, series or calendars that are held, in alphabetical order."""
+        ...
+
+    def last_attempts(self, dimension: Dimension, subjects: tuple[str, ...]) -> tuple[LastAttempt, ...]:
+        """How each plan fared last with some subjects, oldest first."""
         ...
 
     def batches(self, selection: Selection) -> Iterator[pa.RecordBatch]:
@@ -245,7 +269,8 @@ class Reader(Protocol):
 class Selection:
     """Rows of one dimension; empty `subjects` and a None mean no restriction.
 
-    `start` is included and `end` is not; `last` keeps the latest rows of each subject and source.
+    `start` is included and `end` is not; `last` keeps the latest rows of each line. `interval_seconds` is for
+    intraday bars alone.
     """
 
     dimension: Dimension
@@ -254,3 +279,4 @@ class Selection:
     start: datetime | None = None
     end: datetime | None = None
     last: int | None = None
+    interval_seconds: int | None = None

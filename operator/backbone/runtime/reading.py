@@ -19,9 +19,10 @@ import typer
 from ..adapters.duckdb_export import export, manifest_path
 from ..adapters.duckdb_reader import DuckDBReader, published
 from ..adapters.volume import Volume
+from ..client import Client, Snapshot
 from ..errors import Rejected
 from ..market.dimensions import LINEAGE, Dimension
-from ..ports.store import NothingPublished, Selection
+from ..ports.store import Line, NothingPublished, Selection
 from . import console, tables
 from .forms import FileForm
 from .location import only_data_dir
@@ -33,6 +34,7 @@ LAST_BY_DEFAULT = 20
 POLL_SECONDS = 1.0
 NAMES_SHOWN = 20
 _UNSHOWN = frozenset(field.name for field in LINEAGE) | {"revision"}
+Held = Snapshot | DuckDBReader
 _SPARED = ("reference", "trades", "adjusted_close", "vintage")
 """Columns that a narrow terminal does without."""
 
@@ -64,12 +66,12 @@ def read_rows(wish: Wish, given: Path | None, wait: int, form: RowForm) -> None:
     told: set[type[Exception]] = set()
     while True:
         try:
-            with published(folder) as reader:
-                selections = _selections(reader, wish)
-                _print(reader, selections, form)
-                for selection in selections:
-                    if not any(batch.num_rows for batch in reader.batches(replace(selection, last=1))):
-                        _tell_held(reader, wish, selection)
+            with Client(folder) as client, client.snapshot() as data:
+                portions = _portions(data, wish)
+                _print(portions, form)
+                for portion in portions:
+                    if not any(batch.num_rows for batch in portion.batches()):
+                        _tell_held(data, wish, (portion.line.subject,))
             return
         except (NothingPublished, Rejected) as error:
             if time.monotonic() >= deadline:
@@ -94,7 +96,7 @@ def export_rows(wish: Wish, given: Path | None, asked: FileForm | None, to: Path
         )
         manifest = export(reader, selection, form.value, target)
         if not manifest["rows"]:
-            _tell_held(reader, wish, selection)
+            _tell_held(reader, wish, wish.subjects)
         for subject in wish.subjects:
             _tell_price_bases(reader, replace(selection, subjects=(subject,), last=1))
     typer.echo(f"{manifest['rows']:,} rows, {manifest['bytes']:,} bytes in {target}")
@@ -113,29 +115,53 @@ def file_form(asked: FileForm | None, to: Path | None) -> FileForm:
     return asked or FileForm.PARQUET
 
 
-def _selections(reader: DuckDBReader, wish: Wish) -> list[Selection]:
-    last = wish.last
-    if last is None and wish.start is None and wish.end is None:
-        last = LAST_BY_DEFAULT
-    return [
-        Selection(
+@dataclass(frozen=True, slots=True)
+class Portion:
+    """The rows of one line that lie in the range."""
+
+    data: Snapshot
+    wish: Wish
+    line: Line
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """The rows, oldest first."""
+        wish, line = self.wish, self.line
+        last = wish.last
+        if last is None and wish.start is None and wish.end is None:
+            last = LAST_BY_DEFAULT
+        return self.data.batches(
             wish.dimension,
-            (subject,),
-            source=_source_of(reader, wish, subject),
+            (line.subject,),
+            source=line.source,
+            interval_seconds=line.interval_seconds,
             start=wish.start,
             end=wish.end,
             last=last,
         )
-        for subject in wish.subjects
+
+    def rows(self) -> Iterator[dict[str, object]]:
+        """The rows, one by one."""
+        for batch in self.batches():
+            yield from batch.to_pylist()
+
+
+def _portions(data: Snapshot, wish: Wish) -> list[Portion]:
+    """The lines of each subject from the source that answers for it: bars of two lengths are two lines."""
+    chosen = [(subject, _source_of(data, wish, subject)) for subject in wish.subjects]
+    return [
+        Portion(data, wish, line)
+        for subject, source in chosen
+        for line in data.lines(wish.dimension, (subject,))
+        if line.source == source
     ]
 
 
-def _sources_of(reader: DuckDBReader, wish: Wish, subject: str) -> list[str]:
+def _sources_of(data: Held, wish: Wish, subject: str) -> list[str]:
     """Sources that hold a subject, the one with the latest row first; or the one that is asked for."""
-    held = [source for source, _ in reader.sources(wish.dimension, subject)]
+    held = list(dict.fromkeys(line.source for line in data.lines(wish.dimension, (subject,))))
     if not held:
         raise Rejected(
-            f"no {wish.dimension.command_name} of {subject!r}{_held(reader, wish.dimension, subject)}"
+            f"no {wish.dimension.command_name} of {subject!r}{_held(data, wish.dimension, subject)}"
         )
     if wish.source is not None:
         if wish.source not in held:
@@ -144,33 +170,37 @@ def _sources_of(reader: DuckDBReader, wish: Wish, subject: str) -> list[str]:
     return held
 
 
-def _source_of(reader: DuckDBReader, wish: Wish, subject: str) -> str:
-    held = _sources_of(reader, wish, subject)
+def _source_of(data: Snapshot, wish: Wish, subject: str) -> str:
+    held = _sources_of(data, wish, subject)
     if len(held) > 1:
         rest = ", ".join(held[1:])
         console.notice(f"{subject}: {held[0]} has the latest row; also held by {rest} (--source)")
     return held[0]
 
 
-def _tell_held(reader: DuckDBReader, wish: Wish, selection: Selection) -> None:
+def _tell_held(data: Held, wish: Wish, subjects: tuple[str, ...]) -> None:
     """Say what is held where a range has no rows."""
-    subjects = selection.subjects
-    held = reader.spans(selection.dimension, subjects, wish.source)
-    spans = ", ".join(f"{tables.day(first)} to {tables.day(last)} ({source})" for source, first, last in held)
+    spans: dict[str, tuple[datetime, datetime]] = {}
+    for line in data.lines(wish.dimension, subjects):
+        if wish.source in {None, line.source}:
+            first, last = spans.get(line.source, (line.first_at, line.last_at))
+            spans[line.source] = min(first, line.first_at), max(last, line.last_at)
+    told = [f"{tables.day(first)} to {tables.day(last)} ({name})" for name, (first, last) in spans.items()]
     who = f"{', '.join(subjects)}: " if len(wish.subjects) > 1 else ""
-    console.notice(f"{who}no rows in that range; held: {spans or 'nothing'}")
+    console.notice(f"{who}no rows in that range; held: {', '.join(told) or 'nothing'}")
 
 
 def _tell_price_bases(reader: DuckDBReader, latest: Selection) -> None:
     """Say that a file mixes price bases: no two sources are ever joined, so the reader has to choose."""
-    bases = {str(row["source"]): str(row.get("price_basis")) for row in _rows(reader, latest)}
+    rows = (row for batch in reader.batches(latest) for row in batch.to_pylist())
+    bases = {str(row["source"]): str(row.get("price_basis")) for row in rows}
     if len(set(bases.values())) > 1:
         told = ", ".join(f"{source} ({basis})" for source, basis in bases.items())
         console.notice(f"{latest.subjects[0]}: {len(bases)} sources: {told}; choose one with --source")
 
 
-def _held(reader: DuckDBReader, dimension: Dimension, subject: str) -> str:
-    names = reader.subjects(dimension)
+def _held(data: Held, dimension: Dimension, subject: str) -> str:
+    names = data.subjects(dimension)
     close = get_close_matches(subject.upper(), [name.upper() for name in names], n=1)
     if close:
         meant = next(name for name in names if name.upper() == close[0])
@@ -179,45 +209,37 @@ def _held(reader: DuckDBReader, dimension: Dimension, subject: str) -> str:
     return f"; held: {', '.join(names[:NAMES_SHOWN])}{rest}" if names else "; nothing is held yet"
 
 
-def _print(reader: DuckDBReader, selections: list[Selection], form: RowForm) -> None:
+def _print(portions: list[Portion], form: RowForm) -> None:
     if form == "csv":
-        _print_csv(reader, selections)
+        _print_csv(portions)
     elif form == "json":
-        rows = (row for selection in selections for row in _rows(reader, selection))
+        rows = (row for portion in portions for row in portion.rows())
         typer.echo("[" + ",\n ".join(json.dumps(row, default=_plain) for row in rows) + "]")
     else:
-        for selection in selections:
-            _print_table(reader, selection)
+        for portion in portions:
+            _print_table(portion)
 
 
-def _print_csv(reader: DuckDBReader, selections: list[Selection]) -> None:
-    schema = selections[0].dimension.schema
+def _print_csv(portions: list[Portion]) -> None:
+    schema = portions[0].wish.dimension.schema
     with pa.csv.CSVWriter(sys.stdout.buffer, schema) as writer:
-        for selection in selections:
-            for batch in reader.batches(selection):
+        for portion in portions:
+            for batch in portion.batches():
                 writer.write_batch(batch)
 
 
-def _print_table(reader: DuckDBReader, selection: Selection) -> None:
+def _print_table(portion: Portion) -> None:
     """What is the same in every row goes into the title, so that a table fits a terminal."""
-    dimension = selection.dimension
-    rows = list(_rows(reader, selection))
+    dimension, line = portion.wish.dimension, portion.line
+    rows = list(portion.rows())
     if not rows:
         return
-    told = [selection.subjects[0], dimension.command_name, f"from {selection.source}"]
+    told = [line.subject, dimension.command_name, f"from {line.source}"]
     told += sorted({str(row["price_basis"]) for row in rows if "price_basis" in row})
-    unshown = {*_UNSHOWN, "source", "price_basis", dimension.subject}
-    lengths = {row["interval_seconds"] for row in rows if "interval_seconds" in row}
-    if len(lengths) == 1:
-        told.append(f"{lengths.pop()} s")
-        unshown.add("interval_seconds")
+    told += [] if line.interval_seconds is None else [f"{line.interval_seconds} s"]
+    unshown = {*_UNSHOWN, "source", "price_basis", "interval_seconds", dimension.subject}
     columns = [name for name in dimension.schema.names if name not in unshown]
     tables.table(", ".join(told), columns, ([row[name] for name in columns] for row in rows), spare=_SPARED)
-
-
-def _rows(reader: DuckDBReader, selection: Selection) -> Iterator[dict[str, object]]:
-    for batch in reader.batches(selection):
-        yield from batch.to_pylist()
 
 
 def _plain(value: object) -> str:

@@ -1,0 +1,123 @@
+"""Whether data is fit to decide on: readings in, yes or no with reasons out. What is not known is no."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from ..ports.store import LastAttempt, Line
+from ..vocabulary import Documented, Outcome
+
+
+class Unfit(Documented):
+    """Why data is not fit to decide on."""
+
+    MISSING = ("Missing", "The copy holds no row of it, or none from the source that was named.")
+    STALE = ("Stale", "Its last row is older than it may be.")
+    FAILED = ("Failed", "The last run that asked for it did not get it, or ended before it asked.")
+    QUARANTINED = ("Quarantined", "Rows of it are in quarantine, and nobody has decided on them.")
+    UNKNOWN = ("Unknown", "It could not be looked at, or nothing says how it stands.")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One reason why one symbol, series or calendar is not fit."""
+
+    subject: str
+    reason: Unfit
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fitness:
+    """The answer about some subjects of a dimension at a moment (UTC); true in a condition if all are fit.
+
+    `version` is the copy that was looked at, None if there was none.
+    """
+
+    dimension: str
+    at: datetime
+    version: str | None
+    findings: tuple[Finding, ...]
+
+    def __bool__(self) -> bool:
+        """Whether nothing speaks against deciding."""
+        return not self.findings
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What was seen of one subject.
+
+    `lines` are those that answer to the question. `due` is the earliest time that its rows may end at; where
+    there is none, `undue` says why. `quarantined` counts rows that nobody has decided on.
+    """
+
+    subject: str
+    lines: tuple[Line, ...]
+    due: datetime | None
+    undue: str
+    attempts: tuple[LastAttempt, ...]
+    quarantined: int
+
+
+def judge(reading: Reading) -> tuple[Finding, ...]:
+    """Everything that speaks against deciding on a subject; empty if nothing does."""
+    if len(reading.lines) != 1:
+        return (_unclear(reading),)
+    line = reading.lines[0]
+    found = (_age(reading, line), _last_run(reading, line), _quarantine(reading))
+    return tuple(item for item in found if item is not None)
+
+
+def _unclear(reading: Reading) -> Finding:
+    if not reading.lines:
+        return Finding(reading.subject, Unfit.MISSING, "no rows are held")
+    told = ", ".join(line_name(line) for line in reading.lines)
+    return Finding(reading.subject, Unfit.UNKNOWN, f"which one is meant? It is held as {told}")
+
+
+def _age(reading: Reading, line: Line) -> Finding | None:
+    if reading.due is None:
+        return Finding(reading.subject, Unfit.UNKNOWN, reading.undue)
+    covered = line.last_at + timedelta(seconds=line.interval_seconds or 0)
+    if covered >= reading.due:
+        return None
+    return Finding(
+        reading.subject, Unfit.STALE, f"ends at {_said(covered)}; due is {_said(reading.due)} or later"
+    )
+
+
+def _last_run(reading: Reading, line: Line) -> Finding | None:
+    attempts = [item for item in reading.attempts if item.source == line.source]
+    if not attempts:
+        return Finding(reading.subject, Unfit.UNKNOWN, "the journal names no run that asked for it")
+    last = max(attempts, key=lambda item: item.sequence)
+    if last.outcome != Outcome.SUCCEEDED:
+        return Finding(
+            reading.subject, Unfit.FAILED, f"run {last.sequence} of plan {last.plan}: {last.outcome}"
+        )
+    if last.plan_sequence == last.sequence:
+        return None
+    if last.plan_outcome in {Outcome.SUCCEEDED, Outcome.PARTIAL}:
+        return Finding(reading.subject, Unfit.UNKNOWN, f"plan {last.plan} does not ask for it any more")
+    return Finding(
+        reading.subject,
+        Unfit.FAILED,
+        f"run {last.plan_sequence} of plan {last.plan} ended before it: {last.plan_outcome}",
+    )
+
+
+def _quarantine(reading: Reading) -> Finding | None:
+    if not reading.quarantined:
+        return None
+    return Finding(reading.subject, Unfit.QUARANTINED, f"{reading.quarantined:,} rows wait for a decision")
+
+
+def line_name(line: Line) -> str:
+    """A line as messages name it."""
+    return line.source if line.interval_seconds is None else f"{line.source} at {line.interval_seconds} s"
+
+
+def _said(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="minutes").replace("+00:00", "Z")

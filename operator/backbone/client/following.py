@@ -1,0 +1,75 @@
+"""The client: a backbone's data folder, followed from one published copy to the next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self, Unpack
+
+from ..adapters.memory import MemoryCache
+from ..market.dimensions import Dimension
+from ..ports.cache import BOOTSTRAP, CacheCounts, CachePolicy
+from .copies import Copies
+from .errors import NothingPublished, StoreError
+from .fitness import Fitness
+from .inquiry import unknown
+from .snapshot import Condition, Snapshot, inquiry_of
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Client:
+    """Reads what runs publish into a backbone's data folder. Safe to use from several threads; make one.
+
+    `policy` says what is kept in memory, for how long; `clock` tells the time in UTC.
+    """
+
+    def __init__(
+        self, folder: Path, *, policy: CachePolicy = BOOTSTRAP, clock: Callable[[], datetime] = _now
+    ) -> None:
+        """Opens nothing yet: a client may be made before the first run."""
+        self._clock = clock
+        self._cache = MemoryCache(policy, clock)
+        self._copies = Copies(folder, self._cache.invalidate)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Snapshot]:
+        """The copy that is published now; it stays as it is until the block ends, whatever runs publish.
+
+        Keep the block short: as long as it lasts, the copy takes room on the volume. Raises NothingPublished,
+        StoreError.
+        """
+        with self._copies.present() as copy:
+            yield Snapshot(copy, self._cache, self._clock)
+
+    def fitness(
+        self, dimension: Dimension, subjects: Iterable[str], **condition: Unpack[Condition]
+    ) -> Fitness:
+        """As Snapshot.fitness on the copy that is published now, and Unknown where none can be opened."""
+        inquiry = inquiry_of(dimension, subjects, condition, self._clock)
+        try:
+            with self.snapshot() as data:
+                return data.fitness(dimension, inquiry.subjects, **condition)
+        except (NothingPublished, StoreError) as error:
+            return unknown(inquiry, str(error))
+
+    def cache_counts(self) -> CacheCounts:
+        """What the cache did so far."""
+        return self._cache.counts()
+
+    def close(self) -> None:
+        """Let go of the copy, as soon as no block reads it; the next snapshot opens it again."""
+        self._copies.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

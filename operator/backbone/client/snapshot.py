@@ -1,0 +1,213 @@
+"""One published copy, as a program reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, TypedDict, Unpack
+
+import pyarrow as pa
+
+from ..market.dimensions import SCHEMA_VERSION, Dimension
+from ..ports.cache import Cache, CacheKey
+from ..ports.store import Holding, JournalEntry, Line, Selection
+from .asof import joined, known_from
+from .copies import Copy
+from .errors import Ambiguous, NotHeld, Rejected
+from .fitness import Fitness, line_name
+from .inquiry import Inquiry, answer
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class LineChoice(TypedDict, total=False):
+    """Which line of a symbol is meant: needed only where several are held."""
+
+    source: str | None
+    interval_seconds: int | None
+
+
+class Window(LineChoice, total=False):
+    """Which rows of a line: `start` is included and `end` is not; `last` keeps the latest of each symbol."""
+
+    start: datetime | None
+    end: datetime | None
+    last: int | None
+
+
+class Condition(LineChoice, total=False):
+    """What makes data fit: how old its last row may be, and at which moment, which is now if left out."""
+
+    max_age: timedelta | None
+    grace: timedelta | None
+    at: datetime | None
+
+
+class Snapshot:
+    """One published copy: all that is read from it belongs together. Safe to use from several threads.
+
+    Times are given aware, in any zone, and come back in UTC; dimensions of days (daily bars, macro series and
+    events) take a moment's day in UTC. Subjects are symbols, series or calendars. Every call raises
+    StoreError where the copy cannot be read, and Rejected where the question is wrong.
+    """
+
+    def __init__(self, copy: Copy, cache: Cache, clock: Callable[[], datetime]) -> None:
+        """Made by Client.snapshot; `version` names the copy."""
+        self.version = copy.version
+        self._reader = copy.reader
+        self._lines = copy.lines
+        self._cache = cache
+        self._clock = clock
+
+    def rows(self, dimension: Dimension, subjects: Iterable[str], **window: Unpack[Window]) -> pa.Table:
+        """Rows in the dimension's schema, by subject and then by time. The answer may come from the cache.
+
+        Raises NotHeld for a subject that is not held, and Ambiguous where several sources hold it and none is
+        named, or bars of several lengths.
+        """
+        selection = self._selection(dimension, subjects, window)
+        return self._cache.fetch(
+            CacheKey(self.version, SCHEMA_VERSION, selection),
+            lambda: pa.Table.from_batches(self._reader.batches(selection), dimension.schema),
+        )
+
+    def batches(
+        self, dimension: Dimension, subjects: Iterable[str], **window: Unpack[Window]
+    ) -> Iterator[pa.RecordBatch]:
+        """As `rows`, batch by batch and past the cache: for more than memory should hold."""
+        return self._reader.batches(self._selection(dimension, subjects, window))
+
+    def as_of(
+        self,
+        rows: pa.Table,
+        of: Dimension,
+        *,
+        add: Dimension,
+        subjects: Iterable[str],
+        **line: Unpack[LineChoice],
+    ) -> pa.Table:
+        """`rows` of a dimension, with what was known of other subjects when each row was known.
+
+        Adds columns `<subject>.<column>`, null where nothing was known yet. Of a macro series the vintage
+        counts, so that no value is used before it was published; backbone.client.asof says from when on a row
+        is known. Raises Rejected for rows that are not of the dimension, and for macro events.
+        """
+        at = known_from(of, rows)
+        for subject in _unique(subjects):
+            rows = joined(rows, at, add, subject, self.rows(add, (subject,), **line))
+        return rows
+
+    def fitness(
+        self, dimension: Dimension, subjects: Iterable[str], **condition: Unpack[Condition]
+    ) -> Fitness:
+        """Whether data is fit to decide on.
+
+        With `max_age` the last row of each subject may be that old; a day counts from its midnight UTC.
+        Without it the sessions of the symbol's exchange count: of daily bars the last session that ended
+        `grace` ago (12 hours if left out) has to be there; of intraday bars and trades at most `grace` of
+        trading time (15 minutes) may lack. What could not be looked at is Unknown, and that is no; StoreError
+        is never raised.
+        """
+        return answer(inquiry_of(dimension, subjects, condition, self._clock), self._reader, self.version)
+
+    def subjects(self, dimension: Dimension) -> tuple[str, ...]:
+        """What is held of a dimension, in alphabetical order."""
+        return self._reader.subjects(dimension)
+
+    def lines(self, dimension: Dimension, subjects: Iterable[str]) -> tuple[Line, ...]:
+        """Which sources hold some subjects, from when to when, the one with the latest row first."""
+        return self._reader.lines(dimension, _unique(subjects))
+
+    def holdings(self) -> tuple[Holding, ...]:
+        """What is held, per dimension and source."""
+        return self._reader.holdings()
+
+    def runs(self, count: int) -> tuple[JournalEntry, ...]:
+        """The last runs, newest first."""
+        return self._reader.runs(count)
+
+    def _selection(self, dimension: Dimension, subjects: Iterable[str], window: Window) -> Selection:
+        names = _unique(subjects)
+        last = window.get("last")
+        if last is not None and last < 1:
+            raise Rejected(f"last={last}: ask for one row or more")
+        selection = Selection(
+            dimension,
+            names,
+            source=window.get("source"),
+            start=_utc("start", window.get("start")),
+            end=_utc("end", window.get("end")),
+            last=last,
+            interval_seconds=window.get("interval_seconds"),
+        )
+        for name, lines in self._held(dimension, names).items():
+            _require_one(selection, name, lines)
+        return selection
+
+    def _held(self, dimension: Dimension, names: tuple[str, ...]) -> dict[str, tuple[Line, ...]]:
+        """The lines of each name, looked up once: a copy does not change."""
+        unseen = tuple(name for name in names if (dimension.name, name) not in self._lines)
+        if unseen:
+            found = self._reader.lines(dimension, unseen)
+            for name in {line.subject for line in found}:
+                self._lines[dimension.name, name] = tuple(line for line in found if line.subject == name)
+        return {name: self._lines.get((dimension.name, name), ()) for name in names}
+
+
+def inquiry_of(
+    dimension: Dimension, subjects: Iterable[str], condition: Condition, clock: Callable[[], datetime]
+) -> Inquiry:
+    """A question for fitness, its moment set. Raises Rejected."""
+    return Inquiry(
+        dimension,
+        _unique(subjects),
+        source=condition.get("source"),
+        interval_seconds=condition.get("interval_seconds"),
+        max_age=condition.get("max_age"),
+        grace=condition.get("grace"),
+        at=_utc("at", condition.get("at")) or clock(),
+    )
+
+
+def frame(rows: pa.Table) -> pd.DataFrame:
+    """Rows as a pandas frame: days as datetime64 without a zone, moments as datetime64 in UTC.
+
+    Imports pandas. Whole numbers become doubles in a column that has nulls.
+    """
+    return rows.to_pandas(date_as_object=False)
+
+
+def _require_one(selection: Selection, name: str, lines: tuple[Line, ...]) -> None:
+    dimension = selection.dimension.name
+    if not lines:
+        raise NotHeld(f"no {dimension} of {name!r} are held")
+    meant = [
+        line
+        for line in lines
+        if selection.source in {None, line.source}
+        and selection.interval_seconds in {None, line.interval_seconds}
+    ]
+    held = ", ".join(line_name(line) for line in lines)
+    if not meant:
+        raise NotHeld(f"{dimension} of {name!r} are held only as {held}")
+    if len(meant) > 1:
+        choice = "source" if len({line.source for line in meant}) > 1 else "interval_seconds"
+        raise Ambiguous(f"{dimension} of {name!r} are held as {held}: name one by {choice}=")
+
+
+def _unique(subjects: Iterable[str]) -> tuple[str, ...]:
+    if isinstance(subjects, str):
+        raise Rejected(f"{subjects!r} is one name: give a list of names")
+    names = tuple(dict.fromkeys(subjects))
+    if not names:
+        raise Rejected("name at least one symbol, series or calendar")
+    return names
+
+
+def _utc(what: str, moment: datetime | None) -> datetime | None:
+    if moment is None:
+        return None
+    if moment.utcoffset() is None:
+        raise Rejected(f"{what}={moment.isoformat()} has no time zone: give it one, such as datetime.UTC")
+    return moment.astimezone(UTC)
