@@ -189,3 +189,49 @@ class Outcome(Documented):
     STOPPED = ("Stopped", "The worker was told to stop before the run ended.")
     INTERNAL_ERROR = ("InternalError", "A bug in the worker: its log has the traceback; please report it.")
     JOB_VANISHED = ("JobVanished", "The run's Job was deleted before its outcome was read.")
+
+
+class Defect(Documented):
+    """What a check of the data found in a row: why it is in quarantine, or the flag under which it is kept."""
+
+    SCHEMA_MISMATCH = (
+        "SchemaMismatch",
+        "A value that has to be there is missing, or is not of its column's type.",
+    )
+    NOT_FINITE = ("NotFinite", "A price or value is NaN or infinite.")
+    NON_POSITIVE_PRICE = ("NonPositivePrice", "A price is zero or negative.")
+    NEGATIVE_SIZE = ("NegativeSize", "A volume is negative, or a trade has no size.")
+    PRICE_ORDER = ("PriceOrder", "The high is not the highest of a bar's prices, or the low not the lowest.")
+    FUTURE_ROW = ("FutureRow", "The row is dated later than the run that fetched it: a clock is wrong.")
+    MISALIGNED = ("Misaligned", "An intraday bar does not start on a multiple of its interval.")
+    CONFLICTING_ROWS = (
+        "ConflictingRows",
+        "One delivery holds the key more than once with other values, and nothing says which one is right.",
+    )
+    REPEATED_ROW = ("RepeatedRow", "One delivery holds the key more than once; another of the rows is kept.")
+    OFF_SESSION = ("OffSession", "The exchange's calendar has no session on that day, or at that moment.")
+    ZONE_ERROR = (
+        "ZoneError",
+        "The symbol's rows are shifted as a whole: moved by some hours, or by a day, each falls into a session.",
+    )
+    PRICE_SPIKE = (
+        "PriceSpike",
+        "The price leaves its neighbourhood and comes back at once, without turnover.",
+    )
+    BAD_EXTREME = ("BadExtreme", "The high or the low is far from every other price around it.")
+    UNADJUSTED_SPLIT = (
+        "UnadjustedSplit",
+        "From here on prices are on another basis than before: a split that the earlier rows do not know.",
+    )
+    STALE_REPEAT = ("StaleRepeat", "The bar repeats the one before it, in every price and in volume.")
+    GAP_BEFORE = ("GapBefore", "Kept. Sessions or periods between the row and the one before did not come.")
+    NO_VOLUME = ("NoVolume", "Kept. Nothing was traded, on a line that otherwise trades.")
+    UNCONFIRMED_MOVE = (
+        "UnconfirmedMove",
+        "Kept. The latest price is far from those before, and no later one confirms or takes it back yet.",
+    )
+    POSSIBLE_SPLIT = (
+        "PossibleSplit",
+        "Kept. As-traded prices jump by a split's ratio, and no adjusted price says whether it was one.",
+    )
+    RELEASED = ("Released", "Kept. Somebody released the row from quarantine.")

@@ -1,0 +1,93 @@
+"""From a delivery as it came to the dimension's columns, telling the rows in which a value does not fit."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ..dimensions import Dimension
+
+_NUMBER = r"^\s*[+-]?(\d+\.?\d*([eE][+-]?\d+)?|\.\d+([eE][+-]?\d+)?|[nN]a[nN]|[iI]nf)\s*$"
+_WHOLE = r"^\s*[+-]?\d{1,18}\s*$"
+_DAY = r"^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|1\d|2[0-8])$"
+_LARGEST = float(1 << 62)
+
+
+def conform(dimension: Dimension, delivered: pa.Table) -> tuple[pa.Table, npt.NDArray[np.bool_]]:
+    """The facts' columns in their types, and which rows do not fit.
+
+    A value of another type is taken where it can be read as the column's, else it is null. A row does not fit
+    where such a value, or one that has to be there, is null or an empty text.
+    """
+    count = delivered.num_rows
+    misfits = np.zeros(count, bool)
+    columns = []
+    for field in dimension.facts:
+        if field.name in delivered.schema.names:
+            found = delivered[field.name].combine_chunks()
+        else:
+            found = pa.nulls(count)
+        column = _as_type(found, field.type)
+        missing = column.null_count > 0
+        if missing and not field.nullable:
+            misfits |= _array(pc.is_null(column))
+        elif missing and column.null_count > found.null_count:
+            misfits |= _array(pc.and_(pc.is_null(column), pc.is_valid(found)))
+        if field.type == pa.string() and field.name in {*dimension.key, dimension.subject}:
+            misfits |= _array(pc.fill_null(pc.equal(column, ""), False))
+        columns.append(column)
+    return pa.table(columns, names=dimension.facts.names), misfits
+
+
+def keyed(dimension: Dimension, facts: pa.Table) -> npt.NDArray[np.bool_]:
+    """Which rows tell their whole key, whatever else is wrong with them."""
+    whole = np.ones(facts.num_rows, bool)
+    for name in {*dimension.key, dimension.subject}:
+        column = facts[name].combine_chunks()
+        if column.null_count:
+            whole &= _array(pc.is_valid(column))
+    return whole
+
+
+def _as_type(column: pa.Array, kind: pa.DataType) -> pa.Array:
+    if column.type == kind:
+        return column
+    try:
+        return column.cast(kind)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        return _value_by_value(column, kind)
+
+
+def _value_by_value(column: pa.Array, kind: pa.DataType) -> pa.Array:
+    """What can be read of a column that does not cast as a whole; the rest is null."""
+    nothing = pa.nulls(len(column), kind)
+    if pa.types.is_string(column.type):
+        pattern = _pattern(kind)
+        readable = column if pattern is None else _only(column, pc.match_substring_regex(column, pattern))
+    elif pa.types.is_floating(column.type) and pa.types.is_integer(kind):
+        whole = pc.and_(pc.equal(pc.floor(column), column), pc.less(pc.abs(column), _LARGEST))
+        readable = _only(column, whole)
+    else:
+        return nothing
+    try:
+        return readable.cast(kind)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        return nothing
+
+
+def _pattern(kind: pa.DataType) -> str | None:
+    if pa.types.is_floating(kind):
+        return _NUMBER
+    if pa.types.is_integer(kind):
+        return _WHOLE
+    return _DAY if pa.types.is_date(kind) else None
+
+
+def _only(column: pa.Array, where: pa.Array) -> pa.Array:
+    return pc.if_else(pc.fill_null(where, False), column, pa.scalar(None, column.type))
+
+
+def _array(column: pa.Array) -> npt.NDArray[np.bool_]:
+    return np.asarray(column.to_numpy(zero_copy_only=False), bool)

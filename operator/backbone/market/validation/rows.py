@@ -1,0 +1,72 @@
+"""Structural checks of single rows: finite numbers, positive prices, the order of a bar's prices, dates."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ...vocabulary import Defect
+from ..dimensions import INTRADAY_TRADES, MACRO_EVENTS, MACRO_SERIES, Dimension
+from .lines import Floats, Mask
+from .sheet import Sheet
+
+PRICES = ("open", "high", "low", "close", "adjusted_close", "price")
+SIZES = ("volume", "trades", "size")
+TOLERATED_SKEW = timedelta(minutes=2)
+"""How far a source's clock may be ahead of ours."""
+AHEAD = timedelta(hours=14)
+"""The farthest zone from UTC: its day begins that much earlier."""
+MICROSECONDS = 1_000_000
+
+
+def check_numbers(dimension: Dimension, facts: pa.Table, sheet: Sheet) -> None:
+    """NaN and infinity, prices that are not positive, sizes that are negative, prices out of order."""
+    prices = {name: _numbers(facts, name) for name in PRICES if name in dimension.facts.names}
+    values = {"value": _numbers(facts, "value")} if dimension is MACRO_SERIES else prices
+    for name, column in values.items():
+        sheet.quarantine(~np.isfinite(column) & ~_absent(facts, name), Defect.NOT_FINITE)
+    for column in prices.values():
+        sheet.quarantine(column <= 0, Defect.NON_POSITIVE_PRICE)
+    for name in SIZES:
+        if name in dimension.facts.names:
+            least = 1 if dimension is INTRADAY_TRADES else 0
+            sheet.quarantine(_numbers(facts, name) < least, Defect.NEGATIVE_SIZE)
+    if "high" in prices:
+        highest = np.maximum(np.maximum(prices["open"], prices["close"]), prices["low"])
+        lowest = np.minimum(np.minimum(prices["open"], prices["close"]), prices["high"])
+        sheet.quarantine((prices["high"] < highest) | (prices["low"] > lowest), Defect.PRICE_ORDER)
+
+
+def check_dates(dimension: Dimension, facts: pa.Table, now: datetime, sheet: Sheet) -> None:
+    """Rows from the future, and intraday bars that do not start on their grid. `now` is UTC.
+
+    An event may lie ahead, but not the day on which it was known. A day has begun where it begins first on
+    earth; what the exchange's own clock says is checked with its calendar.
+    """
+    name = "vintage" if dimension is MACRO_EVENTS else dimension.time
+    kind = dimension.facts.field(name).type
+    latest = now + (AHEAD if pa.types.is_date(kind) else TOLERATED_SKEW)
+    bound = pa.scalar(latest.date() if pa.types.is_date(kind) else latest, kind)
+    sheet.quarantine(_mask(pc.greater(facts[name], bound)), Defect.FUTURE_ROW)
+    if dimension is MACRO_SERIES:
+        sheet.quarantine(_mask(pc.greater(facts["vintage"], bound)), Defect.FUTURE_ROW)
+    if "interval_seconds" in dimension.facts.names:
+        start = pc.fill_null(facts["start"].cast(pa.int64()), 0).to_numpy()
+        width = pc.fill_null(facts["interval_seconds"].cast(pa.int64()), 0).to_numpy() * MICROSECONDS
+        sheet.quarantine((width <= 0) | (start % np.maximum(width, 1) != 0), Defect.MISALIGNED)
+
+
+def _numbers(facts: pa.Table, name: str) -> Floats:
+    column = facts[name].combine_chunks().cast(pa.float64())
+    return np.asarray(pc.fill_null(column, float("nan")).to_numpy(zero_copy_only=False), np.float64)
+
+
+def _absent(facts: pa.Table, name: str) -> Mask:
+    return np.asarray(pc.is_null(facts[name].combine_chunks()).to_numpy(zero_copy_only=False), bool)
+
+
+def _mask(found: pa.ChunkedArray) -> Mask:
+    return np.asarray(pc.fill_null(found.combine_chunks(), False).to_numpy(zero_copy_only=False), bool)

@@ -1,0 +1,396 @@
+"""What becomes of rows that something is wrong with, case by case; the rest of the delivery is kept."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from backbone.market.calendars import calendar
+from backbone.market.dimensions import DAILY_BARS, INTRADAY_BARS, INTRADAY_TRADES, MACRO_SERIES
+from backbone.market.validation.judge import Context, Judgement, judge
+from backbone.vocabulary import Defect
+
+NOW = datetime(2024, 3, 28, 22, tzinfo=UTC)
+EPOCH = date(1970, 1, 1)
+SEED = 5
+
+
+def sessions(count: int, end: date = date(2024, 3, 28), exchange: str = "XNYS") -> list[date]:
+    kind = calendar(exchange)
+    last = int(np.searchsorted(kind.sessions, (end - EPOCH).days, side="right"))
+    return [EPOCH + timedelta(days=int(day)) for day in kind.sessions[last - count : last]]
+
+
+def bars(count: int = 60, symbol: str = "AAPL", **columns: object) -> list[dict[str, object]]:
+    """Bars of a random walk with 1.5 % a day."""
+    random = np.random.default_rng(SEED)
+    close = 100 * np.exp(np.cumsum(random.normal(0, 0.015, count)))
+    return [
+        {
+            "source": "test/bars",
+            "symbol": symbol,
+            "session_date": day,
+            "open": price * 0.999,
+            "high": price * 1.01,
+            "low": price * 0.99,
+            "close": price,
+            "adjusted_close": price,
+            "volume": int(random.integers(900_000, 1_100_000)),
+            "price_basis": "splitAdjusted",
+            "revision": 0,
+            **columns,
+        }
+        for day, price in zip(sessions(count), close.tolist(), strict=True)
+    ]
+
+
+def judged(rows: list[dict[str, object]], history: list[dict[str, object]] | None = None) -> Judgement:
+    table = pa.Table.from_pylist(rows, schema=DAILY_BARS.facts)
+    stored = pa.Table.from_pylist(history, schema=DAILY_BARS.facts) if history else None
+    return judge(DAILY_BARS, table, Context(NOW, history=stored))
+
+
+def minutes(*spans: tuple[str, str], symbol: str = "AAPL") -> list[dict[str, object]]:
+    """Minute bars from the first to before the second moment of each span (UTC), each of another price."""
+    random = np.random.default_rng(SEED)
+    rows: list[dict[str, object]] = []
+    for first, last in spans:
+        moment, end = datetime.fromisoformat(first), datetime.fromisoformat(last)
+        while moment < end:
+            price = 100 + len(rows) / 100
+            rows.append(
+                {
+                    "source": "test/bars",
+                    "symbol": symbol,
+                    "interval_seconds": 60,
+                    "start": moment,
+                    "open": price,
+                    "high": price + 0.1,
+                    "low": price - 0.1,
+                    "close": price,
+                    "volume": int(random.integers(900, 1100)),
+                    "trades": None,
+                    "price_basis": "asTraded",
+                    "revision": 0,
+                }
+            )
+            moment += timedelta(minutes=1)
+    return rows
+
+
+def judged_minutes(rows: list[dict[str, object]], now: datetime = NOW) -> Judgement:
+    return judge(INTRADAY_BARS, pa.Table.from_pylist(rows, schema=INTRADAY_BARS.facts), Context(now))
+
+
+def told(found: Judgement) -> dict[str, int]:
+    return {str(item): count for item, count in (found.quarantined_counts | found.flagged_counts).items()}
+
+
+def test_ordinary_rows_are_all_kept_and_come_out_as_they_went_in() -> None:
+    rows = bars()
+    found = judged(rows)
+    assert told(found) == {}
+    assert found.kept.to_pylist() == rows
+    assert found.flags.null_count == len(rows)
+
+
+def test_a_symbol_with_no_volume_at_all_is_kept_without_a_word() -> None:
+    assert told(judged(bars(volume=0))) == {}
+
+
+def test_a_day_without_volume_on_a_line_that_trades_is_kept_under_a_flag() -> None:
+    rows = bars()
+    rows[40]["volume"] = 0
+    found = judged(rows)
+    assert told(found) == {"NoVolume": 1}
+    assert found.kept.num_rows == 60
+    assert found.flags[40].as_py() == "NoVolume"
+
+
+@pytest.mark.parametrize(
+    ("revision", "reason", "kept"),
+    [
+        pytest.param(0, {"ConflictingRows": 2}, None, id="equal revisions contradict each other"),
+        pytest.param(1, {"RepeatedRow": 1}, 1, id="the greater revision stays"),
+    ],
+)
+def test_the_same_day_twice_with_other_values(
+    revision: int, reason: dict[str, int], kept: int | None
+) -> None:
+    rows = bars()
+    again = {**rows[30], "high": rows[30]["high"] * 1.001, "revision": revision}  # type: ignore[operator]
+    found = judged([*rows, again])
+    assert told(found) == reason
+    stays = [
+        row["revision"] for row in found.kept.to_pylist() if row["session_date"] == again["session_date"]
+    ]
+    assert stays == ([] if kept is None else [kept])
+    assert all(row["session_date"] == again["session_date"] for row in found.quarantined.to_pylist())
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        pytest.param(float("nan"), "NotFinite", id="NaN"),
+        pytest.param(float("inf"), "NotFinite", id="infinite"),
+        pytest.param(0.0, "NonPositivePrice", id="zero"),
+        pytest.param(-1.0, "NonPositivePrice", id="negative"),
+    ],
+)
+@pytest.mark.parametrize("column", ["open", "high", "low", "close", "adjusted_close"])
+def test_a_price_that_is_none(column: str, value: float, reason: str) -> None:
+    rows = bars()
+    rows[30][column] = value
+    found = judged(rows)
+    assert told(found) == {reason: 1}
+    raw = found.quarantined.to_pylist()[0]
+    assert raw["session_date"] == rows[30]["session_date"]
+    assert raw[column] == pytest.approx(value, nan_ok=True)
+
+
+def test_a_wrong_row_does_not_spoil_the_judgement_of_its_neighbours() -> None:
+    rows = bars()
+    rows[30]["close"], rows[30]["high"] = 1e6, 2e6
+    rows[31]["low"] = 0.0
+    found = judged(rows)
+    assert found.quarantined_counts == {Defect.PRICE_SPIKE: 1, Defect.NON_POSITIVE_PRICE: 1}
+
+
+def split(rows: list[dict[str, object]], first: int, ratio: int) -> list[dict[str, object]]:
+    prices = ("open", "high", "low", "close", "adjusted_close")
+    return [
+        row
+        if number < first
+        else {**row, **{name: row[name] / ratio for name in prices}, "volume": row["volume"] * ratio}  # type: ignore[operator]
+        for number, row in enumerate(rows)
+    ]
+
+
+def test_a_twenty_to_one_split_without_notice_keeps_the_new_basis_out() -> None:
+    rows = split(bars(), 50, 20)
+    found = judged(rows)
+    assert told(found) == {"UnadjustedSplit": 10}
+    assert found.kept.to_pylist() == rows[:50]
+
+
+def test_a_split_shows_on_the_first_row_of_a_delivery_by_what_is_stored() -> None:
+    rows = split(bars(), 59, 20)
+    found = judged(rows[59:], history=rows[:59])
+    assert told(found) == {"UnadjustedSplit": 1}
+
+
+def test_a_history_that_was_adjusted_for_the_split_is_kept() -> None:
+    assert told(judged(split(bars(), 0, 20))) == {}
+
+
+def test_a_split_in_traded_prices_that_the_adjusted_ones_know_is_kept() -> None:
+    plain = bars(price_basis="asTraded")
+    rows = [
+        {**row, "adjusted_close": before["close"]}
+        for row, before in zip(split(plain, 50, 2), plain, strict=True)
+    ]
+    assert told(judged(rows)) == {}
+
+
+def test_a_jump_in_traded_prices_without_adjusted_ones_is_kept_under_a_flag() -> None:
+    rows = [{**row, "adjusted_close": None} for row in split(bars(price_basis="asTraded"), 50, 2)]
+    assert told(judged(rows)) == {"PossibleSplit": 1}
+
+
+def test_a_crash_with_its_turnover_is_no_error() -> None:
+    rows = bars()
+    for row in rows[50:]:
+        for name in ("open", "high", "low", "close", "adjusted_close"):
+            row[name] = row[name] * 0.5  # type: ignore[operator]
+    rows[50]["volume"] = 12_000_000
+    assert told(judged(rows)) == {}
+
+
+def test_the_latest_price_waits_for_confirmation_under_a_flag_and_a_wild_one_in_quarantine() -> None:
+    rows = bars()
+    moved = {**rows[-1], **{name: rows[-1][name] * 1.3 for name in ("open", "high", "low", "close")}}  # type: ignore[operator]
+    assert told(judged([*rows[:-1], moved])) == {"UnconfirmedMove": 1}
+    wild = {**rows[-1], **{name: rows[-1][name] * 100 for name in ("open", "high", "low", "close")}}  # type: ignore[operator]
+    assert told(judged([*rows[:-1], wild])) == {"PriceSpike": 1}
+
+
+def test_a_holiday_is_no_gap_and_has_no_bar() -> None:
+    rows = bars()
+    assert date(2024, 2, 19) not in {row["session_date"] for row in rows}
+    holiday = {**rows[30], "session_date": date(2024, 2, 19)}
+    assert told(judged([*rows, holiday])) == {"OffSession": 1}
+
+
+def test_a_session_that_did_not_come_puts_a_flag_on_the_next() -> None:
+    rows = bars()
+    found = judged([*rows[:30], *rows[31:]])
+    assert told(found) == {"GapBefore": 1}
+    assert found.flags[30].as_py() == "GapBefore"
+
+
+def test_a_session_that_is_missing_between_what_is_stored_and_what_came_is_a_gap() -> None:
+    rows = bars()
+    assert told(judged(rows[31:], history=rows[:30])) == {"GapBefore": 1}
+    assert told(judged(rows[30:], history=rows[:30])) == {}
+
+
+def test_a_bar_in_quarantine_is_no_gap() -> None:
+    rows = bars()
+    rows[30]["close"] = float("nan")
+    assert told(judged(rows)) == {"NotFinite": 1}
+
+
+def test_a_half_day_ends_at_one_and_a_later_bar_is_off_session() -> None:
+    rows = minutes(
+        ("2023-11-24T14:30+00:00", "2023-11-24T18:00+00:00"),
+        ("2023-11-27T14:30+00:00", "2023-11-27T15:00+00:00"),
+    )
+    assert told(judged_minutes(rows)) == {}
+    late = minutes(("2023-11-24T18:30+00:00", "2023-11-24T18:31+00:00"))
+    assert told(judged_minutes([*rows, *late])) == {"OffSession": 1}
+
+
+def test_the_clocks_go_forward_and_the_session_opens_an_hour_earlier_in_utc() -> None:
+    rows = minutes(
+        ("2024-03-08T14:30+00:00", "2024-03-08T21:00+00:00"),
+        ("2024-03-11T13:30+00:00", "2024-03-11T20:00+00:00"),
+    )
+    assert told(judged_minutes(rows)) == {}
+    early = minutes(("2024-03-08T13:30+00:00", "2024-03-08T13:31+00:00"))
+    assert told(judged_minutes([*rows, *early])) == {"OffSession": 1}
+    late = minutes(("2024-03-11T20:30+00:00", "2024-03-11T20:31+00:00"))
+    assert told(judged_minutes([*rows, *late])) == {"OffSession": 1}
+
+
+def test_new_york_time_taken_for_utc_is_a_zone_error_also_across_a_change_of_the_clocks() -> None:
+    rows = minutes(
+        ("2024-03-08T09:30+00:00", "2024-03-08T16:00+00:00"),
+        ("2024-03-11T09:30+00:00", "2024-03-11T16:00+00:00"),
+    )
+    assert told(judged_minutes(rows)) == {"ZoneError": 780}
+
+
+def test_a_part_of_a_session_that_did_not_come_is_a_gap() -> None:
+    rows = minutes(
+        ("2024-03-08T14:30+00:00", "2024-03-08T16:00+00:00"),
+        ("2024-03-08T17:00+00:00", "2024-03-08T21:00+00:00"),
+    )
+    assert told(judged_minutes(rows)) == {"GapBefore": 1}
+
+
+def test_bars_of_another_symbol_do_not_count_as_neighbours() -> None:
+    other = [
+        {**row, "open": 9.0, "high": 9.1, "low": 8.9, "close": 9.0, "adjusted_close": 9.0}
+        for row in bars(symbol="IBM")
+    ]
+    for number, row in enumerate(other):
+        row["volume"] = 1000 + number
+    mixed = [row for pair in zip(bars(), other, strict=True) for row in pair]
+    assert told(judged(mixed)) == {}
+
+
+@pytest.mark.parametrize(
+    ("ahead", "reason"),
+    [
+        pytest.param(timedelta(seconds=90), {}, id="a clock that is a little ahead"),
+        pytest.param(timedelta(minutes=10), {"FutureRow": 8}, id="a clock that is ten minutes ahead"),
+    ],
+)
+def test_clock_skew(ahead: timedelta, reason: dict[str, int]) -> None:
+    now = datetime(2024, 3, 8, 15, 59, tzinfo=UTC) - ahead
+    rows = minutes(("2024-03-08T14:30+00:00", "2024-03-08T16:00+00:00"))
+    found = judged_minutes(rows, now + timedelta(seconds=30))
+    assert told(found) == reason
+
+
+def test_tomorrow_is_the_future_where_the_exchange_is() -> None:
+    rows = [row for row in bars() if row["session_date"] != date(2024, 3, 28)]
+    tokyo = [
+        {**row, "symbol": "7203.T", "session_date": day}
+        for row, day in zip(rows, sessions(59, exchange="XTKS"), strict=True)
+    ]
+    evening = datetime(2024, 3, 27, 16, tzinfo=UTC)
+    for found, reason in ((rows, {}), (tokyo, {})):
+        table = pa.Table.from_pylist(found, schema=DAILY_BARS.facts)
+        assert told(judge(DAILY_BARS, table, Context(evening))) == reason
+    table = pa.Table.from_pylist(bars(), schema=DAILY_BARS.facts)
+    assert told(judge(DAILY_BARS, table, Context(evening))) == {"FutureRow": 1}
+
+
+def test_a_symbol_whose_exchange_nobody_knows_is_told_as_unchecked() -> None:
+    found = judged(bars(symbol="EURUSD=X"))
+    assert (found.unchecked, told(found)) == (("EURUSD=X",), {})
+
+
+def test_what_a_source_knows_of_its_symbols_goes_before_their_spelling() -> None:
+    table = pa.Table.from_pylist(bars(symbol="ABC.XY"), schema=DAILY_BARS.facts)
+    assert judge(DAILY_BARS, table, Context(NOW)).unchecked == ("ABC.XY",)
+    assert judge(DAILY_BARS, table, Context(NOW, {"ABC.XY": "XNYS"})).unchecked == ()
+
+
+def test_an_exchange_without_a_calendar_is_told_as_unchecked() -> None:
+    table = pa.Table.from_pylist(bars(), schema=DAILY_BARS.facts)
+    assert judge(DAILY_BARS, table, Context(NOW, {"AAPL": "NOWHERE"})).unchecked == ("AAPL",)
+
+
+def test_a_delivery_in_other_types_is_read_as_far_as_it_can_be() -> None:
+    rows = bars()
+    table = pa.Table.from_pylist(rows, schema=DAILY_BARS.facts)
+    volume = pa.array(
+        [float("nan") if number == 3 else float(row["volume"]) for number, row in enumerate(rows)]
+    )  # type: ignore[arg-type]
+    close = pa.array(["dear" if number == 7 else repr(row["close"]) for number, row in enumerate(rows)])
+    for name, column in (("volume", volume), ("close", close)):
+        table = table.set_column(table.schema.get_field_index(name), name, column)
+    found = judge(DAILY_BARS, table, Context(NOW))
+    assert told(found) == {"SchemaMismatch": 2}
+    assert found.kept.schema.equals(DAILY_BARS.facts)
+    assert found.kept.to_pylist() == [row for number, row in enumerate(rows) if number not in {3, 7}]
+    assert found.quarantined["close"].to_pylist()[1] == "dear"
+
+
+def test_a_column_that_did_not_come_at_all_puts_every_row_into_quarantine() -> None:
+    table = pa.Table.from_pylist(bars(), schema=DAILY_BARS.facts).drop_columns(["close"])
+    assert told(judge(DAILY_BARS, table, Context(NOW))) == {"SchemaMismatch": 60}
+
+
+def test_nothing_delivered_is_nothing_judged() -> None:
+    assert told(judged([])) == {}
+
+
+def test_equal_trades_of_one_moment_are_many_and_all_kept() -> None:
+    row = {
+        "source": "s",
+        "symbol": "AAPL",
+        "ts": datetime(2024, 3, 8, 15, tzinfo=UTC),
+        "price": 9.0,
+        "size": 1,
+        "price_basis": "asTraded",
+        "revision": 0,
+    }
+    rows = [{**row, "ordinal": number} for number in range(500)]
+    table = pa.Table.from_pylist(rows, schema=INTRADAY_TRADES.facts)
+    found = judge(INTRADAY_TRADES, table, Context(NOW))
+    assert (told(found), found.kept.num_rows) == ({}, 500)
+
+
+def test_a_macro_value_that_was_not_observed_is_no_error_and_a_vintage_from_the_future_is_one() -> None:
+    row = {
+        "source": "s",
+        "series": "cpi",
+        "frequency": "daily",
+        "vintage": date(2024, 3, 1),
+        "value": 1.0,
+        "revision": 0,
+    }
+    rows = [
+        {**row, "period": date(2024, 2, day), "value": None if day == 3 else float(day)}
+        for day in range(1, 9)
+    ]
+    rows[5]["vintage"] = date(2025, 1, 1)
+    found = judge(MACRO_SERIES, pa.Table.from_pylist(rows, schema=MACRO_SERIES.facts), Context(NOW))
+    assert told(found) == {"FutureRow": 1}
+    assert found.kept.num_rows == 7
