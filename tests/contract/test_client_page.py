@@ -1,0 +1,54 @@
+"""docs/client.md is true: its programs print what it shows, and its tables are those of the code."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from backbone.client import Unfit, errors
+from worker import ROOT, SAMPLES, Emp
+
+PAGE = (ROOT / "docs" / "client.md").read_text()
+PROGRAMS = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+SHOWN = re.findall(r"```text\n(.*?)```", PAGE, re.DOTALL)
+
+
+def run(program: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "operator")}
+    return subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_the_example_prints_what_the_page_shows(tmp_path: Path, emp: Emp) -> None:
+    assert emp("ingest-once", "-f", SAMPLES).returncode == 0
+    done = run(PROGRAMS[0], tmp_path)
+    assert (done.stdout, done.stderr) == (SHOWN[0], "")
+
+
+@pytest.mark.parametrize("program", PROGRAMS[1:])
+def test_the_other_programs_run(tmp_path: Path, program: str) -> None:
+    done = run(program, tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_page_tells_every_reason_in_the_words_of_the_code() -> None:
+    assert [f"| `{reason}` | {reason.meaning} |" for reason in Unfit] == [
+        line for line in PAGE.splitlines() if any(line.startswith(f"| `{reason}` |") for reason in Unfit)
+    ]
+
+
+def test_the_page_draws_the_tree_of_errors_of_the_code() -> None:
+    assert errors.__doc__ is not None
+    tree = [f"    {line}" for line in errors.__doc__.strip().splitlines()[2:]]
+    assert "\n".join(tree) in PAGE
