@@ -14,7 +14,9 @@ from backbone.client import Unfit, errors
 from worker import ROOT, SAMPLES, Emp
 
 PAGE = (ROOT / "docs" / "client.md").read_text()
-PROGRAMS = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+PROGRAM = re.compile(r"```python\n(.*?)```", re.DOTALL)
+PROGRAMS = PROGRAM.findall(PAGE)
+README_PROGRAMS = PROGRAM.findall((ROOT / "README.md").read_text())
 SHOWN = re.findall(r"```text\n(.*?)```", PAGE, re.DOTALL)
 
 
@@ -30,10 +32,12 @@ def run(program: str, folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_the_example_prints_what_the_page_shows(tmp_path: Path, emp: Emp) -> None:
+def test_the_example_prints_what_the_page_shows_and_that_of_the_readme_runs(tmp_path: Path, emp: Emp) -> None:
     assert emp("ingest-once", "-f", SAMPLES).returncode == 0
     done = run(PROGRAMS[0], tmp_path)
     assert (done.stdout, done.stderr) == (SHOWN[0], "")
+    for program in README_PROGRAMS:
+        assert run(program, tmp_path).stderr == ""
 
 
 @pytest.mark.parametrize("program", PROGRAMS[1:])
