@@ -8,6 +8,7 @@ import ssl
 import struct
 import threading
 import time
+from contextlib import suppress
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -115,7 +116,7 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(reply.body[: len(reply.body) // 2] if reply.half else reply.body)
         if reply.half:
-            self.close_connection = True
+            self._part()
 
     do_POST = do_DELETE = do_GET  # noqa: N815
 
@@ -136,6 +137,14 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class names it so
         """Say nothing: the board keeps what was asked."""
+
+    def _part(self) -> None:
+        """Close in good order, so that the client sees an end and no broken connection."""
+        self.close_connection = True
+        if isinstance(self.connection, ssl.SSLSocket):
+            self.connection.settimeout(1)
+            with suppress(OSError):
+                self.connection.unwrap()
 
     def _reset(self) -> None:
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

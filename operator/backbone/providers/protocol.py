@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
@@ -15,6 +15,14 @@ if TYPE_CHECKING:
 
     from ..market.dimensions import Dimension
     from ..ports.store import SubjectSpan
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """How a plan wants a provider to be reached: the Secret with key, proxy and authority; the address."""
+
+    secret_name: str
+    base_url: str | None = None
 
 
 class Held(Protocol):
@@ -38,13 +46,15 @@ class Query:
     """What a plan asks of a provider.
 
     `names` are symbols, series or calendars. `lookback` None asks for everything. `interval_seconds` is given
-    for intraday bars alone. `held` is None where nothing is known of what is stored.
+    for intraday bars alone. `connection` is None where the provider is reached as it is. `held` is None where
+    nothing is known of what is stored.
     """
 
     dimension: Dimension
     names: tuple[str, ...]
     lookback: timedelta | None = None
     interval_seconds: int | None = None
+    connection: Connection | None = None
     held: Held | None = None
 
 
@@ -60,6 +70,8 @@ class Slice:
     source: str
     as_of: datetime
     facts: pa.Table
+    exchanges: Mapping[str, str] = field(default_factory=dict)
+    """Per symbol the calendar of its exchange (ISO 10383), where its spelling alone does not tell."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,7 +98,7 @@ def _twice(bars: Bars, at: int, _: Fault) -> Bars:
 
 def _future(bars: Bars, _: int, __: Fault) -> Bars:
     last = bars.sessions[-1]
-    ahead = replace(last, day="", opens=last.opens + 30 * 86_400, closes=last.closes + 30 * 86_400)
+    ahead = replace(last, day="", opens=last.opens + 86_400, closes=last.closes + 86_400)
     columns = {
         name: np.append(getattr(bars, name), getattr(bars, name)[-1])
         for name in (*PRICES, "adjusted", "volume")

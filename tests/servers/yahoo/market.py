@@ -135,8 +135,9 @@ def _schedule(exchange: str) -> tuple[pd.DataFrame, str]:
 
 
 def _seconds(column: pd.Series) -> Seconds:
-    plain = column.dt.tz_convert("UTC").dt.tz_localize(None)
-    return np.asarray(plain.values.astype("datetime64[s]").astype(np.int64), np.int64)
+    return np.asarray(
+        column.dt.tz_convert(None).to_numpy().astype("datetime64[s]").astype(np.int64), np.int64
+    )
 
 
 def offset(zone: str, moment: int) -> int:

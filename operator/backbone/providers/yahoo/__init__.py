@@ -1,0 +1,1 @@
+"""Yahoo Finance through yfinance: daily bars, intraday bars and the economic calendar."""

@@ -1,0 +1,100 @@
+"""The Yahoo provider: answers queries for bars and for the economic calendar."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import pyarrow as pa
+
+from ...market.dimensions import DAILY_BARS, INTRADAY_BARS, MACRO_EVENTS
+from ...vocabulary import Outcome
+from ..pacing import Limits, Pace
+from ..protocol import Connection, Delivery, Fate, ProviderFailure, Query, Slice
+from ..rounds import Round, ask_for
+from ..secrets import AUTHORITY, PROXY, Secret
+from .bars import SOURCE
+from .history import Bars, History
+from .session import Session
+
+REQUESTS_A_SECOND = 5.0
+BURST = 5
+SKEW = timedelta(minutes=5)
+"""Clocks that differ by more are worth a word."""
+HINT = "look the symbol up on Yahoo Finance; one that was renamed or delisted is not found"
+
+
+class YahooProvider:
+    """A protocol.Provider on Yahoo Finance. One worker, one thread: yfinance has one state per process."""
+
+    def __init__(
+        self,
+        secrets: Callable[[str], Secret],
+        *,
+        clock: Callable[[], datetime],
+        pause: Callable[[float], None] = time.sleep,
+        progress: Callable[[str], None] = lambda _: None,
+        limits: Limits | None = None,
+        rate: float = REQUESTS_A_SECOND,
+    ) -> None:
+        """`rate` is in requests a second; `pause` sleeps, and may raise to end the run."""
+        self._secrets = secrets
+        self._clock = clock
+        self._pause = pause
+        self._progress = progress
+        self._limits = limits or Limits()
+        self._pace = Pace(rate, BURST, pause)
+
+    def fetch(self, query: Query) -> Delivery:
+        """Rows of the names that came, the fate of each other. Raises ProviderFailure."""
+        if query.dimension not in {DAILY_BARS, INTRADAY_BARS, MACRO_EVENTS}:
+            raise ProviderFailure(Outcome.PROVIDER_FAILED, f"Yahoo has no {query.dimension.name}")
+        with self._session(query.connection) as session:
+            return self._bars(query, session)
+
+    def _session(self, connection: Connection | None) -> Session:
+        deadline = self._limits.deadline
+        if connection is None:
+            return Session(self._pace, deadline)
+        secret = self._secrets(connection.secret_name)
+        return Session(self._pace, deadline, secret.text(PROXY), secret.file(AUTHORITY))
+
+    def _bars(self, query: Query, session: Session) -> Delivery:
+        now = self._clock()
+        history = History(query, session, now)
+        found = ask_for(_in_order(query), history.ask, self._limits, self._pause)
+        self._tell(found, session, now)
+        tables = [item.facts for item in found.answers.values()]
+        facts = pa.concat_tables(tables) if tables else query.dimension.facts.empty_table()
+        lacking = (
+            Fate(name, Outcome.PARTIAL_ANSWER, item.lacks)
+            for name, item in found.answers.items()
+            if item.lacks
+        )
+        return Delivery(
+            slices=(Slice(SOURCE, now, facts),) if facts.num_rows else (),
+            unknown=found.of(Outcome.UNKNOWN_SYMBOL),
+            without_data=found.of(Outcome.NO_DATA),
+            hint=HINT,
+            failed=(*found.failed(), *lacking),
+        )
+
+    def _tell(self, found: Round[Bars], session: Session, now: datetime) -> None:
+        self._progress(
+            f"Yahoo: {len(found.answers)} names came, {len(found.fates)} did not; {session.count} requests, "
+            f"{found.repeated} of the names asked for again"
+        )
+        theirs = session.clock()
+        if theirs is not None and abs(theirs - self._clock()) > SKEW:
+            ahead = (theirs - self._clock()).total_seconds()
+            self._progress(f"Yahoo's clock is {ahead:+,.0f} s from ours; bars count as ended by both")
+
+
+def _in_order(query: Query) -> list[str]:
+    """What the last run missed first, then what the store has nothing of, then the others."""
+    held = query.held
+    if held is None:
+        return list(query.names)
+    missed, spans = held.missed(), held.spans(SOURCE)
+    return sorted(query.names, key=lambda name: (name not in missed, name in spans))

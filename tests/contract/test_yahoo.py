@@ -1,0 +1,279 @@
+"""The Yahoo provider, unpatched yfinance in it, against a server that speaks Yahoo's protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+
+from backbone.market.dimensions import DAILY_BARS, INTRADAY_BARS
+from backbone.providers.pacing import Limits
+from backbone.providers.protocol import Query
+from yahoo.service import Yahoo, serve
+from yahoo_market import AFTER_CLOSE, CONNECTION, MONTH, QUICK, SYMBOLS, Clock, Market, fates, market, rows
+
+ALL = pytest.mark.parametrize
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("yahoo")
+
+
+@pytest.fixture
+def yahoo(authority: Path, recorded: Path) -> Iterator[Market]:
+    clock = Clock()
+    service = Yahoo(recorded, clock)
+    with serve(service, authority) as server:
+        yield market(authority, server.address, service, clock)
+
+
+def days(table: pa.Table, symbol: str = "AAPL") -> list[date]:
+    return [
+        day for name, day in zip(*columns(table, "symbol", "session_date"), strict=True) if name == symbol
+    ]
+
+
+def columns(table: pa.Table, *names: str) -> list[list[object]]:
+    return [table[name].to_pylist() for name in names]
+
+
+def test_daily_bars_come_with_every_fact_in_one_request_a_symbol(yahoo: Market) -> None:
+    delivery = yahoo.fetch()
+    table = rows(delivery)
+    assert fates(delivery) == {}
+    assert table.schema.equals(DAILY_BARS.facts)
+    assert set(table["symbol"].to_pylist()) == set(SYMBOLS)
+    assert days(table)[0] == date(2024, 2, 13)
+    assert days(table)[-1] == date(2024, 3, 14)
+    assert len(days(table)) == 22
+    assert set(table["price_basis"].to_pylist()) == {"splitAdjusted"}
+    assert set(table["revision"].to_pylist()) == {0}
+    assert pc.all(pc.greater(table["close"], 0)).as_py()
+    assert [yahoo.charts(symbol) for symbol in SYMBOLS] == [1, 1, 1]
+
+
+def test_without_a_lookback_everything_comes(yahoo: Market) -> None:
+    assert len(days(rows(yahoo.fetch("AAPL", lookback=None)))) == 2699
+
+
+@ALL(
+    ("symbol", "now", "last"),
+    [
+        pytest.param(
+            "AAPL", "2024-03-10T23:30:00", date(2024, 3, 8), id="New York, on the day its clocks change"
+        ),
+        pytest.param(
+            "VOD.L", "2024-03-31T23:30:00", date(2024, 3, 28), id="London, on the day its clocks change"
+        ),
+        pytest.param(
+            "7203.T", "2024-03-14T23:30:00", date(2024, 3, 14), id="Tokyo, where it is tomorrow already"
+        ),
+        pytest.param(
+            "BHP.AX", "2024-04-07T23:30:00", date(2024, 4, 5), id="Sydney, on the day its clocks change"
+        ),
+        pytest.param(
+            "VALE3.SA", "2024-03-14T23:30:00", date(2024, 3, 14), id="São Paulo, which has no summer time"
+        ),
+    ],
+)
+def test_a_session_is_dated_by_the_clocks_of_its_exchange(
+    yahoo: Market, symbol: str, now: str, last: date
+) -> None:
+    yahoo.clock.now = datetime.fromisoformat(now).replace(tzinfo=UTC)
+    found = days(rows(yahoo.fetch(symbol)), symbol)
+    assert found[-1] == last
+    assert all(day.weekday() < 5 for day in found)
+    assert len(found) == len(set(found))
+
+
+def test_the_bar_of_a_session_that_is_under_way_does_not_come(yahoo: Market) -> None:
+    yahoo.clock.now = datetime(2024, 3, 14, 15, 0, tzinfo=UTC)
+    assert days(rows(yahoo.fetch("AAPL")))[-1] == date(2024, 3, 13)
+    yahoo.clock.now = datetime(2024, 3, 14, 20, 1, tzinfo=UTC)
+    assert days(rows(yahoo.fetch("AAPL")))[-1] == date(2024, 3, 14)
+
+
+def test_a_half_day_ends_early_and_a_holiday_has_no_bar(yahoo: Market) -> None:
+    yahoo.clock.now = datetime(2023, 11, 24, 18, 30, tzinfo=UTC)
+    found = days(rows(yahoo.fetch("AAPL")))
+    assert found[-2:] == [date(2023, 11, 22), date(2023, 11, 24)]
+
+
+@ALL(
+    ("seconds", "lookback", "requests"),
+    [
+        pytest.param(60, timedelta(days=20), 3, id="minutes, a week at a time"),
+        pytest.param(300, timedelta(days=20), 1, id="five minutes"),
+        pytest.param(3600, None, 1, id="hours, as many as Yahoo keeps"),
+    ],
+)
+def test_intraday_bars_come_in_as_many_windows_as_yahoo_demands(
+    yahoo: Market, seconds: int, lookback: timedelta | None, requests: int
+) -> None:
+    query = Query(INTRADAY_BARS, ("IBM",), lookback, seconds, CONNECTION)
+    table = rows(yahoo.provider().fetch(query))
+    assert table.schema.equals(INTRADAY_BARS.facts)
+    assert yahoo.charts("IBM") == requests
+    starts = table["start"].to_pylist()
+    assert starts == sorted(set(starts))
+    last = max(item for item in starts)
+    assert last == datetime(2024, 3, 14, 20, 0, tzinfo=UTC) - (
+        timedelta(seconds=seconds) if seconds < 3600 else timedelta(minutes=30)
+    )
+
+
+def test_the_interval_that_is_under_way_does_not_come(yahoo: Market) -> None:
+    yahoo.clock.now = datetime(2024, 3, 14, 15, 2, tzinfo=UTC)
+    query = Query(INTRADAY_BARS, ("IBM",), timedelta(days=2), 300, CONNECTION)
+    starts = rows(yahoo.provider().fetch(query))["start"].to_pylist()
+    assert max(starts) == datetime(2024, 3, 14, 14, 55, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Lasting:
+    """A fault of one symbol that stays, and what is said of the symbol."""
+
+    kind: str
+    outcome: str
+    detail: dict[str, object]
+    asked: int
+
+    def __str__(self) -> str:
+        return f"{self.kind} is {self.outcome}"
+
+
+@ALL(
+    "fault",
+    [
+        Lasting("unknown", "UnknownSymbol", {}, asked=1),
+        Lasting("renamed", "UnknownSymbol", {"to": "META"}, asked=1),
+        Lasting("no-data", "NoData", {}, asked=1),
+        Lasting("empty", "NoData", {}, asked=1),
+        Lasting("rate-limited", "RateLimited", {}, asked=4),
+        Lasting("server-error", "ServerTrouble", {}, asked=4),
+        Lasting("right-back", "ServerTrouble", {}, asked=4),
+        Lasting("silent", "TimedOut", {"after": 0.6}, asked=4),
+        Lasting("half", "PartialAnswer", {}, asked=4),
+        Lasting("truncated", "PartialAnswer", {}, asked=4),
+        Lasting("resets", "ProviderUnreachable", {}, asked=4),
+        Lasting("html", "ChangedShape", {}, asked=1),
+        Lasting("no-prices", "ChangedShape", {}, asked=1),
+        Lasting("ragged", "ChangedShape", {}, asked=1),
+        Lasting("lacks-end", "PartialAnswer", {}, asked=1),
+    ],
+    ids=str,
+)
+def test_a_fault_that_stays_is_named_and_the_rest_comes(yahoo: Market, fault: Lasting) -> None:
+    yahoo.board.on(fault.kind, "IBM", **fault.detail)
+    delivery = yahoo.fetch("AAPL", "IBM", "MSFT", deadline=0.5)
+    assert fates(delivery) == {"IBM": fault.outcome}
+    assert {"AAPL", "MSFT"} <= set(rows(delivery)["symbol"].to_pylist())
+    # Over a connection that broke, curl asks once more by itself.
+    broken = fault.kind in {"half", "resets"}
+    assert fault.asked <= yahoo.charts("IBM") <= fault.asked * (2 if broken else 1)
+
+
+@ALL("kind", ["server-error", "half", "truncated", "resets", "rate-limited", "silent"])
+def test_a_fault_that_passes_is_mended_in_the_same_run(yahoo: Market, kind: str) -> None:
+    yahoo.board.on(kind, "IBM", count=1, after=0.6)
+    assert fates(yahoo.fetch("AAPL", "IBM", deadline=0.5)) == {}
+    assert yahoo.charts("IBM") == 2
+
+
+def test_a_proxy_that_resets_is_told_apart_and_mended_when_it_stops(yahoo: Market) -> None:
+    yahoo.board.on("proxy-resets")
+    assert fates(yahoo.fetch("AAPL")) == {"AAPL": "ProviderUnreachable"}
+    yahoo.board.clear()
+    assert fates(yahoo.fetch("AAPL")) == {}
+
+
+def test_a_failure_is_not_answered_from_the_memory_of_yfinance(yahoo: Market) -> None:
+    yahoo.board.on("unknown", "IBM", count=1)
+    past = Query(INTRADAY_BARS, ("IBM",), timedelta(days=20), 60, CONNECTION)
+    assert fates(yahoo.provider().fetch(past)) == {"IBM": "UnknownSymbol"}
+    assert fates(yahoo.provider().fetch(past)) == {}
+
+
+def test_a_rate_limit_for_an_hour_ends_the_run_in_time_and_spares_the_provider(yahoo: Market) -> None:
+    yahoo.board.on("rate-limited", seconds=3600, retryAfter=3600)
+    names = tuple(f"R{number:03d}" for number in range(100))
+    delivery = yahoo.fetch(*names)
+    assert fates(delivery) == dict.fromkeys(names, "RateLimited")
+    assert len([item for item in yahoo.board.requests() if item["symbol"]]) == QUICK.refusals
+    assert sum(yahoo.waited) == 0
+
+
+def test_a_short_rate_limit_is_waited_out_within_the_budget(yahoo: Market) -> None:
+    yahoo.board.on("rate-limited", count=2, retryAfter=7)
+    assert fates(yahoo.fetch("AAPL", "IBM", budget=20)) == {}
+    assert 14 <= sum(yahoo.waited) <= 20
+
+
+def test_a_clock_that_is_wrong_delivers_no_bar_that_has_not_ended(yahoo: Market) -> None:
+    yahoo.clock.now = datetime.now(UTC)
+    yahoo.board.on("skewed", "AAPL", by=-3 * 86_400)
+    behind = yahoo.fetch("AAPL")
+    assert fates(behind) == {}
+    said: list[str] = []
+    provider = yahoo.provider()
+    provider._progress = said.append
+    provider.fetch(Query(DAILY_BARS, ("AAPL",), MONTH, connection=CONNECTION))
+    assert any("clock" in line for line in said)
+
+
+def test_a_delisted_symbol_keeps_its_history_and_then_has_no_data(yahoo: Market) -> None:
+    yahoo.board.on("delisted", "IBM", at=-40)
+    assert days(rows(yahoo.fetch("IBM", lookback=timedelta(days=120))), "IBM")[-1] == date(2024, 1, 17)
+    assert fates(yahoo.fetch("IBM")) == {"IBM": "NoData"}
+
+
+def test_what_is_wrong_with_a_row_reaches_the_validation_as_it_came(yahoo: Market) -> None:
+    for kind in ("nan", "zero", "twice", "future", "no-volume"):
+        yahoo.board.clear()
+        yahoo.board.on(kind, "IBM")
+        table = rows(yahoo.fetch("IBM"))
+        closes = table["close"].to_pylist()
+        found = days(table, "IBM")
+        if kind == "nan":
+            assert [str(item) for item in closes].count("nan") == 1
+        elif kind == "zero":
+            assert closes.count(0.0) == 1
+        elif kind == "twice":
+            (day,) = {item for item in found if found.count(item) == 2}
+            one, other = (close for close, item in zip(closes, found, strict=True) if item == day)
+            assert other == pytest.approx(one * 1.01)
+        elif kind == "future":
+            assert found[-1] > AFTER_CLOSE.date()
+        else:
+            assert set(table["volume"].to_pylist()) == {0}
+
+
+def test_a_password_of_the_proxy_appears_in_no_message(yahoo: Market) -> None:
+    (yahoo.secret.folder / "proxy-url").write_text("http://user:hunter2@127.0.0.1:9")
+    delivery = yahoo.fetch("AAPL")
+    assert fates(delivery) == {"AAPL": "ProviderUnreachable"}
+    assert "hunter2" not in repr(delivery)
+
+
+def test_the_environment_leads_to_the_server_just_as_well(
+    yahoo: Market, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = yahoo.secret.folder
+    monkeypatch.setenv("HTTPS_PROXY", (folder / "proxy-url").read_text().strip())
+    monkeypatch.setenv("SSL_CERT_FILE", str(folder / "ca.crt"))
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(folder / "ca.crt"))
+    assert fates(yahoo.provider().fetch(Query(DAILY_BARS, ("AAPL",), MONTH))) == {}
+
+
+def test_limits_bound_a_single_question(yahoo: Market) -> None:
+    yahoo.board.on("silent", "AAPL", after=3)
+    started = datetime.now(UTC)
+    assert fates(yahoo.fetch("AAPL", deadline=0.2, attempts=1)) == {"AAPL": "TimedOut"}
+    assert datetime.now(UTC) - started < timedelta(seconds=2)
+    assert replace(Limits(), deadline=1).deadline == 1
