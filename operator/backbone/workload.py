@@ -13,6 +13,8 @@ from .vocabulary import FIELD_MANAGER, LABEL_BACKBONE, LABEL_COMPONENT, LABEL_MA
 CONTAINER = "worker"
 DATA_DIRECTORY = "/data"
 PLAN_DIRECTORY = "/etc/backbone/plan"
+SECRETS_DIRECTORY = "/etc/backbone/secrets"
+SECRET_MODE = 0o440
 PLAN_FILES = ("databackbone.yaml", "ingestplan.yaml")
 USER = 65532
 SCRATCH = "1Gi"
@@ -47,6 +49,8 @@ class Work:
     """How often a pod that crashed is followed by another; a reported failure is never retried."""
     labels: dict[str, str]
     plan_file: str | None = None
+    secrets: tuple[str, ...] = ()
+    """Names of Secrets that the pod sees as files; one that is not there does not keep it from starting."""
     resources: dict[str, Any] | None = None
 
 
@@ -108,6 +112,9 @@ def _pod_spec(work: Work) -> dict[str, Any]:
     if work.plan_file is not None:
         items = [{"key": name, "path": name} for name in PLAN_FILES]
         volumes.append({"name": "plan", "configMap": {"name": work.plan_file, "items": items}})
+    for place, name in enumerate(work.secrets):
+        secret = {"secretName": name, "optional": True, "defaultMode": SECRET_MODE}
+        volumes.append({"name": f"secret-{place}", "secret": secret})
     return {
         "restartPolicy": "Never",
         "automountServiceAccountToken": False,
@@ -132,6 +139,9 @@ def _container(work: Work) -> dict[str, Any]:
     ]
     if work.plan_file is not None:
         mounts.append({"name": "plan", "mountPath": PLAN_DIRECTORY, "readOnly": True})
+    for place, name in enumerate(work.secrets):
+        path = f"{SECRETS_DIRECTORY}/{name}"
+        mounts.append({"name": f"secret-{place}", "mountPath": path, "readOnly": True})
     return {
         "name": CONTAINER,
         "image": work.image,
@@ -144,6 +154,7 @@ def _container(work: Work) -> dict[str, Any]:
                 "valueFrom": {"fieldRef": {"fieldPath": f"metadata.labels['{JOB_NAME_LABEL}']"}},
             },
             {"name": "EMP_TERMINATION_LOG", "value": "/dev/termination-log"},
+            *([{"name": "EMP_SECRETS_DIR", "value": SECRETS_DIRECTORY}] if work.secrets else []),
             {"name": "TMPDIR", "value": "/tmp"},  # noqa: S108 - the pod's own emptyDir
         ],
         "resources": work.resources or DEFAULT_RESOURCES,

@@ -48,6 +48,10 @@ def daily(**fields: Any) -> Document:
     return plan(dailyBars={**DAILY, **fields})
 
 
+def series(**fields: Any) -> Document:
+    return plan(macroSeries={"series": ["CPIAUCSL"], **fields})
+
+
 def drill(**fields: Any) -> Document:
     spec = {"backboneRef": {"name": "market"}, "scenario": "RedisOutage", **fields}
     return _document("FailoverDrill", "rehearsal", spec)
@@ -74,6 +78,7 @@ SHRUNK = "a volume only grows"
 MOVED = "a volume stays in its class"
 BAD_NAME = "metadata.name becomes a label value"
 BAD_SCHEDULE = "schedule needs five cron fields"
+NEEDS_KEY = "Fred needs connection.secretName"
 PATTERN = "String should match pattern"
 UNKNOWN = "Extra inputs are not permitted"
 
@@ -99,6 +104,19 @@ ACCEPTED = (
     Example(
         "bars of five minutes",
         plan(intradayBars={"provider": "Sample", "symbols": ["ES"], "intervalSeconds": 300}),
+    ),
+    Example("bars from Yahoo", daily(provider="Yahoo")),
+    Example("bars from Yahoo behind a proxy", daily(provider="Yahoo", connection={"secretName": "proxy.eu"})),
+    Example(
+        "the calendar of a country",
+        plan(macroEvents={"provider": "Yahoo", "calendars": ["US"], "required": False}),
+    ),
+    Example("series from Fred", series(provider="Fred", connection={"secretName": "fred"})),
+    Example(
+        "series from a mirror of Fred",
+        series(
+            provider="Fred", connection={"secretName": "fred", "baseUrl": "https://fred.example.com/fred"}
+        ),
     ),
     Example(
         "every other dimension alone",
@@ -205,7 +223,55 @@ REJECTED = (
         "a dimension that is a list", plan(dailyBars=["AAPL"]), "valid dictionary", "must be of type object"
     ),
     Example(
-        "an unknown provider", daily(provider="Bloomberg"), "should be 'Sample'", 'supported values: "Sample"'
+        "an unknown provider",
+        daily(provider="Bloomberg"),
+        "should be 'Sample' or 'Yahoo'",
+        'supported values: "Sample", "Yahoo"',
+    ),
+    Example(
+        "bars from a provider of series",
+        daily(provider="Fred"),
+        "should be 'Sample' or 'Yahoo'",
+        'supported values: "Sample", "Yahoo"',
+    ),
+    Example(
+        "trades from a provider of bars",
+        plan(intradayTrades={"provider": "Yahoo", "symbols": ["ES"]}),
+        "should be 'Sample'",
+        'supported values: "Sample"',
+    ),
+    Example("Fred without a connection", series(provider="Fred"), NEEDS_KEY, NEEDS_KEY),
+    Example(
+        "recorded data with a connection",
+        daily(connection={"secretName": "proxy"}),
+        "Sample needs no connection",
+        "Sample needs no connection",
+    ),
+    Example(
+        "a connection without a Secret",
+        series(provider="Fred", connection={"baseUrl": "https://fred.example.com"}),
+        "secretName: Field required",
+        "secretName: Required value",
+    ),
+    Example(
+        "a name that no Secret has",
+        daily(provider="Yahoo", connection={"secretName": "Proxy_1"}),
+        PATTERN,
+        "should match",
+    ),
+    Example(
+        "a password in an address",
+        series(
+            provider="Fred", connection={"secretName": "fred", "baseUrl": "https://me:pw@fred.example.com"}
+        ),
+        PATTERN,
+        "should match",
+    ),
+    Example(
+        "an address for bars",
+        daily(provider="Yahoo", connection={"secretName": "proxy", "baseUrl": "https://yahoo.example.com"}),
+        UNKNOWN,
+        "unknown field",
     ),
     Example("no provider", daily(provider=None), "provider: Field required", "provider: Required value"),
     Example("no symbol", daily(symbols=[]), "at least 1 item", "at least 1 items"),

@@ -6,8 +6,15 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from ..ingestplan.api import IngestPlanSpec
+from ..ingestplan.dimensions import (
+    AddressedConnection,
+    IntradayBars,
+    MacroEvents,
+    MacroSeries,
+    SymbolDimension,
+    connection_of,
+)
 from ..ingestplan.dimensions import Dimension as PlannedDimension
-from ..ingestplan.dimensions import IntradayBars, MacroEvents, MacroSeries, SymbolDimension
 from ..market.dimensions import (
     DAILY_BARS,
     INTRADAY_BARS,
@@ -16,7 +23,7 @@ from ..market.dimensions import (
     MACRO_SERIES,
     Dimension,
 )
-from ..providers.protocol import Query
+from ..providers.protocol import Connection, Query
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +50,16 @@ def tasks_of(spec: IngestPlanSpec) -> tuple[Task, ...]:
 def _task(dimension: Dimension, section: PlannedDimension) -> Task:
     lookback = None if section.lookback_days is None else timedelta(days=section.lookback_days)
     interval = section.interval_seconds if isinstance(section, IntradayBars) else None
-    query = Query(dimension, _names(section), lookback, interval)
+    query = Query(dimension, _names(section), lookback, interval, _connection(section))
     return Task(section.provider, query, section.required)
+
+
+def _connection(section: PlannedDimension) -> Connection | None:
+    found = connection_of(section)
+    if found is None:
+        return None
+    address = found.base_url if isinstance(found, AddressedConnection) else None
+    return Connection(found.secret_name, address)
 
 
 def _names(section: PlannedDimension) -> tuple[str, ...]:

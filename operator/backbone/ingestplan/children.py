@@ -22,6 +22,7 @@ from ..workload import (
     owner_reference,
 )
 from .api import IngestPlanSpec
+from .dimensions import connection_of
 
 Plan = Subject[IngestPlanSpec]
 
@@ -123,12 +124,19 @@ def _run(plan: Plan, images: WorkerImages) -> Work:
         retries=CRASHES_FORGIVEN,
         labels=_labels(plan, Component.RUN),
         plan_file=plan_file_name(plan.name),
+        secrets=secrets_of(spec),
         resources=(
             worker.resources.model_dump(mode="json", by_alias=True, exclude_none=True)
             if worker.resources is not None
             else None
         ),
     )
+
+
+def secrets_of(spec: IngestPlanSpec) -> tuple[str, ...]:
+    """Names of the Secrets that the plan's connections refer to, each once."""
+    connections = map(connection_of, spec.dimensions.values())
+    return tuple(sorted({item.secret_name for item in connections if item is not None}))
 
 
 def _labels(plan: Plan, component: Component) -> dict[str, str]:

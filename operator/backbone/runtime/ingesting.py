@@ -14,8 +14,10 @@ import pyarrow as pa
 from ..adapters.duckdb import DuckDBStore
 from ..ingest.run import STOPPED_MESSAGE, IngestRun, RunRequest
 from ..ingest.tasks import tasks_of
+from ..providers.protocol import Provider
 from ..providers.sample.files import sample_root
 from ..providers.sample.provider import SampleProvider
+from ..providers.secrets import secret
 from ..report import RunReport, VolumeProbeReport
 from ..vocabulary import Outcome
 from .console import failed
@@ -42,9 +44,9 @@ def run_plan(plan: Plan, folder: Path, run_id: str, progress: Callable[[str], No
     )
     run = IngestRun(
         request,
-        {"Sample": SampleProvider(sample_root())},
+        _providers(plan, stop, progress),
         DuckDBStore(folder, stop.pause),
-        clock=lambda: datetime.now(UTC),
+        clock=_now,
         progress=progress,
         checkpoint=stop.check,
     )
@@ -67,6 +69,23 @@ def run_plan(plan: Plan, folder: Path, run_id: str, progress: Callable[[str], No
         raise
     write_termination_log(report)
     return report
+
+
+def _providers(plan: Plan, stop: StopRequest, progress: Callable[[str], None]) -> dict[str, Provider]:
+    """The providers that a plan asks. A client is imported only where it is used: that takes seconds."""
+    named = {item.provider for item in plan.spec.dimensions.values()}
+    found: dict[str, Provider] = {}
+    if "Sample" in named:
+        found["Sample"] = SampleProvider(sample_root())
+    if "Yahoo" in named:
+        from ..providers.yahoo.provider import YahooProvider  # noqa: PLC0415 - see above
+
+        found["Yahoo"] = YahooProvider(secret, clock=_now, pause=stop.pause, progress=progress)
+    return found
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 def refused_plan(message: str) -> RunReport:

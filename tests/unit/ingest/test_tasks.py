@@ -7,7 +7,7 @@ from datetime import timedelta
 from backbone.ingest.tasks import Task, tasks_of
 from backbone.ingestplan.api import IngestPlanSpec
 from backbone.market.dimensions import DAILY_BARS, INTRADAY_BARS, MACRO_EVENTS, MACRO_SERIES
-from backbone.providers.protocol import Query
+from backbone.providers.protocol import Connection, Query
 
 
 def spec(**dimensions: object) -> IngestPlanSpec:
@@ -27,6 +27,21 @@ def test_only_what_the_plan_names_becomes_a_task_in_the_order_of_the_dimensions(
         Task("Sample", Query(MACRO_SERIES, ("cpi",)), required=False),
         Task("Sample", Query(MACRO_EVENTS, ("FOMC",)), required=True),
     )
+
+
+def test_a_connection_goes_to_its_provider() -> None:
+    plan = spec(
+        dailyBars={"provider": "Yahoo", "symbols": ["AAPL"], "connection": {"secretName": "proxy"}},
+        macroSeries={
+            "provider": "Fred",
+            "series": ["GDP"],
+            "connection": {"secretName": "fred", "baseUrl": "https://fred.example.com"},
+        },
+    )
+    assert [task.query.connection for task in tasks_of(plan)] == [
+        Connection("proxy"),
+        Connection("fred", "https://fred.example.com"),
+    ]
 
 
 def test_intraday_bars_carry_their_interval() -> None:

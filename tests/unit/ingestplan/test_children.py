@@ -162,6 +162,27 @@ def container(subject: Subject[IngestPlanSpec]) -> dict[str, Any]:
     return found
 
 
+def test_secrets_are_files_that_only_this_plans_worker_sees() -> None:
+    subject = plan(
+        dailyBars={"provider": "Yahoo", "symbols": ["AAPL"], "connection": {"secretName": "proxy"}},
+        macroSeries={"provider": "Fred", "series": ["GDP"], "connection": {"secretName": "fred"}},
+        macroEvents={"provider": "Yahoo", "calendars": ["US"], "connection": {"secretName": "proxy"}},
+    )
+    spec = children.run(subject, IMAGES, "claim-1", "run")["spec"]["template"]["spec"]
+    assert [volume["secret"] for volume in spec["volumes"] if "secret" in volume] == [
+        {"secretName": "fred", "optional": True, "defaultMode": 0o440},
+        {"secretName": "proxy", "optional": True, "defaultMode": 0o440},
+    ]
+    (worker,) = spec["containers"]
+    assert worker["image"] == "worker:1"
+    assert [mount for mount in worker["volumeMounts"] if mount["name"].startswith("secret")] == [
+        {"name": "secret-0", "mountPath": "/etc/backbone/secrets/fred", "readOnly": True},
+        {"name": "secret-1", "mountPath": "/etc/backbone/secrets/proxy", "readOnly": True},
+    ]
+    assert {"name": "EMP_SECRETS_DIR", "value": "/etc/backbone/secrets"} in worker["env"]
+    assert not [item for item in worker["env"] if "secretKeyRef" in str(item)]
+
+
 def test_an_image_of_the_plan_wins() -> None:
     assert container(plan(worker={"image": "mine:2"}))["image"] == "mine:2"
 
