@@ -38,8 +38,19 @@ class SourceReport(Model):
     price_basis: str | None = None
 
 
+class RowCount(Model):
+    """Rows that a check found something in: `reason` is a vocabulary.Defect."""
+
+    reason: str
+    rows: int
+
+
 class DimensionReport(Model):
-    """One dimension of a run. Times are UTC."""
+    """One dimension of a run. Times are UTC.
+
+    `rows` were kept. `quarantined` came and were not, by reason; `flagged` are kept rows by flag, the most
+    frequent first. `unchecked` counts the symbols whose exchange has no calendar that is known.
+    """
 
     name: str
     outcome: Outcome
@@ -51,6 +62,9 @@ class DimensionReport(Model):
     first_at: datetime | None = None
     last_at: datetime | None = None
     sources: tuple[SourceReport, ...] = ()
+    quarantined: tuple[RowCount, ...] = ()
+    flagged: tuple[RowCount, ...] = ()
+    unchecked: int = 0
     message: str = ""
 
 

@@ -146,6 +146,10 @@ class Outcome(Documented):
     PARTIAL = ("Partial", "Something was stored and something is missing; the rest of the report says what.")
     UNKNOWN_SYMBOL = ("UnknownSymbol", "The provider does not know one or more symbols, series or calendars.")
     NO_DATA = ("NoData", "The provider knows the names and has nothing in the window.")
+    QUARANTINED = (
+        "Quarantined",
+        "Everything that came is in quarantine: `emp-runtime quarantine list` shows the rows and why.",
+    )
     PROVIDER_FAILED = ("ProviderFailed", "The provider failed.")
     RATE_LIMITED = (
         "RateLimited",
@@ -218,7 +222,10 @@ class Defect(Documented):
         "PriceSpike",
         "The price leaves its neighbourhood and comes back at once, without turnover.",
     )
-    BAD_EXTREME = ("BadExtreme", "The high or the low is far from every other price around it.")
+    BAD_EXTREME = (
+        "BadExtreme",
+        "The high or the low is far from every other price around it. Kept where turnover was lively.",
+    )
     UNADJUSTED_SPLIT = (
         "UnadjustedSplit",
         "From here on prices are on another basis than before: a split that the earlier rows do not know.",

@@ -98,7 +98,7 @@ def ingest(
     with DuckDBStore(folder).writer(f"run-{number}", NO_WAIT) as writer:
         sequence = writer.begin(RunStart(f"run-{number}", "plan", 1, at))
         with writer.batch():
-            lineage = Lineage(f"run-{number}", 1, at)
+            lineage = Lineage(f"run-{number}", 1, at, "Test")
             changed = writer.upsert(dimension, stamp(dimension, facts, lineage))
             for source in {str(row["source"]) for row in rows}:
                 writer.record(sequence, Arrival(dimension.name, source, "Test", at, len(rows), changed))

@@ -51,7 +51,7 @@ def stored(folder: Path, rows: list[dict[str, object]], run_id: str = "run-1", a
     with DuckDBStore(folder).writer(run_id, NO_WAIT) as writer:
         sequence = writer.begin(RunStart(run_id, "sample", 1, at))
         with writer.batch():
-            changed = writer.upsert(DAILY_BARS, stamp(DAILY_BARS, facts, Lineage(run_id, 1, at)))
+            changed = writer.upsert(DAILY_BARS, stamp(DAILY_BARS, facts, Lineage(run_id, 1, at, "Test")))
             writer.record(sequence, Arrival("dailyBars", "test/bars", "Test", at, len(rows), changed))
             writer.finish(sequence, RunEnd(Outcome.SUCCEEDED, at, len(rows), changed, ""))
         writer.publish()
@@ -66,8 +66,8 @@ def held(folder: Path, **wish: object) -> list[dict[str, object]]:
 
 def test_what_goes_in_comes_out_in_the_schema_of_the_dimension(tmp_path: Path) -> None:
     assert stored(tmp_path, [bar()]) == 1
-    lineage = {"run_id": "run-1", "plan_generation": 1, "schema_version": 1, "observed_at": NOW}
-    assert held(tmp_path) == [{**bar(), **lineage}]
+    lineage = {"run_id": "run-1", "plan_generation": 1, "schema_version": 2, "observed_at": NOW}
+    assert held(tmp_path) == [{**bar(), **lineage, "provider": "Test", "flags": None}]
 
 
 def test_the_same_rows_again_change_nothing_and_keep_their_lineage(tmp_path: Path) -> None:
@@ -131,7 +131,7 @@ def test_equal_trades_are_all_stored(tmp_path: Path) -> None:
         [{**row, "ordinal": number} for number in range(242)], schema=INTRADAY_TRADES.facts
     )
     with DuckDBStore(tmp_path).writer("run-1", NO_WAIT) as writer:
-        changed = writer.upsert(INTRADAY_TRADES, stamp(INTRADAY_TRADES, facts, Lineage("run-1", 1, NOW)))
+        changed = writer.upsert(INTRADAY_TRADES, stamp(INTRADAY_TRADES, facts, Lineage("run-1", 1, NOW, "Test")))
     assert changed == 242
 
 
@@ -155,7 +155,7 @@ def test_a_batch_that_fails_leaves_no_row(tmp_path: Path) -> None:
     facts = pa.Table.from_pylist([bar(2)], schema=DAILY_BARS.facts)
     with DuckDBStore(tmp_path).writer("run-2", NO_WAIT) as writer:
         with pytest.raises(ZeroDivisionError), writer.batch():
-            writer.upsert(DAILY_BARS, stamp(DAILY_BARS, facts, Lineage("run-2", 1, LATER)))
+            writer.upsert(DAILY_BARS, stamp(DAILY_BARS, facts, Lineage("run-2", 1, LATER, "Test")))
             raise ZeroDivisionError
         writer.publish()
     assert len(held(tmp_path)) == 1

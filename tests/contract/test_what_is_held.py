@@ -39,7 +39,7 @@ def test_each_name_tells_its_span_its_revision_and_its_last_rows(tmp_path: Path)
     rows = [*bars("IBM", range(5, 8), 2), *bars("AAPL", range(1, 4), 0), *bars("OTHER", range(1, 3), 0)]
     facts = pa.Table.from_pylist(rows, schema=DAILY_BARS.facts)
     with DuckDBStore(tmp_path).writer("run", timedelta()) as writer:
-        writer.upsert(DAILY_BARS, stamp(DAILY_BARS, facts, Lineage("run", 1, NOW)))
+        writer.upsert(DAILY_BARS, stamp(DAILY_BARS, facts, Lineage("run", 1, NOW, "Test")))
         held = HeldByStore(writer, "plan", TASK)
         assert held.spans("test") == {
             "AAPL": SubjectSpan(datetime(2024, 2, 1, tzinfo=UTC), datetime(2024, 2, 3, tzinfo=UTC), 0),

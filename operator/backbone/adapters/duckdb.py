@@ -22,7 +22,10 @@ from ..ports.store import (
     Arrival,
     Attempt,
     JournalEntry,
+    Origin,
+    QuarantineFilter,
     Recovery,
+    Release,
     RunEnd,
     RunStart,
     StoreCorrupt,
@@ -30,6 +33,7 @@ from ..ports.store import (
     SubjectSpan,
 )
 from ..vocabulary import Outcome
+from . import duckdb_quarantine as quarantine
 from . import duckdb_sql as sql
 from .duckdb_reader import journal_entries
 from .duckdb_session import opened, translated
@@ -159,20 +163,49 @@ class DuckDBWriter:
             raise StoreError(
                 Outcome.STORE_FAILED, f"{dimension.name}: rows are not of the dimension's schema"
             )
-        with translated(f"store {dimension.name}"):
-            self._connection.register("incoming", rows)
-            try:
-                doubled = self._number(sql.doubled_keys(dimension))
-                if doubled:
-                    raise StoreError(
-                        Outcome.STORE_FAILED,
-                        f"{dimension.name}: {doubled} keys come more than once in one batch",
-                    )
-                return self._number(sql.merge(dimension))
-            finally:
-                # In an aborted transaction this fails too, and would hide why.
-                with suppress(duckdb.Error):
-                    self._connection.unregister("incoming")
+        with self._registered(rows), translated(f"store {dimension.name}"):
+            doubled = self._number(sql.doubled_keys(dimension))
+            if doubled:
+                raise StoreError(
+                    Outcome.STORE_FAILED,
+                    f"{dimension.name}: {doubled} keys come more than once in one batch",
+                )
+            quarantine.supersede(self._connection, dimension)
+            return self._number(sql.merge(dimension))
+
+    def before(self, dimension: Dimension, facts: pa.Table, count: int) -> pa.Table:
+        """The last stored rows of each line before its first row in `facts`."""
+        with self._registered(facts), translated("query the store"):
+            found = self._connection.sql(sql.before(dimension), params=[count])
+            return found.to_arrow_table().cast(dimension.facts)
+
+    def quarantine(self, dimension: Dimension, rows: pa.Table, reasons: pa.Array, origin: Origin) -> None:
+        """Keep raw rows with a reason each."""
+        with self._registered(rows.append_column("reason", reasons)):
+            quarantine.hold(self._connection, dimension, frozenset(rows.schema.names), origin)
+
+    def held(self, dimension: Dimension, run_id: str) -> dict[str, int]:
+        """Rows in quarantine that a run delivered, by reason."""
+        return quarantine.held(self._connection, dimension, run_id)
+
+    def release(self, chosen: QuarantineFilter, run_id: str, at: datetime) -> Release:
+        """Store held rows under the flag Released."""
+        return quarantine.release(self._connection, chosen, run_id, at)
+
+    def expire(self, chosen: QuarantineFilter, before: datetime) -> int:
+        """Drop entries that no run has seen since."""
+        return quarantine.expire(self._connection, chosen, before)
+
+    @contextmanager
+    def _registered(self, rows: pa.Table) -> Iterator[None]:
+        """The rows as the view `incoming`."""
+        self._connection.register("incoming", rows)
+        try:
+            yield
+        finally:
+            # In an aborted transaction this fails too, and would hide why.
+            with suppress(duckdb.Error):
+                self._connection.unregister("incoming")
 
     def record(self, sequence: int, arrival: Arrival) -> None:
         """Note in the journal what a source brought."""
@@ -292,3 +325,8 @@ def _define(connection: duckdb.DuckDBPyConnection) -> None:
     with translated("create the tables"):
         for statement in sql.definitions():
             connection.execute(statement)
+    with translated("bring the tables to the present schema"):
+        names = {name for (name,) in connection.execute(sql.outdated()).fetchall()}
+        for dimension in (item for item in DIMENSIONS if item.table in names):
+            for statement in sql.migration(dimension):
+                connection.execute(statement, [dimension.name] if "?" in statement else None)

@@ -11,6 +11,7 @@ import duckdb
 import pyarrow as pa
 
 from ..market.dimensions import DIMENSIONS, Dimension, moment_of
+from ..market.lineage import completed
 from ..ports.store import (
     Holding,
     JournalEntry,
@@ -135,7 +136,7 @@ class DuckDBReader:
         with translated("read the published copy"), self._cursor() as cursor:
             relation = cursor.sql(statement, params=values)
             for batch in pa.RecordBatchReader.from_stream(relation):
-                yield batch.cast(selection.dimension.schema)
+                yield completed(selection.dimension, batch)
 
     def provenance(self, dimension: Dimension) -> list[dict[str, object]]:
         """The runs that brought rows to a dimension: sequence, run_id, plan, plan_generation, provider."""

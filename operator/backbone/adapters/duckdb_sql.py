@@ -8,6 +8,7 @@ from __future__ import annotations
 import pyarrow as pa
 
 from ..market.dimensions import DIMENSIONS, LINEAGE, Dimension
+from .duckdb_quarantine_sql import QUARANTINE
 
 _TYPES = {
     pa.string(): "VARCHAR",
@@ -79,7 +80,8 @@ def _reading(table: str) -> str:
 
 
 JOURNAL_READINGS = tuple(
-    _reading(f"telemetry.{table}") for table in ("ingest_runs", "ingest_arrivals", "ingest_attempts")
+    _reading(f"telemetry.{table}")
+    for table in ("ingest_runs", "ingest_arrivals", "ingest_attempts", "quarantine")
 )
 
 
@@ -90,7 +92,54 @@ def table_of(dimension: Dimension) -> str:
 
 def definitions() -> tuple[str, ...]:
     """Statements that create whatever is missing."""
-    return ("CREATE SCHEMA IF NOT EXISTS market", *(_table(item) for item in DIMENSIONS), *JOURNAL)
+    tables = (_table(item) for item in DIMENSIONS)
+    return ("CREATE SCHEMA IF NOT EXISTS market", *tables, *JOURNAL, QUARANTINE)
+
+
+def outdated() -> str:
+    """Tables of market data that an earlier version made, by their bare names."""
+    return """
+        SELECT table_name FROM information_schema.tables
+        WHERE table_schema = 'market' AND table_name NOT IN (
+            SELECT table_name FROM information_schema.columns
+            WHERE table_schema = 'market' AND column_name = 'provider' AND is_nullable = 'NO'
+        )
+    """
+
+
+def migration(dimension: Dimension) -> tuple[str, ...]:
+    """Statements that bring a table of an earlier version to the present schema.
+
+    Each commits for itself and may be repeated, so a worker that dies between two leaves it to the next.
+    """
+    table = table_of(dimension)
+    provider = """
+        SELECT any_value(arrival.provider) FROM telemetry.ingest_runs AS run
+        JOIN telemetry.ingest_arrivals AS arrival ON arrival."sequence" = run."sequence"
+        WHERE run.run_id = item.run_id AND arrival.source = item.source AND arrival.dimension = ?
+    """
+    return (
+        f"ALTER TABLE {table} ADD COLUMN IF NOT EXISTS provider VARCHAR",
+        f"ALTER TABLE {table} ADD COLUMN IF NOT EXISTS flags VARCHAR",
+        f"UPDATE {table} AS item SET provider = coalesce(({provider}), 'unknown') "  # noqa: S608
+        "WHERE provider IS NULL",
+        f"ALTER TABLE {table} ALTER COLUMN provider SET NOT NULL",
+    )
+
+
+def before(dimension: Dimension) -> str:
+    """The last rows (bound: how many) of each line of the view `incoming` before its first row there."""
+    line = ("source", dimension.subject, *(name for name in dimension.key if name == "interval_seconds"))
+    rest = [name for name in dimension.key if name not in {*line, dimension.time}]
+    columns = ", ".join(f'stored."{name}"' for name in dimension.facts.names)
+    lines = _columns(line)
+    within = ", ".join(f'stored."{name}" DESC' for name in (dimension.time, *rest))
+    return f"""
+        SELECT {columns} FROM {table_of(dimension)} AS stored
+        JOIN (SELECT {lines}, min("{dimension.time}") AS first FROM incoming GROUP BY ALL) AS line
+        USING ({lines}) WHERE stored."{dimension.time}" < line.first
+        QUALIFY row_number() OVER (PARTITION BY {_columns(line, "stored")} ORDER BY {within}) <= ?
+    """  # noqa: S608
 
 
 def _table(dimension: Dimension) -> str:
@@ -215,5 +264,7 @@ def selection(
     lines = _columns(tuple(line))
     keep = f"QUALIFY row_number() OVER (PARTITION BY {lines} ORDER BY {within}) <= ?" if last else ""
     order = ", ".join([f'"{dimension.subject}"', lines, time, *(f'"{name}"' for name in rest)])
-    columns = _columns(tuple(dimension.schema.names))
+    # A copy that an earlier version published lacks columns: those that it has are read.
+    names = ", ".join(f"'{name}'" for name in dimension.schema.names)
+    columns = f"COLUMNS(lambda name: name IN ({names}))"
     return f"SELECT {columns} FROM {table_of(dimension)} {where} {keep} ORDER BY {order}"  # noqa: S608

@@ -14,10 +14,9 @@ from datetime import datetime, timedelta
 import pyarrow.compute as pc
 
 from ..market.dimensions import moment_of
-from ..market.lineage import Lineage, stamp
 from ..ports.store import (
-    Arrival,
     JournalEntry,
+    Origin,
     Recovery,
     RunEnd,
     RunStart,
@@ -27,11 +26,12 @@ from ..ports.store import (
     Writer,
 )
 from ..providers.protocol import Delivery, Provider, ProviderFailure, Slice
-from ..report import DimensionReport, PastRun, RunReport, SourceReport, StoreRecoveryReport
+from ..report import DimensionReport, PastRun, RowCount, RunReport, SourceReport, StoreRecoveryReport
 from ..vocabulary import Outcome
 from .attempts import attempts_of
 from .held import HeldByStore
 from .tasks import Task
+from .validating import Stored, store
 
 RECENT_RUNS = 5
 NAMES_IN_MESSAGE = 10
@@ -150,8 +150,17 @@ class IngestRun:
         before = len(self._dimensions)
         try:
             with writer.batch():
-                stored = self._keep(writer, sequence, task, delivery)
-                self._conclude(writer, sequence, task, stored, delivery)
+                stored = store(
+                    writer,
+                    sequence,
+                    task,
+                    delivery,
+                    origin=self._origin(task),
+                    now=self._clock(),
+                    checkpoint=self._checkpoint,
+                )
+                report = dimension_report(task, stored)
+                self._conclude(writer, sequence, task, report, stored.delivery)
         except StoreError as error:
             del self._dimensions[before:]
             if isinstance(error, StoreCorrupt) or error.outcome in _VOLUME_FAULTS:
@@ -163,22 +172,13 @@ class IngestRun:
     ) -> None:
         self._dimensions.append(report)
         writer.attempted(sequence, task.query.dimension, attempts_of(task, report.outcome, stored))
-        self._progress(f"{report.name}: {report.outcome}, {report.rows:,} rows, {report.changed:,} changed")
+        self._progress(_progress_of(report))
         if task is self._request.tasks[-1]:
             writer.finish(sequence, self._end(*conclusion(self._request.tasks, self._dimensions)))
 
-    def _keep(self, writer: Writer, sequence: int, task: Task, delivery: Delivery) -> DimensionReport:
-        dimension = task.query.dimension
-        lineage = Lineage(self._request.run_id, self._request.generation, self._start)
-        changed = 0
-        for item in delivery.slices:
-            self._checkpoint()
-            differing = writer.upsert(dimension, stamp(dimension, item.facts, lineage))
-            rows = item.facts.num_rows
-            arrival = Arrival(dimension.name, item.source, task.provider, item.as_of, rows, differing)
-            writer.record(sequence, arrival)
-            changed += differing
-        return dimension_report(task, delivery, changed)
+    def _origin(self, task: Task) -> Origin:
+        request = self._request
+        return Origin(request.run_id, request.plan, request.generation, task.provider, self._start)
 
     def _end(self, outcome: Outcome, message: str) -> RunEnd:
         return RunEnd(
@@ -207,9 +207,9 @@ def conclusion(tasks: tuple[Task, ...], reports: list[DimensionReport]) -> tuple
     return (Outcome.PARTIAL if stored else wanting[0].outcome), message
 
 
-def dimension_report(task: Task, delivery: Delivery, changed: int) -> DimensionReport:
-    """One dimension's result from what was delivered."""
-    dimension = task.query.dimension
+def dimension_report(task: Task, stored: Stored) -> DimensionReport:
+    """One dimension's result from what was delivered and kept."""
+    dimension, delivery = task.query.dimension, stored.delivery
     tables = [item.facts for item in delivery.slices]
     bounds = [pc.min_max(table[dimension.time]).as_py() for table in tables]
     subjects = {name for table in tables for name in table[dimension.subject].unique().to_pylist()}
@@ -224,15 +224,29 @@ def dimension_report(task: Task, delivery: Delivery, changed: int) -> DimensionR
         name=dimension.name,
         outcome=outcome,
         rows=sum(table.num_rows for table in tables),
-        changed=changed,
+        changed=stored.changed,
         symbols=len(subjects),
         missing=missing,
         missing_count=len(missing),
         first_at=moment_of(min((item["min"] for item in bounds), default=None)),
         last_at=moment_of(max((item["max"] for item in bounds), default=None)),
         sources=tuple(_source_report(item) for item in delivery.slices),
+        quarantined=_counts(stored.quarantined),
+        flagged=_counts(stored.flagged),
+        unchecked=len(stored.unchecked),
         message=_missing_message(task, delivery),
     )
+
+
+def _counts(rows: Mapping[str, int]) -> tuple[RowCount, ...]:
+    found = sorted(rows.items(), key=lambda item: (-item[1], item[0]))
+    return tuple(RowCount(reason=reason, rows=count) for reason, count in found)
+
+
+def _progress_of(report: DimensionReport) -> str:
+    held = sum(item.rows for item in report.quarantined)
+    quarantined = f", {held:,} in quarantine" if held else ""
+    return f"{report.name}: {report.outcome}, {report.rows:,} rows, {report.changed:,} changed{quarantined}"
 
 
 def _source_report(item: Slice) -> SourceReport:

@@ -16,8 +16,11 @@ from datetime import UTC, date, datetime
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 1
-"""Version of every schema below; stored with each row."""
+SCHEMA_VERSION = 2
+"""Version of every schema below; stored with each row, which keeps the version that it was stored in.
+
+1: facts, run, plan generation, schema version, time of observation. 2: and provider and flags.
+"""
 
 MOMENT = pa.timestamp("us", "UTC")
 
@@ -26,8 +29,13 @@ LINEAGE = (
     pa.field("plan_generation", pa.int64(), nullable=False),
     pa.field("schema_version", pa.int32(), nullable=False),
     pa.field("observed_at", MOMENT, nullable=False),
+    pa.field("provider", pa.string(), nullable=False),
 )
-"""Which run stored a row, for which generation of its plan, in which schema, and when it asked (UTC)."""
+"""Which run stored a row, for which generation of its plan, in which schema, when it asked (UTC), whom."""
+
+FLAGS = pa.field("flags", pa.string())
+"""What checks had to say of a row that is kept all the same: names of vocabulary.Defect, joined by commas;
+null for most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +59,8 @@ class Dimension:
 
     @property
     def schema(self) -> pa.Schema:
-        """Facts as a provider delivers them, then lineage."""
-        return pa.schema([*self.facts, *LINEAGE])
+        """Facts as a provider delivers them, then lineage, then flags."""
+        return pa.schema([*self.facts, *LINEAGE, FLAGS])
 
     @property
     def dated(self) -> bool:

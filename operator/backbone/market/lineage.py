@@ -12,15 +12,16 @@ from .dimensions import MOMENT, SCHEMA_VERSION, Dimension
 
 @dataclass(frozen=True, slots=True)
 class Lineage:
-    """What one run stamps on its rows. `observed_at` is UTC."""
+    """What one run stamps on the rows of one provider. `observed_at` is UTC."""
 
     run_id: str
     plan_generation: int
     observed_at: datetime
+    provider: str
 
 
-def stamp(dimension: Dimension, facts: pa.Table, lineage: Lineage) -> pa.Table:
-    """Facts as a provider delivered them, with lineage, in the dimension's schema.
+def stamp(dimension: Dimension, facts: pa.Table, lineage: Lineage, flags: pa.Array | None = None) -> pa.Table:
+    """Facts as a provider delivered them, with lineage and flags, in the dimension's schema.
 
     Raises pyarrow.ArrowInvalid or ValueError where the facts do not fit the schema.
     """
@@ -31,5 +32,20 @@ def stamp(dimension: Dimension, facts: pa.Table, lineage: Lineage) -> pa.Table:
         pa.repeat(pa.scalar(lineage.plan_generation, pa.int64()), count),
         pa.repeat(pa.scalar(SCHEMA_VERSION, pa.int32()), count),
         pa.repeat(pa.scalar(lineage.observed_at, MOMENT), count),
+        pa.repeat(pa.scalar(lineage.provider), count),
+        pa.nulls(count, pa.string()) if flags is None else flags,
     ]
     return pa.table(columns, schema=dimension.schema)
+
+
+def completed(dimension: Dimension, stored: pa.RecordBatch) -> pa.RecordBatch:
+    """Rows that an earlier version published, in the present schema: no flags, and the provider is `unknown`.
+
+    Their run's record in the journal names the provider; the next run writes it to the rows.
+    """
+    count = stored.num_rows
+    later = {"provider": pa.repeat(pa.scalar("unknown"), count), "flags": pa.nulls(count, pa.string())}
+    columns = [
+        stored.column(name) if name in stored.schema.names else later[name] for name in dimension.schema.names
+    ]
+    return pa.record_batch(columns, names=dimension.schema.names).cast(dimension.schema)

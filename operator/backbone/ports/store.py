@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
 from ..errors import BackboneError
@@ -98,6 +99,50 @@ class Arrival:
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """Where rows in quarantine come from: a run, its plan and generation, the provider, and when (UTC)."""
+
+    run_id: str
+    plan: str
+    generation: int
+    provider: str
+    at: datetime
+
+
+class EntryState(StrEnum):
+    """What became of an entry in quarantine."""
+
+    HELD = "Held"
+    RELEASED = "Released"
+    SUPERSEDED = "Superseded"
+    """A later run delivered a row of its key that was kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantineFilter:
+    """Which entries of the quarantine are meant; what is None or empty does not restrict."""
+
+    dimension: Dimension | None = None
+    reason: str | None = None
+    subjects: tuple[str, ...] = ()
+    ids: tuple[str, ...] = ()
+    state: EntryState | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """Rows that a release stored, by dimension, source and provider, and how many could not be stored."""
+
+    stored: tuple[tuple[str, str, str, int], ...]
+    unfit: int
+
+    @property
+    def rows(self) -> int:
+        """Rows that were stored."""
+        return sum(count for *_, count in self.stored)
+
+
+@dataclass(frozen=True, slots=True)
 class Attempt:
     """How a run fared with one symbol, series or calendar that it asked a provider for."""
 
@@ -183,6 +228,35 @@ class Writer(Protocol):
 
         Of two versions of a row the one with the greater (revision, observed_at, run_id) stays.
         """
+        ...
+
+    def before(self, dimension: Dimension, facts: pa.Table, count: int) -> pa.Table:
+        """The last `count` stored rows of each line of `facts` before its first row there, as facts."""
+        ...
+
+    def quarantine(self, dimension: Dimension, rows: pa.Table, reasons: pa.Array, origin: Origin) -> None:
+        """Keep raw rows, with a reason each, beside the market's tables.
+
+        A row that is there already is counted, once per run, and not kept twice.
+        """
+        ...
+
+    def held(self, dimension: Dimension, run_id: str) -> dict[str, int]:
+        """Rows by reason that are in quarantine and that this run delivered, the most frequent first.
+
+        Without those that were released: they are stored.
+        """
+        ...
+
+    def release(self, chosen: QuarantineFilter, run_id: str, at: datetime) -> Release:
+        """Store held rows under the flag Released, as rows of this run; the rest of their lineage stays.
+
+        Rows that no table could hold stay in quarantine. Nothing is left to release the second time.
+        """
+        ...
+
+    def expire(self, chosen: QuarantineFilter, before: datetime) -> int:
+        """Drop entries that no run has seen since; how many."""
         ...
 
     def record(self, sequence: int, arrival: Arrival) -> None:

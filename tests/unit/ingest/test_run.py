@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from backbone.ports.store import (
     Arrival,
     Attempt,
     JournalEntry,
+    Origin,
     Recovery,
     RunEnd,
     RunStart,
@@ -88,6 +90,7 @@ class Ledger:
     recovery: Recovery | None = None
     lineage: set[tuple[str, int, datetime]] = field(default_factory=set)
     published: bool = True
+    quarantined: Counter[str] = field(default_factory=Counter)
 
     @contextmanager
     def writer(self, holder: str, wait: timedelta) -> Iterator[Ledger]:
@@ -114,6 +117,16 @@ class Ledger:
             (row["run_id"], row["plan_generation"], row["observed_at"]) for row in rows.to_pylist()
         }
         return 1
+
+    def before(self, dimension: Dimension, facts: pa.Table, count: int) -> pa.Table:
+        return dimension.facts.empty_table()
+
+    def quarantine(self, dimension: Dimension, rows: pa.Table, reasons: pa.Array, origin: Origin) -> None:
+        self._do(f"quarantine {dimension.name}")
+        self.quarantined.update(reasons.to_pylist())
+
+    def held(self, dimension: Dimension, run_id: str) -> dict[str, int]:
+        return dict(self.quarantined)
 
     def record(self, sequence: int, arrival: Arrival) -> None:
         self._do(f"record {sequence} {arrival.source} {arrival.rows}")

@@ -31,7 +31,7 @@ every_dimension = pytest.mark.parametrize("dimension", DIMENSIONS, ids=lambda it
 
 @every_dimension
 def test_a_dimension_carries_source_revision_and_lineage(dimension: Dimension) -> None:
-    carried = {"source", "revision", "run_id", "plan_generation", "schema_version", "observed_at"}
+    carried = {"source", "revision", "run_id", "plan_generation", "schema_version", "observed_at", "provider", "flags"}
     assert carried <= set(dimension.schema.names)
     assert dimension.schema.field("revision").type == pa.int64()
     assert dimension.schema.field("observed_at").type == pa.timestamp("us", "UTC")
@@ -58,14 +58,16 @@ def test_the_dimensions_are_those_of_a_plan() -> None:
 
 def test_stamping_adds_the_lineage_to_every_row() -> None:
     facts = pa.Table.from_pylist([BAR, BAR], schema=DAILY_BARS.facts)
-    stamped = stamp(DAILY_BARS, facts, Lineage("run-1", 7, NOW))
+    stamped = stamp(DAILY_BARS, facts, Lineage("run-1", 7, NOW, "Test"))
     assert stamped.schema.equals(DAILY_BARS.schema)
     assert stamped.to_pylist()[1] == {
         **BAR,
         "run_id": "run-1",
         "plan_generation": 7,
-        "schema_version": 1,
+        "schema_version": 2,
         "observed_at": NOW,
+        "provider": "Test",
+        "flags": None,
     }
 
 
@@ -79,7 +81,7 @@ def test_stamping_adds_the_lineage_to_every_row() -> None:
 def test_facts_that_do_not_fit_are_refused(change: dict[str, object]) -> None:
     table = pa.Table.from_pylist([{**BAR, **change}])
     with pytest.raises((pa.ArrowInvalid, ValueError)):
-        stamp(DAILY_BARS, table, Lineage("run-1", 7, NOW))
+        stamp(DAILY_BARS, table, Lineage("run-1", 7, NOW, "Test"))
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,8 @@ LIMITS = {
 }
 BACK = 0.35
 """A spike is over when the price is back within this share of it."""
+LIVELY = 1.5
+"""Times the usual turnover."""
 SPLIT_SURGE = 4.0
 """Turnover at which a jump by a split's ratio is none."""
 SPLIT_TOLERANCE = 0.12
@@ -103,7 +105,11 @@ def _check_spikes(lines: Lines, price: Floats, limits: Limits, surge: Surge | No
 
 
 def _check_extremes(lines: Lines, limits: Limits, floor: float, sheet: Sheet) -> None:
-    """Highs and lows beyond the bar's other prices and beyond those of the bars around it."""
+    """Highs and lows beyond the bar's other prices and beyond those of the bars around it.
+
+    With lively turnover they may have been traded, as in a flash crash: the row is kept under a flag.
+    """
+    surge = _surge(lines, "volume")
     opened, high, low, close = (np.log(lines.column(name)) for name in ("open", "high", "low", "close"))
     top, bottom = np.maximum(opened, close), np.minimum(opened, close)
     for beyond, extreme in ((high - top, high), (bottom - low, -low)):
@@ -113,7 +119,10 @@ def _check_extremes(lines: Lines, limits: Limits, floor: float, sheet: Sheet) ->
         earlier = before(lines, beyond, rows, WINDOW)
         usual = np.nan_to_num(median(earlier) + deviation(earlier))
         far = (extreme[rows] - highest > floor / 2) & (beyond[rows] > limits.deviations * usual)
-        sheet.quarantine(lines.places(_at(rows[far], len(high))), Defect.BAD_EXTREME)
+        found = rows[far]
+        lively = surge.ratio(lines, found) > LIVELY
+        sheet.quarantine(lines.places(_at(found[~lively], len(high))), Defect.BAD_EXTREME)
+        sheet.flag(lines.places(_at(found[lively], len(high))), Defect.BAD_EXTREME)
 
 
 def _check_splits(lines: Lines, price: Floats, sheet: Sheet) -> None:

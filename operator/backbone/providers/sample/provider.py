@@ -53,7 +53,8 @@ class SampleProvider:
                 Outcome.PROVIDER_FAILED,
                 f"{path} does not read: {error}; run `emp-runtime sample fetch` to mend it",
             ) from error
-        return Slice(recording.source, recording.as_of, _windowed(table, recording, query))
+        exchanges = dict.fromkeys(recording.names, recording.exchange) if recording.exchange else {}
+        return Slice(recording.source, recording.as_of, _windowed(table, recording, query), exchanges)
 
 
 def _windowed(table: pa.Table, recording: Recording, query: Query) -> pa.Table:

@@ -34,3 +34,5 @@ class Recording:
     price_basis: str | None = None
     frequency: str | None = None
     zone: str | None = None
+    exchange: str | None = None
+    """ISO 10383 code of the calendar by which its names trade, where their spelling does not tell."""

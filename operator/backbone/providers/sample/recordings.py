@@ -79,6 +79,7 @@ RECORDINGS = (
         read=readers.bars_of_trades,
         price_basis=AS_TRADED,
         zone=CHICAGO,
+        exchange="CMES",
     ),
     Recording(
         source="sample/mlfinpy-emini",
@@ -89,6 +90,7 @@ RECORDINGS = (
         read=readers.trades,
         price_basis=AS_TRADED,
         zone=CHICAGO,
+        exchange="CMES",
     ),
     Recording(
         source="sample/arch-core-cpi",

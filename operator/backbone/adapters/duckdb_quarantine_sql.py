@@ -1,0 +1,183 @@
+"""The quarantine's table and statements.
+
+Identifiers come from market.dimensions and from this file; values are always bound.
+"""
+
+from __future__ import annotations
+
+from ..market.dimensions import Dimension
+from ..ports.store import EntryState, QuarantineFilter
+
+QUARANTINE = """
+    CREATE TABLE IF NOT EXISTS telemetry.quarantine (
+        id VARCHAR NOT NULL,
+        dimension VARCHAR NOT NULL,
+        source VARCHAR NOT NULL,
+        subject VARCHAR NOT NULL,
+        "time" VARCHAR NOT NULL,
+        key VARCHAR NOT NULL,
+        reason VARCHAR NOT NULL,
+        raw VARCHAR NOT NULL,
+        provider VARCHAR NOT NULL,
+        plan VARCHAR NOT NULL,
+        plan_generation BIGINT NOT NULL,
+        run_id VARCHAR NOT NULL,
+        schema_version INTEGER NOT NULL,
+        first_seen TIMESTAMP WITH TIME ZONE NOT NULL,
+        last_seen TIMESTAMP WITH TIME ZONE NOT NULL,
+        last_run_id VARCHAR NOT NULL,
+        times_seen BIGINT NOT NULL,
+        state VARCHAR NOT NULL,
+        state_since TIMESTAMP WITH TIME ZONE NOT NULL
+    )
+"""
+"""`raw` is JSON, each value as text. `run_id` and what it stands for are of the run that saw it first."""
+
+COLUMNS = (
+    *("id", "dimension", "source", "subject", "time", "key", "reason", "raw", "provider", "plan"),
+    *("plan_generation", "run_id", "schema_version", "first_seen", "last_seen", "last_run_id"),
+    *("times_seen", "state", "state_since"),
+)
+HELD, RELEASED, SUPERSEDED = EntryState.HELD, EntryState.RELEASED, EntryState.SUPERSEDED
+HELD_BY_REASON = """
+    SELECT reason, count(*) FROM telemetry.quarantine
+    WHERE dimension = ? AND last_run_id = ? AND state = ? GROUP BY reason ORDER BY count(*) DESC, reason
+"""
+PRESENT = "SELECT count(*) FROM information_schema.tables WHERE table_name = 'quarantine'"
+ANY_HELD = "SELECT count(*) FROM telemetry.quarantine WHERE dimension = ? AND state = ?"
+
+
+def keep(dimension: Dimension, delivered: frozenset[str]) -> str:
+    """Bring the view `incoming`, raw rows with a `reason`, into the quarantine.
+
+    `delivered` are the columns that came. Bound by name: dimension, provider, plan, generation, run, version,
+    at. The row of a run that is counted already changes nothing.
+    """
+    values = {name: _text(name, delivered) for name in dimension.facts.names}
+    raw = ", ".join(f'"{name}" := {value}' for name, value in values.items())
+    named = {name: f"coalesce({value}, '')" for name, value in values.items()}
+    key = f"concat_ws('|', {', '.join(named[name] for name in dimension.key)})"
+    return f"""
+        MERGE INTO telemetry.quarantine AS entry USING (
+            SELECT md5(concat_ws('|', $dimension, source, raw)) AS id, any_value(source) AS source,
+                   any_value(subject) AS subject, any_value("time") AS "time", any_value(key) AS key,
+                   any_value(raw) AS raw, any_value(reason) AS reason
+            FROM (SELECT {named["source"]} AS source, {named[dimension.subject]} AS subject,
+                         {named[dimension.time]} AS "time", {key} AS key, reason,
+                         CAST(to_json(struct_pack({raw})) AS VARCHAR) AS raw FROM incoming)
+            GROUP BY 1
+        ) AS seen ON entry.id = seen.id
+        WHEN MATCHED AND entry.last_run_id <> $run THEN UPDATE SET
+            times_seen = entry.times_seen + 1, last_seen = $at, last_run_id = $run, reason = seen.reason,
+            state = CASE entry.state WHEN '{SUPERSEDED}' THEN '{HELD}' ELSE entry.state END
+        WHEN NOT MATCHED THEN INSERT VALUES (
+            seen.id, $dimension, seen.source, seen.subject, seen."time", seen.key, seen.reason, seen.raw,
+            $provider, $plan, $generation, $run, $version, $at, $at, $run, 1, '{HELD}', $at
+        )
+    """  # noqa: S608
+
+
+def supersede(dimension: Dimension) -> str:
+    """Close held entries of keys that the view `incoming` of kept rows holds.
+
+    Bound: the new state, dimension, the state to leave.
+    """
+    key = ", ".join(f"coalesce(CAST(\"{name}\" AS VARCHAR), '')" for name in dimension.key)
+    return f"""
+        UPDATE telemetry.quarantine SET state = ?, state_since = (SELECT max(observed_at) FROM incoming)
+        WHERE dimension = ? AND state = ? AND reason <> 'RepeatedRow'
+          AND key IN (SELECT concat_ws('|', {key}) FROM incoming)
+    """  # noqa: S608
+
+
+def chosen(wish: QuarantineFilter) -> tuple[str, dict[str, object]]:
+    """A condition on entries, and the values that it binds by name."""
+    conditions = ["TRUE"]
+    values: dict[str, object] = {}
+    for column, wanted in (
+        ("dimension", wish.dimension.name if wish.dimension else None),
+        ("reason", wish.reason),
+        ("state", wish.state),
+    ):
+        if wanted is not None:
+            conditions.append(f"{column} = ${column}")
+            values[column] = str(wanted)
+    if wish.subjects:
+        conditions.append("list_contains($subjects, subject)")
+        values["subjects"] = list(wish.subjects)
+    if wish.ids:
+        conditions.append("list_contains($ids, id)")
+        values["ids"] = list(wish.ids)
+    return " AND ".join(conditions), values
+
+
+def listing(condition: str) -> str:
+    """Entries that meet a condition, the newest first; `$count` bounds them."""
+    columns = ", ".join(f'"{name}"' for name in COLUMNS)
+    return f"""
+        SELECT {columns} FROM telemetry.quarantine WHERE {condition}
+        ORDER BY last_seen DESC, dimension, reason, subject, "time", id LIMIT $count
+    """  # noqa: S608
+
+
+def counting(condition: str) -> str:
+    """How many entries meet a condition, by dimension, reason and state."""
+    return f"""
+        SELECT dimension, reason, state, count(*) AS entries,
+               min(first_seen) AS first_seen, max(last_seen) AS last_seen
+        FROM telemetry.quarantine WHERE {condition}
+        GROUP BY ALL ORDER BY dimension, entries DESC, reason, state
+    """  # noqa: S608
+
+
+def releasing(dimension: Dimension, condition: str) -> str:
+    """Make the table `releasing` of held entries: rows of the dimension's schema, with `id` and `fit`.
+
+    One per key, the one seen last: two entries can be versions of one fact. A text that does not read as its
+    column's type is null, and a row without a value that has to be there does not fit.
+    """
+    facts = {
+        field.name: f"TRY_CAST(json_extract_string(raw, '$.{field.name}') AS {_SQL_TYPES[str(field.type)]})"
+        for field in dimension.facts
+    }
+    fit = " AND ".join(f'"{field.name}" IS NOT NULL' for field in dimension.facts if not field.nullable)
+    columns = ", ".join(f'{value} AS "{name}"' for name, value in facts.items())
+    return f"""
+        CREATE OR REPLACE TEMP TABLE releasing AS SELECT *, ({fit}) AS fit FROM (
+            SELECT {columns}, CAST($run AS VARCHAR) AS run_id, plan_generation,
+                   CAST($version AS INTEGER) AS schema_version,
+                   CAST($at AS TIMESTAMP WITH TIME ZONE) AS observed_at, provider, 'Released' AS flags, id
+            FROM telemetry.quarantine
+            WHERE {condition} AND dimension = $table AND state = '{HELD}'
+            QUALIFY row_number() OVER (PARTITION BY key ORDER BY last_seen DESC, id) = 1
+        )
+    """  # noqa: S608
+
+
+RELEASED_ROWS = "CREATE OR REPLACE TEMP VIEW incoming AS SELECT * EXCLUDE (id, fit) FROM releasing WHERE fit"
+UNFIT = "SELECT count(*) FROM releasing WHERE NOT fit"
+FIT = "SELECT source, provider, count(*) FROM releasing WHERE fit GROUP BY source, provider ORDER BY source"
+SETTLE = f"""
+    UPDATE telemetry.quarantine SET state = '{RELEASED}', state_since = ?
+    WHERE id IN (SELECT id FROM releasing WHERE fit)
+"""  # noqa: S608
+END_RELEASE = ("DROP VIEW IF EXISTS incoming", "DROP TABLE IF EXISTS releasing")
+
+
+def expire(condition: str) -> str:
+    """Drop entries that were not seen since `$before`."""
+    return f"DELETE FROM telemetry.quarantine WHERE {condition} AND last_seen < $before"  # noqa: S608
+
+
+def _text(name: str, delivered: frozenset[str]) -> str:
+    return f'CAST("{name}" AS VARCHAR)' if name in delivered else "CAST(NULL AS VARCHAR)"
+
+
+_SQL_TYPES = {
+    "string": "VARCHAR",
+    "double": "DOUBLE",
+    "int32": "INTEGER",
+    "int64": "BIGINT",
+    "date32[day]": "DATE",
+    "timestamp[us, tz=UTC]": "TIMESTAMP WITH TIME ZONE",
+}
