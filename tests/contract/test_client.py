@@ -30,8 +30,8 @@ from backbone.client import (
     frame,
 )
 from backbone.market.lineage import Lineage, stamp
-from backbone.ports.store import Arrival, Attempt, RunEnd, RunStart
-from backbone.vocabulary import Outcome
+from backbone.ports.store import Arrival, Attempt, Origin, RunEnd, RunStart
+from backbone.vocabulary import Defect, Outcome
 
 NOW = datetime(2024, 3, 1, 12, 0, tzinfo=UTC)
 NO_WAIT = timedelta()
@@ -369,6 +369,32 @@ def test_a_run_that_died_before_it_asked_is_no(tmp_path: Path, client: Client) -
         writer.begin(RunStart("run-3", "other", 1, NOW))
         writer.publish()
     assert reasons(client, "AAPL") == [("AAPL", Unfit.FAILED)]
+
+
+def quarantine(folder: Path, rows: list[Row], reason: Defect) -> None:
+    """One published run that put rows into quarantine."""
+    facts = pa.Table.from_pylist(rows, schema=DAILY_BARS.facts)
+    reasons = pa.array([reason] * len(rows), pa.string())
+    with DuckDBStore(folder).writer("run-9", NO_WAIT) as writer:
+        with writer.batch():
+            writer.quarantine(DAILY_BARS, facts, reasons, Origin("run-9", "plan", 1, "Test", NOW))
+        writer.publish()
+
+
+def test_rows_in_quarantine_are_no_until_somebody_decides(tmp_path: Path, client: Client) -> None:
+    ingest(tmp_path, [bar(29), bar(29, symbol="IBM")])
+    quarantine(tmp_path, [bar(28, -1.0), bar(28, -1.0, source="test/other")], Defect.NON_POSITIVE_PRICE)
+    assert reasons(client, "AAPL", "IBM") == [("AAPL", Unfit.QUARANTINED)]
+    assert reasons(client, "AAPL", source="test/other") == [
+        ("AAPL", Unfit.MISSING),
+        ("AAPL", Unfit.QUARANTINED),
+    ]
+
+
+def test_a_repeated_row_in_quarantine_speaks_against_nothing(tmp_path: Path, client: Client) -> None:
+    ingest(tmp_path, [bar(29)])
+    quarantine(tmp_path, [bar(29)], Defect.REPEATED_ROW)
+    assert client.fitness(DAILY_BARS, ["AAPL"])
 
 
 def test_a_copy_without_a_journal_of_attempts_is_no(tmp_path: Path, client: Client) -> None:

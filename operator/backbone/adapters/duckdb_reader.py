@@ -13,6 +13,7 @@ import pyarrow as pa
 from ..market.dimensions import DIMENSIONS, Dimension, moment_of
 from ..market.lineage import completed
 from ..ports.store import (
+    EntryState,
     Holding,
     JournalEntry,
     LastAttempt,
@@ -21,6 +22,7 @@ from ..ports.store import (
     Selection,
     StoreCorrupt,
 )
+from ..vocabulary import Defect
 from . import duckdb_sql as sql
 from .duckdb_session import attached, settled, translated
 from .volume import Volume, naming_faults
@@ -49,6 +51,12 @@ LAST_ATTEMPTS = """
       ON arrival.dimension = attempt.dimension AND arrival.provider = attempt.provider
     WHERE attempt.dimension = ? AND list_contains(?, attempt.subject)
     ORDER BY attempt.subject, arrival.source, attempt."sequence"
+"""
+
+UNDECIDED = """
+    SELECT subject, source, count(*) AS entries FROM telemetry.quarantine
+    WHERE dimension = ? AND list_contains(?, subject) AND state = ? AND reason <> ?
+    GROUP BY subject, source
 """
 
 
@@ -113,6 +121,12 @@ class DuckDBReader:
         """Symbols, series or calendars that are held, in alphabetical order."""
         return tuple(row["subject"] for row in self._table(sql.subjects(dimension)).to_pylist())
 
+    def undecided(self, dimension: Dimension, subjects: tuple[str, ...]) -> dict[tuple[str, str], int]:
+        """Rows in quarantine by subject and source that nobody has decided on, and no kept row stands for."""
+        values = (dimension.name, list(subjects), EntryState.HELD, Defect.REPEATED_ROW)
+        found = self._table(UNDECIDED, *values).to_pylist()
+        return {(row["subject"], row["source"]): row["entries"] for row in found}
+
     def batches(self, selection: Selection) -> Iterator[pa.RecordBatch]:
         """Rows of a selection, in the dimension's schema."""
         dated = selection.dimension.dated
@@ -128,6 +142,7 @@ class DuckDBReader:
             selection.dimension,
             subjects=len(selection.subjects),
             source=selection.source is not None,
+            one_line=selection.one_line,
             interval=selection.interval_seconds is not None,
             start=selection.start is not None,
             end=selection.end is not None,
@@ -160,13 +175,13 @@ class DuckDBReader:
             self._idle.append(cursor)
 
 
-def version_of(root: Path) -> str:
+def version_of(volume: Volume) -> str:
     """Which copy is published: another one after each publishing. Raises NothingPublished, StoreError."""
     with naming_faults("look at the published copy"):
         try:
-            found = Volume(root).published.stat()
+            found = volume.published.stat()
         except FileNotFoundError:
-            raise _nothing_published(root) from None
+            raise _nothing_published(volume.root) from None
     return f"{found.st_ino:x}-{found.st_mtime_ns:x}-{found.st_size:x}"
 
 

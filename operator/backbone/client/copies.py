@@ -9,6 +9,7 @@ from pathlib import Path
 from threading import Lock
 
 from ..adapters.duckdb_reader import DuckDBReader, published, version_of
+from ..adapters.volume import Volume
 from ..ports.store import Line, StoreError
 from ..vocabulary import Outcome
 
@@ -35,7 +36,7 @@ class Copies:
 
     def __init__(self, root: Path, replaced: Callable[[str], object]) -> None:
         """`replaced` is told the version of a copy that is no longer the published one."""
-        self._root = root
+        self._volume = Volume(root)
         self._replaced = replaced
         self._lock = Lock()
         self._present: Copy | None = None
@@ -59,20 +60,20 @@ class Copies:
             self._retire()
 
     def _followed(self) -> Copy:
-        if self._present is None or self._present.version != version_of(self._root):
+        if self._present is None or self._present.version != version_of(self._volume):
             self._retire()
             self._present = self._opened()
         return self._present
 
     def _opened(self) -> Copy:
         for _ in range(TRIES):
-            before = version_of(self._root)
+            before = version_of(self._volume)
             with ExitStack() as stack:
-                reader = stack.enter_context(published(self._root))
-                if version_of(self._root) == before:
+                reader = stack.enter_context(published(self._volume.root))
+                if version_of(self._volume) == before:
                     return Copy(before, reader, stack.pop_all())
         raise StoreError(
-            Outcome.STORE_BUSY, f"the published copy under {self._root} is replaced all the time"
+            Outcome.STORE_BUSY, f"the published copy under {self._volume.root} changes all the time"
         )
 
     def _retire(self) -> None:

@@ -63,10 +63,11 @@ class Reading:
 
 def judge(reading: Reading) -> tuple[Finding, ...]:
     """Everything that speaks against deciding on a subject; empty if nothing does."""
-    if len(reading.lines) != 1:
-        return (_unclear(reading),)
-    line = reading.lines[0]
-    found = (_age(reading, line), _last_run(reading, line), _quarantine(reading))
+    if len(reading.lines) == 1:
+        line = reading.lines[0]
+        found = (_age(reading, line), _last_run(reading, line), _quarantine(reading))
+    else:
+        found = (_unclear(reading), None, _quarantine(reading))
     return tuple(item for item in found if item is not None)
 
 

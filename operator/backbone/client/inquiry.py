@@ -51,17 +51,29 @@ def _readings(inquiry: Inquiry, reader: DuckDBReader) -> list[Reading]:
         if inquiry.source in {None, line.source} and inquiry.interval_seconds in {None, line.interval_seconds}
     ]
     attempts = reader.last_attempts(inquiry.dimension, inquiry.subjects)
+    undecided = reader.undecided(inquiry.dimension, inquiry.subjects)
     return [
-        _reading(inquiry, subject, _of(subject, lines), _of(subject, attempts))
+        _reading(inquiry, subject, _of(subject, lines), _of(subject, attempts), undecided)
         for subject in inquiry.subjects
     ]
 
 
 def _reading(
-    inquiry: Inquiry, subject: str, lines: tuple[Line, ...], attempts: tuple[LastAttempt, ...]
+    inquiry: Inquiry,
+    subject: str,
+    lines: tuple[Line, ...],
+    attempts: tuple[LastAttempt, ...],
+    undecided: dict[tuple[str, str], int],
 ) -> Reading:
     due, undue = _due(inquiry, subject)
-    return Reading(subject, lines, due, undue, attempts, quarantined=0)
+    # Where no row is held, all of them may be in quarantine.
+    sources = {line.source for line in lines} or {source for _, source in undecided}
+    quarantined = sum(
+        count
+        for (name, source), count in undecided.items()
+        if name == subject and source in sources and inquiry.source in {None, source}
+    )
+    return Reading(subject, lines, due, undue, attempts, quarantined)
 
 
 def _due(inquiry: Inquiry, subject: str) -> tuple[datetime | None, str]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, TypedDict, Unpack
+from typing import TYPE_CHECKING, TypedDict, TypeVar, Unpack
 
 import pyarrow as pa
 
@@ -19,6 +20,8 @@ from .inquiry import Inquiry, answer
 
 if TYPE_CHECKING:
     import pandas as pd
+
+T = TypeVar("T")
 
 
 class LineChoice(TypedDict, total=False):
@@ -141,9 +144,13 @@ class Snapshot:
             last=last,
             interval_seconds=window.get("interval_seconds"),
         )
-        for name, lines in self._held(dimension, names).items():
-            _require_one(selection, name, lines)
-        return selection
+        lines = [_the_line(selection, name, lines) for name, lines in self._held(dimension, names).items()]
+        # What the copy leaves no choice of is named all the same: one question has one key in the cache.
+        return replace(
+            selection,
+            source=_shared(line.source for line in lines),
+            interval_seconds=_shared(line.interval_seconds for line in lines),
+        )
 
     def _held(self, dimension: Dimension, names: tuple[str, ...]) -> dict[str, tuple[Line, ...]]:
         """The lines of each name, looked up once: a copy does not change."""
@@ -178,7 +185,8 @@ def frame(rows: pa.Table) -> pd.DataFrame:
     return rows.to_pandas(date_as_object=False)
 
 
-def _require_one(selection: Selection, name: str, lines: tuple[Line, ...]) -> None:
+def _the_line(selection: Selection, name: str, lines: tuple[Line, ...]) -> Line:
+    """The one line that a selection means of a subject. Raises NotHeld, Ambiguous."""
     dimension = selection.dimension.name
     if not lines:
         raise NotHeld(f"no {dimension} of {name!r} are held")
@@ -194,6 +202,13 @@ def _require_one(selection: Selection, name: str, lines: tuple[Line, ...]) -> No
     if len(meant) > 1:
         choice = "source" if len({line.source for line in meant}) > 1 else "interval_seconds"
         raise Ambiguous(f"{dimension} of {name!r} are held as {held}: name one by {choice}=")
+    return meant[0]
+
+
+def _shared(values: Iterable[T]) -> T | None:
+    """The value if all have the same."""
+    found = set(values)
+    return found.pop() if len(found) == 1 else None
 
 
 def _unique(subjects: Iterable[str]) -> tuple[str, ...]:

@@ -334,6 +334,10 @@ class Reader(Protocol):
         """How each plan fared last with some subjects, oldest first."""
         ...
 
+    def undecided(self, dimension: Dimension, subjects: tuple[str, ...]) -> dict[tuple[str, str], int]:
+        """Rows in quarantine by subject and source that nobody has decided on, and no kept row stands for."""
+        ...
+
     def batches(self, selection: Selection) -> Iterator[pa.RecordBatch]:
         """Rows of a selection in the order of their key."""
         ...
@@ -354,3 +358,9 @@ class Selection:
     end: datetime | None = None
     last: int | None = None
     interval_seconds: int | None = None
+
+    @property
+    def one_line(self) -> bool:
+        """Whether all rows are of one line."""
+        one_length = self.interval_seconds is not None or "interval_seconds" not in self.dimension.key
+        return len(self.subjects) == 1 and self.source is not None and one_length

@@ -28,6 +28,12 @@ def attempts(*given: LastAttempt) -> Reading:
         pytest.param(FIT, [], "", id="fresh, delivered and free of quarantine is fit"),
         pytest.param(replace(FIT, lines=()), [Unfit.MISSING], "no rows are held", id="nothing held"),
         pytest.param(
+            replace(FIT, lines=(), quarantined=2),
+            [Unfit.MISSING, Unfit.QUARANTINED],
+            "no rows are held",
+            id="nothing held, and all of it in quarantine",
+        ),
+        pytest.param(
             replace(FIT, lines=(LINE, replace(LINE, source="test/other"))),
             [Unfit.UNKNOWN],
             "It is held as test/bars, test/other",
