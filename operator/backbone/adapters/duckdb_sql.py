@@ -120,7 +120,11 @@ def migration(dimension: Dimension) -> tuple[str, ...]:
     """
     return (
         f"ALTER TABLE {table} ADD COLUMN IF NOT EXISTS provider VARCHAR",
-        f"ALTER TABLE {table} ADD COLUMN IF NOT EXISTS flags VARCHAR",
+        *(
+            f'ALTER TABLE {table} ADD COLUMN IF NOT EXISTS "{field.name}" {_TYPES[field.type]}'
+            for field in dimension.schema
+            if field.nullable
+        ),
         f"UPDATE {table} AS item SET provider = coalesce(({provider}), 'unknown') "  # noqa: S608
         "WHERE provider IS NULL",
         f"ALTER TABLE {table} ALTER COLUMN provider SET NOT NULL",
@@ -168,8 +172,8 @@ def merge(dimension: Dimension) -> str:
     later = f"({_columns(order, 'incoming')}) > ({_columns(order, 'stored')})"
     return f"""
         MERGE INTO {table_of(dimension)} AS stored USING incoming ON {same_key}
-        WHEN MATCHED AND ({differs}) AND {later} THEN UPDATE
-        WHEN NOT MATCHED THEN INSERT
+        WHEN MATCHED AND ({differs}) AND {later} THEN UPDATE BY NAME
+        WHEN NOT MATCHED THEN INSERT BY NAME
     """
 
 

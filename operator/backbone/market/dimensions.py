@@ -19,7 +19,8 @@ import pyarrow as pa
 SCHEMA_VERSION = 2
 """Version of every schema below; stored with each row, which keeps the version that it was stored in.
 
-1: facts, run, plan generation, schema version, time of observation. 2: and provider and flags.
+1: facts, run, plan generation, schema version, time of observation. 2: and provider, flags,
+the licence of a series, and what an economic release says.
 """
 
 MOMENT = pa.timestamp("us", "UTC")
@@ -147,11 +148,15 @@ MACRO_SERIES = Dimension(
         ("frequency", pa.string()),
         ("vintage", pa.date32()),
         ("value", pa.float64()),
-        nullable=("value",),
+        ("licence", pa.string()),
+        nullable=("value", "licence"),
     ),
 )
 """`period` is its first day, unless the source dates it otherwise. A null value is a period that the source
-lists as not observed, such as a holiday."""
+lists as not observed, such as a holiday. `licence` is the source's own word on the rights in the series; null
+where it has none."""
+
+_RELEASED = tuple((name, pa.float64()) for name in ("actual", "expected", "prior", "revised"))
 
 MACRO_EVENTS = Dimension(
     name="macroEvents",
@@ -168,9 +173,14 @@ MACRO_EVENTS = Dimension(
         ("period", pa.date32()),
         ("vintage", pa.date32()),
         ("reference", pa.string()),
-        nullable=("reference",),
+        ("at", MOMENT),
+        *_RELEASED,
+        nullable=("reference", "at", *(name for name, _ in _RELEASED)),
     ),
 )
+"""`period` is the day of the event, `at` its moment. What a release says is `actual`, null before it;
+`expected` is the market's view, `prior` what the release before said, `revised` what that was corrected from.
+They are in the unit of the release, which its name tells."""
 
 DIMENSIONS = (DAILY_BARS, INTRADAY_BARS, INTRADAY_TRADES, MACRO_SERIES, MACRO_EVENTS)
 

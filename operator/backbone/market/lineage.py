@@ -39,12 +39,13 @@ def stamp(dimension: Dimension, facts: pa.Table, lineage: Lineage, flags: pa.Arr
 
 
 def completed(dimension: Dimension, stored: pa.RecordBatch) -> pa.RecordBatch:
-    """Rows that an earlier version published, in the present schema: no flags, and the provider is `unknown`.
+    """Rows that an earlier version published, in the present schema: null what is new, the provider `unknown`.
 
     Their run's record in the journal names the provider; the next run writes it to the rows.
     """
     count = stored.num_rows
-    later = {"provider": pa.repeat(pa.scalar("unknown"), count), "flags": pa.nulls(count, pa.string())}
+    later = {field.name: pa.nulls(count, field.type) for field in dimension.schema if field.nullable}
+    later["provider"] = pa.repeat(pa.scalar("unknown"), count)
     columns = [
         stored.column(name) if name in stored.schema.names else later[name] for name in dimension.schema.names
     ]

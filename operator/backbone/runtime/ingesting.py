@@ -81,6 +81,10 @@ def _providers(plan: Plan, stop: StopRequest, progress: Callable[[str], None]) -
         from ..providers.yahoo.provider import YahooProvider  # noqa: PLC0415 - see above
 
         found["Yahoo"] = YahooProvider(secret, clock=_now, pause=stop.pause, progress=progress)
+    if "Fred" in named:
+        from ..providers.fred.provider import FredProvider  # noqa: PLC0415 - see above
+
+        found["Fred"] = FredProvider(secret, clock=_now, pause=stop.pause, progress=progress)
     return found
 
 

@@ -19,6 +19,7 @@ TOLERATED_SKEW = timedelta(minutes=2)
 """How far a source's clock may be ahead of ours."""
 AHEAD = timedelta(hours=14)
 """The farthest zone from UTC: its day begins that much earlier."""
+QUARTER_HOUR = 900_000_000
 MICROSECONDS = 1_000_000
 
 
@@ -56,7 +57,9 @@ def check_dates(dimension: Dimension, facts: pa.Table, now: datetime, sheet: She
     if "interval_seconds" in dimension.facts.names:
         start = pc.fill_null(facts["start"].cast(pa.int64()), 0).to_numpy()
         width = pc.fill_null(facts["interval_seconds"].cast(pa.int64()), 0).to_numpy() * MICROSECONDS
-        sheet.quarantine((width <= 0) | (start % np.maximum(width, 1) != 0), Defect.MISALIGNED)
+        # Bars are counted from the opening, which may fall on a quarter of an hour: hours begin there too.
+        grid = np.clip(width, 1, QUARTER_HOUR)
+        sheet.quarantine((width <= 0) | (start % grid != 0), Defect.MISALIGNED)
 
 
 def _numbers(facts: pa.Table, name: str) -> Floats:

@@ -220,6 +220,9 @@ def _facts(dimension: Dimension, recording: Recording, **columns: pa.Array | pa.
     columns["revision"] = pa.repeat(pa.scalar(0, pa.int64()), count)
     if recording.price_basis is not None:
         columns["price_basis"] = pa.repeat(recording.price_basis, count)
+    for field in dimension.facts:
+        if field.nullable and field.name not in columns:
+            columns[field.name] = pa.nulls(count, field.type)
     return pa.table(columns).select(dimension.facts.names).cast(dimension.facts)
 
 

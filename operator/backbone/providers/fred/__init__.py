@@ -1,0 +1,1 @@
+"""The database of the Federal Reserve Bank of St. Louis through fredapi: series with every vintage."""

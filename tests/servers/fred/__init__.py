@@ -1,0 +1,1 @@
+"""A server that speaks Fred's protocol from recorded series, with vintages made of them."""
