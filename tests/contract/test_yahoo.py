@@ -11,9 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from backbone.market.dimensions import DAILY_BARS, INTRADAY_BARS
+from backbone.market.dimensions import DAILY_BARS, INTRADAY_BARS, MACRO_EVENTS
 from backbone.providers.pacing import Limits
-from backbone.providers.protocol import Query
+from backbone.providers.protocol import Delivery, Held, ProviderFailure, Query
+from kept import Kept
 from yahoo.service import Yahoo, serve
 from yahoo_market import AFTER_CLOSE, CONNECTION, MONTH, QUICK, SYMBOLS, Clock, Market, fates, market, rows
 
@@ -277,3 +278,92 @@ def test_limits_bound_a_single_question(yahoo: Market) -> None:
     assert fates(yahoo.fetch("AAPL", deadline=0.2, attempts=1)) == {"AAPL": "TimedOut"}
     assert datetime.now(UTC) - started < timedelta(seconds=2)
     assert replace(Limits(), deadline=1).deadline == 1
+
+
+def calendar(yahoo: Market, *countries: str, held: Held | None = None) -> Delivery:
+    query = Query(MACRO_EVENTS, countries, timedelta(days=10), connection=CONNECTION, held=held)
+    return yahoo.provider().fetch(query)
+
+
+def test_the_calendar_comes_whole_over_its_pages_and_a_zero_is_a_zero(yahoo: Market) -> None:
+    delivery = calendar(yahoo, "US", "JP", "DE")
+    table = rows(delivery)
+    assert table.schema.equals(MACRO_EVENTS.facts)
+    start, end = date(2024, 3, 4), date(2024, 3, 28)
+    assert table.num_rows == 25 * 30
+    assert (pc.min(table["period"]).as_py(), pc.max(table["period"]).as_py()) == (start, end)
+    assert len(yahoo.board.requests(path="/v1/finance/visualization")) == 8
+    assert table["actual"].to_pylist().count(0.0) >= 25 * 6
+    assert table["actual"].null_count == 0
+    assert table["revised"].null_count == table.num_rows
+    assert set(table["vintage"].to_pylist()) == {AFTER_CLOSE.date()}
+    keys = list(zip(*columns(table, *MACRO_EVENTS.key), strict=True))
+    assert len(keys) == len(set(keys))
+
+
+def test_a_country_without_events_is_told_apart(yahoo: Market) -> None:
+    delivery = calendar(yahoo, "US", "XX")
+    assert fates(delivery) == {"XX": "NoData"}
+    assert set(rows(delivery)["calendar"].to_pylist()) == {"US"}
+
+
+def test_an_event_that_was_asked_for_before_comes_again_only_if_it_says_something_new(yahoo: Market) -> None:
+    first = rows(calendar(yahoo, "JP"))
+    yahoo.clock.now += timedelta(days=1)
+    again = rows(calendar(yahoo, "JP", held=Kept(first)))
+    assert set(again["period"].to_pylist()) == {date(2024, 3, 29)}
+
+
+@ALL(
+    ("kind", "outcome"),
+    [("rate-limited", "RateLimited"), ("html", "ChangedShape"), ("truncated", "PartialAnswer")],
+    ids=str,
+)
+def test_a_calendar_that_does_not_come_is_named(yahoo: Market, kind: str, outcome: str) -> None:
+    yahoo.board.on(kind, "calendar")
+    with pytest.raises(ProviderFailure) as failure:
+        calendar(yahoo, "US")
+    assert failure.value.outcome == outcome
+
+
+def bars(yahoo: Market, held: Held | None, lookback: timedelta = MONTH) -> Delivery:
+    return yahoo.provider().fetch(Query(DAILY_BARS, SYMBOLS, lookback, connection=CONNECTION, held=held))
+
+
+@ALL(
+    ("kind", "column"),
+    [
+        pytest.param("readjusted", "close", id="a split divides every price before it"),
+        pytest.param("paid", "adjusted_close", id="a dividend lowers the adjusted prices before it"),
+    ],
+)
+def test_a_history_that_was_readjusted_comes_again_as_a_whole_under_the_next_revision(
+    yahoo: Market, kind: str, column: str
+) -> None:
+    stored = rows(bars(yahoo, None, timedelta(days=200)))
+    yahoo.clock.now += timedelta(days=1)
+    yahoo.board.on(kind, "IBM", at=-2)
+    table = rows(bars(yahoo, Kept(stored), timedelta(days=5)))
+    ibm = table.filter(pc.equal(table["symbol"], "IBM"))
+    before = stored.filter(pc.equal(stored["symbol"], "IBM"))
+    assert set(before["session_date"].to_pylist()) < set(ibm["session_date"].to_pylist())
+    assert set(ibm["revision"].to_pylist()) == {1}
+    assert ibm[column][0].as_py() < before[column][0].as_py()
+    others = table.filter(pc.not_equal(table["symbol"], "IBM"))
+    assert set(others["revision"].to_pylist()) == {0}
+    assert yahoo.charts("IBM") == 3
+    assert yahoo.charts("AAPL") == 2
+
+
+def test_a_run_after_a_long_pause_reaches_back_to_what_is_stored(yahoo: Market) -> None:
+    stored = rows(bars(yahoo, None))
+    yahoo.clock.now += timedelta(days=90)
+    table = rows(bars(yahoo, Kept(stored), timedelta(days=5)))
+    assert min(days(table)) < max(days(stored)) < max(days(table))
+
+
+def test_what_the_last_run_missed_is_asked_for_first(yahoo: Market) -> None:
+    stored = rows(bars(yahoo, None))
+    bars(yahoo, Kept(stored, frozenset({"MSFT"})))
+    asked = [item["symbol"] for item in yahoo.board.requests() if item["symbol"]]
+    assert asked[3:] == ["MSFT", "AAPL", "IBM"]

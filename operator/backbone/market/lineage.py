@@ -39,7 +39,7 @@ def stamp(dimension: Dimension, facts: pa.Table, lineage: Lineage, flags: pa.Arr
 
 
 def completed(dimension: Dimension, stored: pa.RecordBatch) -> pa.RecordBatch:
-    """Rows that an earlier version published, in the present schema: null what is new, the provider `unknown`.
+    """Rows that an earlier version published, in the present schema: nulls in what is new, and no provider.
 
     Their run's record in the journal names the provider; the next run writes it to the rows.
     """

@@ -116,7 +116,7 @@ class Fred(Service):
 
 
 def in_force(vintages: list[Vintage], start: str, end: str) -> list[tuple[str, str, str, str]]:
-    """Period, first and last day of force within a window, and value, as the server cuts them to the window."""
+    """Period, first and last day of force, cut to a window as the server does, and value."""
     rows = []
     for place, (period, published, value) in enumerate(vintages):
         following = vintages[place + 1] if place + 1 < len(vintages) else None

@@ -1,8 +1,8 @@
 """The recorded daily bars, played on the sessions of a symbol's exchange up to a moment.
 
-The values are the recorded ones, in their order; the sessions are the last ones before the server's clock, so
-that a client which counts from the present finds them. A name that was not recorded, `R001` for example, gets
-a recording at another price level, always the same.
+The values are the recorded ones, each always on the same session: forwards, then backwards, and so on, so
+that no price jumps. The sessions are the last ones before the server's clock, where a client looks for them. A
+name that was not recorded, `R001` for example, gets a recording at another price level, always the same.
 """
 
 from __future__ import annotations
@@ -66,11 +66,6 @@ class Bars:
     splits: tuple[tuple[int, float], ...] = ()
     """Place of the session and the ratio, as announced."""
 
-    def last(self, count: int) -> Bars:
-        """The last sessions alone."""
-        columns = {name: getattr(self, name)[-count:] for name in (*PRICES, "adjusted", "volume")}
-        return replace(self, sessions=self.sessions[-count:], **columns)
-
     def scaled(self, before: int, ratio: float, *, announced: bool) -> Bars:
         """With the prices of the sessions before a place divided by a split's ratio, the adjusted too."""
         factor = np.where(np.arange(len(self.sessions)) < before, 1 / ratio, 1.0)
@@ -94,7 +89,10 @@ class Market:
         table = self._table(name)
         zone, sessions = sessions_of(EXCHANGES[suffix], int(now.timestamp()) // 300 * 300)
         count = min(len(sessions), len(table.close))
-        played = replace(table.last(count), symbol=symbol, zone=zone, sessions=sessions[-count:])
+        places = np.arange(len(sessions) - count, len(sessions)) % (2 * len(table.close))
+        places = np.minimum(places, 2 * len(table.close) - 1 - places)
+        values = {name: getattr(table, name)[places] for name in (*PRICES, "adjusted", "volume")}
+        played = replace(table, symbol=symbol, zone=zone, sessions=sessions[-count:], **values)
         leveled = {column: getattr(played, column) * level for column in (*PRICES, "adjusted")}
         return replace(played, **leveled)
 

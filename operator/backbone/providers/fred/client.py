@@ -96,7 +96,7 @@ class Client(fredapi.Fred):  # type: ignore[misc]
         raise Trouble(Outcome.CHANGED_SHAPE, "a page came instead of data")
 
     def _read(self, url: str) -> bytes:
-        """The body of an answer. The causes of errors stay here: they carry the address, and in it the key."""
+        """The body of an answer. Causes of errors stay here: they carry the address, and in it the key."""
         failed: Trouble
         try:
             with self._opener(url, self._deadline) as answer:
@@ -120,8 +120,8 @@ class Client(fredapi.Fred):  # type: ignore[misc]
 
 
 def _opener(access: Access) -> Callable[[str, float], urllib.request._UrlopenRet]:
-    named = dict.fromkeys(("http", "https"), access.proxy)
-    proxies = urllib.request.getproxies() if access.proxy is None else named
+    named = {"http": access.proxy, "https": access.proxy} if access.proxy else None
+    proxies = named or urllib.request.getproxies()
     context = ssl.create_default_context(cafile=access.authority)
     opener = urllib.request.build_opener(
         urllib.request.ProxyHandler(proxies), urllib.request.HTTPSHandler(context=context)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ...market.dimensions import DAILY_BARS, INTRADAY_BARS, MACRO_EVENTS
 from ...vocabulary import Outcome
@@ -14,6 +15,7 @@ from ..pacing import Limits, Pace
 from ..protocol import Connection, Delivery, Fate, ProviderFailure, Query, Slice
 from ..rounds import Round, ask_for
 from ..secrets import AUTHORITY, PROXY, Secret
+from . import calendar
 from .bars import SOURCE
 from .history import Bars, History
 from .session import Session
@@ -22,6 +24,8 @@ REQUESTS_A_SECOND = 5.0
 BURST = 5
 SKEW = timedelta(minutes=5)
 """Clocks that differ by more are worth a word."""
+EVENTS_COMPARED = 20_000
+"""How many stored rows of a calendar are looked at for what has changed."""
 HINT = "look the symbol up on Yahoo Finance; one that was renamed or delisted is not found"
 
 
@@ -51,7 +55,11 @@ class YahooProvider:
         if query.dimension not in {DAILY_BARS, INTRADAY_BARS, MACRO_EVENTS}:
             raise ProviderFailure(Outcome.PROVIDER_FAILED, f"Yahoo has no {query.dimension.name}")
         with self._session(query.connection) as session:
-            return self._bars(query, session)
+            return (
+                self._events(query, session)
+                if query.dimension is MACRO_EVENTS
+                else self._bars(query, session)
+            )
 
     def _session(self, connection: Connection | None) -> Session:
         deadline = self._limits.deadline
@@ -78,6 +86,26 @@ class YahooProvider:
             without_data=found.of(Outcome.NO_DATA),
             hint=HINT,
             failed=(*found.failed(), *lacking),
+        )
+
+    def _events(self, query: Query, session: Session) -> Delivery:
+        """The events of the calendars asked for; Yahoo gives those of all countries together."""
+        now = self._clock()
+        asked = ask_for(
+            ("calendar",), lambda _: calendar.events(session, query.lookback, now), self._limits, self._pause
+        )
+        if not asked.answers:
+            fate = asked.fates["calendar"]
+            raise ProviderFailure(fate.outcome, fate.message)
+        found = asked.answers["calendar"]
+        wanted = found.filter(pc.is_in(found["calendar"], value_set=pa.array(query.names, pa.string())))
+        present = set(wanted["calendar"].to_pylist())
+        stored = query.held.latest(calendar.SOURCE, EVENTS_COMPARED) if query.held is not None else None
+        facts = calendar.changed(wanted, stored)
+        return Delivery(
+            slices=(Slice(calendar.SOURCE, now, facts),) if wanted.num_rows else (),
+            without_data=tuple(name for name in query.names if name not in present),
+            hint="calendars are countries by their code of two letters",
         )
 
     def _tell(self, found: Round[Bars], session: Session, now: datetime) -> None:
