@@ -43,7 +43,7 @@ CONTENT = frozenset(
         "zero",  # the session `at` has prices of zero
         "twice",  # the session `at` comes twice, the second time with other values
         "split-without-notice",  # from `at` on prices are a twentieth, and those before stay as they were
-        "readjusted",  # the prices before `at` are divided by `ratio`, as after a split that is announced
+        "readjusted",  # every price is divided by `ratio`, as after a split on the session `at`, announced
         "paid",  # the adjusted prices before `at` are lowered by a dividend of `share`
         "future",  # a session comes that has not been yet
     }
@@ -58,7 +58,7 @@ def applied(bars: Bars, fault: Fault) -> Bars:
 
 
 def _readjusted(bars: Bars, at: int, fault: Fault) -> Bars:
-    return bars.scaled(at, float(fault.detail.get("ratio", 4)), announced=True)
+    return bars.split(at, float(fault.detail.get("ratio", 4)))
 
 
 def _paid(bars: Bars, at: int, fault: Fault) -> Bars:

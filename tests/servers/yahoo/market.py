@@ -1,7 +1,7 @@
 """The recorded daily bars, played on the sessions of a symbol's exchange up to a moment.
 
-The values are the recorded ones, each always on the same session: forwards, then backwards, and so on, so
-that no price jumps. The sessions are the last ones before the server's clock, where a client looks for them. A
+The values are the recorded ones, each always on the same session: forwards, then backwards, and so on:
+no price jumps. The sessions are the last ones before the server's clock, where a client looks for them. A
 name that was not recorded, `R001` for example, gets a recording at another price level, always the same.
 """
 
@@ -66,11 +66,12 @@ class Bars:
     splits: tuple[tuple[int, float], ...] = ()
     """Place of the session and the ratio, as announced."""
 
-    def scaled(self, before: int, ratio: float, *, announced: bool) -> Bars:
-        """With the prices of the sessions before a place divided by a split's ratio, the adjusted too."""
-        factor = np.where(np.arange(len(self.sessions)) < before, 1 / ratio, 1.0)
-        columns = {name: getattr(self, name) * factor for name in (*PRICES, "adjusted")}
-        return replace(self, splits=((before, ratio),) if announced else (), **columns)
+    def split(self, at: int, ratio: float) -> Bars:
+        """As after a split on the session at a place: trading goes on at a part of the price, and history is
+        adjusted to it.
+        """
+        columns = {name: getattr(self, name) / ratio for name in (*PRICES, "adjusted")}
+        return replace(self, splits=((at, ratio),), **columns)
 
 
 class Market:
