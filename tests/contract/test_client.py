@@ -21,7 +21,6 @@ from backbone.client import (
     Ambiguous,
     CacheCounts,
     Client,
-    Dimension,
     NotHeld,
     NothingPublished,
     Rejected,
@@ -29,30 +28,13 @@ from backbone.client import (
     Unfit,
     frame,
 )
-from backbone.market.lineage import Lineage, stamp
-from backbone.ports.store import Arrival, Attempt, Origin, RunEnd, RunStart
+from backbone.ports.store import Origin, RunStart
 from backbone.vocabulary import Defect, Outcome
+from small_copies import NO_WAIT, NOW, Row, bar, ingest
 
-NOW = datetime(2024, 3, 1, 12, 0, tzinfo=UTC)
-NO_WAIT = timedelta()
 OLD = timedelta(days=400)
 READS = 200
 PUBLISHES = 12
-
-Row = dict[str, object]
-
-
-def bar(day: int, close: float = 1.5, **changes: object) -> Row:
-    prices = {"open": 1.0, "high": 9.0, "low": 0.5, "close": close, "adjusted_close": None, "volume": 10}
-    return {
-        "source": "test/bars",
-        "symbol": "AAPL",
-        "session_date": date(2024, 2, day),
-        **prices,
-        "price_basis": "asTraded",
-        "revision": 0,
-        **changes,
-    }
 
 
 def minute_bar(minute: int, seconds: int) -> Row:
@@ -82,31 +64,6 @@ def reading(period: date, vintage: date, value: float) -> Row:
         "value": value,
         "revision": 0,
     }
-
-
-def ingest(
-    folder: Path,
-    rows: list[Row],
-    dimension: Dimension = DAILY_BARS,
-    *,
-    number: int = 1,
-    fates: dict[str, Outcome] | None = None,
-) -> None:
-    """One published run that brought rows."""
-    at = NOW + timedelta(minutes=number)
-    facts = pa.Table.from_pylist(rows, schema=dimension.facts)
-    with DuckDBStore(folder).writer(f"run-{number}", NO_WAIT) as writer:
-        sequence = writer.begin(RunStart(f"run-{number}", "plan", 1, at))
-        with writer.batch():
-            lineage = Lineage(f"run-{number}", 1, at, "Test")
-            changed = writer.upsert(dimension, stamp(dimension, facts, lineage))
-            for source in {str(row["source"]) for row in rows}:
-                writer.record(sequence, Arrival(dimension.name, source, "Test", at, len(rows), changed))
-            named = {str(row[dimension.subject]): Outcome.SUCCEEDED for row in rows} | (fates or {})
-            told = [Attempt(dimension.name, name, "Test", fate) for name, fate in named.items()]
-            writer.attempted(sequence, dimension, told)
-            writer.finish(sequence, RunEnd(Outcome.SUCCEEDED, at, len(rows), changed, ""))
-        writer.publish()
 
 
 @pytest.fixture

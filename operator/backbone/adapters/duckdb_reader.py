@@ -229,7 +229,8 @@ def utc(table: pa.Table) -> pa.Table:
         pa.field(field.name, pa.timestamp("us", "UTC")) if pa.types.is_timestamp(field.type) else field
         for field in table.schema
     ]
-    return table.cast(pa.schema(fields))
+    named = pa.schema(fields)
+    return table if table.schema.equals(named) else table.cast(named)
 
 
 def _moment(value: datetime) -> datetime:

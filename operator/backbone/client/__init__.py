@@ -4,7 +4,7 @@
         if data.fitness(DAILY_BARS, ["AAPL"]):
             bars = data.rows(DAILY_BARS, ["AAPL"], last=250)
 
-Needs Arrow and DuckDB. Pandas is imported by who asks for a frame, or for freshness by sessions.
+Needs Arrow and DuckDB. Pandas is imported by who asks for a frame, a join, or freshness by sessions.
 """
 
 from ..market.dimensions import (

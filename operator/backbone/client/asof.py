@@ -13,7 +13,6 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from ..errors import Rejected
 from ..market.dimensions import DAILY_BARS, INTRADAY_BARS, INTRADAY_TRADES, LINEAGE, MACRO_SERIES, Dimension
@@ -52,7 +51,7 @@ def places(at: Moments, dimension: Dimension, rows: pa.Table) -> npt.NDArray[np.
     known, time = known_from(dimension, rows), _times(dimension, rows)
     order = np.lexsort((np.arange(len(known)), time, known))
     if dimension.value is not None:
-        present = pc.is_valid(rows[dimension.value]).to_numpy()
+        present = rows[dimension.value].is_valid().to_numpy()
         order = order[present[order]]
     # A later vintage of an earlier period, as a revision is, does not take the place of a later period.
     order = order[time[order] >= np.maximum.accumulate(time[order])]

@@ -43,10 +43,14 @@ def completed(dimension: Dimension, stored: pa.RecordBatch) -> pa.RecordBatch:
 
     Their run's record in the journal names the provider; the next run writes it to the rows.
     """
-    count = stored.num_rows
-    later = {field.name: pa.nulls(count, field.type) for field in dimension.schema if field.nullable}
-    later["provider"] = pa.repeat(pa.scalar("unknown"), count)
-    columns = [
-        stored.column(name) if name in stored.schema.names else later[name] for name in dimension.schema.names
-    ]
-    return pa.record_batch(columns, names=dimension.schema.names).cast(dimension.schema)
+    # By from_arrays alone: record_batch() imports pandas, cast() the compute functions; no read needs them.
+    columns = [_column(stored, field) for field in dimension.schema]
+    return pa.RecordBatch.from_arrays(columns, schema=dimension.schema)
+
+
+def _column(stored: pa.RecordBatch, field: pa.Field) -> pa.Array:
+    if field.name in stored.schema.names:
+        return stored.column(field.name)
+    if field.nullable:
+        return pa.nulls(stored.num_rows, field.type)
+    return pa.repeat(pa.scalar("unknown"), stored.num_rows)
