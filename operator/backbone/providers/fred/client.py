@@ -6,6 +6,7 @@ answer. All of that is in the one method that fetches; ours takes its place, and
 
 from __future__ import annotations
 
+import os
 import ssl
 import urllib.request
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import urlencode
 from xml.etree import ElementTree
 
+import certifi
 import fredapi
 
 from ...vocabulary import Outcome
@@ -122,7 +124,9 @@ class Client(fredapi.Fred):  # type: ignore[misc]
 def _opener(access: Access) -> Callable[[str, float], urllib.request._UrlopenRet]:
     named = {"http": access.proxy, "https": access.proxy} if access.proxy else None
     proxies = named or urllib.request.getproxies()
-    context = ssl.create_default_context(cafile=access.authority)
+    # A worker's image has no certificates of its own: those of the package, as for Yahoo.
+    trusted = access.authority or os.environ.get("SSL_CERT_FILE") or certifi.where()
+    context = ssl.create_default_context(cafile=trusted)
     opener = urllib.request.build_opener(
         urllib.request.ProxyHandler(proxies), urllib.request.HTTPSHandler(context=context)
     )
