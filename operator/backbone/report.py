@@ -15,6 +15,7 @@ from .schema import Model
 from .vocabulary import Outcome
 
 MESSAGE_BYTES = 4096
+OTHER_REASONS = "Other"
 EXIT_OK = 0
 EXIT_RUN_FAILED = 3
 """The run ended with a report that says what failed; starting it again at once would end the same way."""
@@ -39,7 +40,7 @@ class SourceReport(Model):
 
 
 class RowCount(Model):
-    """Rows that a check found something in: `reason` is a vocabulary.Defect."""
+    """Rows that a check found something in: `reason` is a vocabulary.Defect, or Other for those cut off."""
 
     reason: str
     rows: int
@@ -95,7 +96,7 @@ class RunReport(Model):
 
     def encode(self) -> bytes:
         """Compact JSON of at most MESSAGE_BYTES; lists and texts are cut first, counts stay."""
-        for names, text in ((20, 512), (20, 160), (5, 80), (1, 40), (0, 0)):
+        for names, text, reasons in ((20, 512, 20), (20, 160, 8), (5, 80, 4), (1, 40, 3), (0, 0, 2)):
             cut = self.model_copy(
                 update={
                     "message": self.message[: text * 2],
@@ -104,6 +105,8 @@ class RunReport(Model):
                             update={
                                 "missing": item.missing[:names],
                                 "sources": item.sources[:names],
+                                "quarantined": _shortened(item.quarantined, reasons),
+                                "flagged": _shortened(item.flagged, reasons),
                                 "message": item.message[:text],
                             }
                         )
@@ -125,6 +128,14 @@ class RunReport(Model):
             first = error.errors(include_url=False, include_input=False)[0]
             place = ".".join(str(part) for part in first["loc"])
             raise Rejected(f"no run report: {place}: {first['msg']}") from None
+
+
+def _shortened(counts: tuple[RowCount, ...], limit: int) -> tuple[RowCount, ...]:
+    """At most so many counts: the last one stands for all that have no room, under the name Other."""
+    if len(counts) <= limit:
+        return counts
+    rest = sum(item.rows for item in counts[limit - 1 :])
+    return (*counts[: limit - 1], RowCount(reason=OTHER_REASONS, rows=rest))
 
 
 class VolumeProbeReport(Model):

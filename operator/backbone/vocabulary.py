@@ -24,6 +24,10 @@ LABEL_CLAIM_UID = f"{GROUP}/claim-uid"
 ANNOTATION_DESIRED = f"{GROUP}/desired"
 """On a child: digest of what the operator asked for, which tells a new wish from somebody else's change."""
 
+ANNOTATION_QUARANTINE_RELEASE = f"{GROUP}/quarantine-release"
+"""On an IngestPlan: `<reason>:<token>`, `all:<token>` or `<dimension>/<reason>:<token>`; each new value
+releases the plan's rows of that reason from quarantine once."""
+
 ANNOTATION_RUN_NOW = f"{GROUP}/run-now"
 """On an IngestPlan: a token of the user's choice; each new value starts one run."""
 
@@ -55,6 +59,7 @@ class Component(StrEnum):
     PLAN = "plan"
     SCHEDULE = "schedule"
     RUN = "run"
+    QUARANTINE = "quarantine"
 
 
 class ConditionType(Documented):
@@ -130,6 +135,11 @@ class Reason(Documented):
         "SpecChanged",
         "The last run knew an earlier spec; what is asked for now comes with the next run.",
     )
+    RELEASE_STARTED = ("ReleaseStarted", "The operator created the Job of a release from quarantine.")
+    RELEASE_REFUSED = (
+        "ReleaseRefused",
+        "The quarantine-release annotation is not written as <reason>:<token>; nothing was released.",
+    )
     DELIVERED = ("Delivered", "The last run stored everything that is required.")
     STATUS_GAP = ("StatusGap", "Runs happened whose outcome nobody saw.")
 
@@ -196,7 +206,7 @@ class Outcome(Documented):
 
 
 class Defect(Documented):
-    """What a check of the data found in a row: why it is in quarantine, or the flag under which it is kept."""
+    """What a check found in a row: why it is in quarantine, or the flag under which it is kept."""
 
     SCHEMA_MISMATCH = (
         "SchemaMismatch",
@@ -216,7 +226,7 @@ class Defect(Documented):
     OFF_SESSION = ("OffSession", "The exchange's calendar has no session on that day, or at that moment.")
     ZONE_ERROR = (
         "ZoneError",
-        "The symbol's rows are shifted as a whole: moved by some hours, or by a day, each falls into a session.",
+        "The symbol's rows are shifted as a whole: moved by some hours, or by a day, all fall into sessions.",
     )
     PRICE_SPIKE = (
         "PriceSpike",

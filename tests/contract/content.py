@@ -8,10 +8,12 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from backbone.adapters.duckdb_quarantine import published_quarantine
 from backbone.adapters.duckdb_reader import published
 from backbone.market.dimensions import DIMENSIONS
-from backbone.ports.store import Selection
+from backbone.ports.store import QuarantineFilter, Selection
 
+MOST_ENTRIES = 100_000
 SCALE = 1e6
 """Prices and values are compared as whole millionths."""
 
@@ -26,7 +28,7 @@ def rows(folder: Path) -> dict[str, int]:
 
 
 def digest(folder: Path) -> str:
-    """Of every fact in the order of its key; who brought it and when is left out."""
+    """Of every fact in the order of its key and every row in quarantine, not of who brought it and when."""
     total = hashlib.sha256()
     with published(folder) as reader:
         for dimension in DIMENSIONS:
@@ -34,6 +36,12 @@ def digest(folder: Path) -> str:
             for batch in reader.batches(selection):
                 for name in dimension.facts.names:
                     total.update(_canonical(batch.column(name)))
+    with published_quarantine(folder) as quarantine:
+        entries = quarantine.entries(QuarantineFilter(), MOST_ENTRIES)
+    told = (
+        "\x1f".join(str(item[name]) for name in ("dimension", "raw", "reason", "state")) for item in entries
+    )
+    total.update("\x1e".join(sorted(told)).encode())
     return total.hexdigest()
 
 

@@ -15,6 +15,8 @@ import pytest
 
 import content
 from backbone.adapters.duckdb import DuckDBStore
+from backbone.adapters.duckdb_quarantine import published_quarantine
+from backbone.ports.store import QuarantineFilter
 from worker import ROOT, SAMPLES, Emp, command, report
 
 EVERYTHING = {
@@ -95,7 +97,7 @@ def test_a_run_that_is_killed_is_made_good_by_the_next(
 def test_a_run_that_is_killed_before_any_of_its_writes_loses_and_doubles_nothing(
     tmp_path: Path, environment: dict[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Every write in turn; the published copy is whole all the while, the old one or the new."""
+    """Every write in turn, the quarantine's too; what is published is whole, the old copy or the new."""
 
     script = str(Path(__file__).with_name("killed_before.py"))
 
@@ -122,6 +124,9 @@ def test_a_run_that_is_killed_before_any_of_its_writes_loses_and_doubles_nothing
         shutil.rmtree(data)
     with capsys.disabled():
         sys.stdout.write(f" killed before each of {writes} writes ")
+    with published_quarantine(both) as quarantine:
+        held = {item["reason"]: item["entries"] for item in quarantine.counts(QuarantineFilter())}
+    assert held == {"OffSession": 3, "NotFinite": 2}
     assert old != new
     assert writes > 20
     assert seen == sorted(seen, key=lambda digest: digest == new), "once published, always published"

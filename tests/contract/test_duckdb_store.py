@@ -131,7 +131,8 @@ def test_equal_trades_are_all_stored(tmp_path: Path) -> None:
         [{**row, "ordinal": number} for number in range(242)], schema=INTRADAY_TRADES.facts
     )
     with DuckDBStore(tmp_path).writer("run-1", NO_WAIT) as writer:
-        changed = writer.upsert(INTRADAY_TRADES, stamp(INTRADAY_TRADES, facts, Lineage("run-1", 1, NOW, "Test")))
+        lineage = Lineage("run-1", 1, NOW, "Test")
+        changed = writer.upsert(INTRADAY_TRADES, stamp(INTRADAY_TRADES, facts, lineage))
     assert changed == 242
 
 

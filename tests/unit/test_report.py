@@ -11,17 +11,18 @@ from backbone.report import (
     MESSAGE_BYTES,
     DimensionReport,
     PastRun,
+    RowCount,
     RunReport,
     SourceReport,
     StoreRecoveryReport,
     VolumeProbeReport,
 )
-from backbone.vocabulary import Outcome
+from backbone.vocabulary import Defect, Outcome
 
 NOW = datetime(2024, 3, 1, 12, 0, tzinfo=UTC)
 
 
-def report(symbols: int = 3, text: str = "") -> RunReport:
+def report(symbols: int = 3, text: str = "", defects: tuple[Defect, ...] = ()) -> RunReport:
     """A run of all five dimensions in which every symbol is missing."""
     missing = tuple(f"SYMBOL-{number:025}" for number in range(min(symbols, 20)))
     return RunReport(
@@ -47,6 +48,9 @@ def report(symbols: int = 3, text: str = "") -> RunReport:
                 sources=(
                     SourceReport(name="sample/bokeh-stocks", rows=7, as_of=NOW, price_basis="AsTraded"),
                 ),
+                quarantined=tuple(RowCount(reason=item, rows=100_000) for item in defects),
+                flagged=tuple(RowCount(reason=item, rows=100_000) for item in defects),
+                unchecked=1000,
                 message=text,
             )
             for name in ("dailyBars", "intradayBars", "intradayTrades", "macroSeries", "macroEvents")
@@ -104,3 +108,11 @@ def test_a_probe_report_stays_small() -> None:
     encoded = sent.encode()
     assert len(encoded) < 1000
     assert VolumeProbeReport.model_validate_json(encoded).bytes_checked == 7
+
+
+def test_counts_of_rows_by_reason_are_cut_last_and_add_up() -> None:
+    decoded = RunReport.decode(report(1000, "x" * 900, tuple(Defect)).encode().decode())
+    for item in decoded.dimensions:
+        for counts in (item.quarantined, item.flagged):
+            assert sum(count.rows for count in counts) == 100_000 * len(Defect)
+            assert counts[-1].reason == "Other"

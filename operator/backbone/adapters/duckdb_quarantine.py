@@ -19,7 +19,7 @@ from ..market.dimensions import DIMENSIONS, SCHEMA_VERSION, Dimension
 from ..ports.store import EntryState, NothingPublished, Origin, QuarantineFilter, Release
 from . import duckdb_quarantine_sql as sql
 from . import duckdb_sql
-from .duckdb_session import opened, translated
+from .duckdb_session import attached, settled, translated
 from .volume import Volume
 
 
@@ -37,7 +37,11 @@ def hold(
         "at": origin.at,
     }
     with translated("write the quarantine"):
-        connection.execute(sql.keep(dimension, delivered), values)
+        connection.execute(sql.seeing(dimension, delivered), [dimension.name])
+        if _number(connection, sql.DOUBLED):
+            connection.execute(sql.EACH_ONCE)
+        connection.execute(sql.KEEP, values)
+        connection.execute(sql.FORGET_SEEN)
 
 
 def held(connection: duckdb.DuckDBPyConnection, dimension: Dimension, run_id: str) -> dict[str, int]:
@@ -116,13 +120,14 @@ def published_quarantine(root: Path) -> Iterator[QuarantineReader]:
     database = Volume(root).published
     if not database.exists():
         raise NothingPublished(f"no run has published anything under {root}")
-    with opened(database, read_only=True) as connection:
-        # A copy that an earlier version published has no such table: nothing was ever put there.
-        connection.execute("ATTACH ':memory:' AS fresh")
-        if not _number(connection, sql.PRESENT):
-            for statement in ("USE fresh", "CREATE SCHEMA telemetry", sql.QUARANTINE):
-                connection.execute(statement)
-        yield QuarantineReader(connection)
+    with attached(database) as connection, translated("read the quarantine"):
+        found = settled(connection)
+        if not _number(found, sql.PRESENT):
+            # An earlier version published this copy: nothing was ever put into quarantine.
+            found = connection
+            for statement in ("CREATE SCHEMA telemetry", sql.QUARANTINE):
+                found.execute(statement)
+        yield QuarantineReader(found)
 
 
 def _number(

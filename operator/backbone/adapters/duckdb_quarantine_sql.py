@@ -5,6 +5,8 @@ Identifiers come from market.dimensions and from this file; values are always bo
 
 from __future__ import annotations
 
+import json
+
 from ..market.dimensions import Dimension
 from ..ports.store import EntryState, QuarantineFilter
 
@@ -47,34 +49,39 @@ PRESENT = "SELECT count(*) FROM information_schema.tables WHERE table_name = 'qu
 ANY_HELD = "SELECT count(*) FROM telemetry.quarantine WHERE dimension = ? AND state = ?"
 
 
-def keep(dimension: Dimension, delivered: frozenset[str]) -> str:
-    """Bring the view `incoming`, raw rows with a `reason`, into the quarantine.
+def seeing(dimension: Dimension, delivered: frozenset[str]) -> str:
+    """Make the table `seen` of the view `incoming`, which holds raw rows with a `reason`.
 
-    `delivered` are the columns that came. Bound by name: dimension, provider, plan, generation, run, version,
-    at. The row of a run that is counted already changes nothing.
+    `delivered` are the columns that came. Bound: the dimension's name.
     """
     values = {name: _text(name, delivered) for name in dimension.facts.names}
     raw = ", ".join(f'"{name}" := {value}' for name, value in values.items())
     named = {name: f"coalesce({value}, '')" for name, value in values.items()}
     key = f"concat_ws('|', {', '.join(named[name] for name in dimension.key)})"
     return f"""
-        MERGE INTO telemetry.quarantine AS entry USING (
-            SELECT md5(concat_ws('|', $dimension, source, raw)) AS id, any_value(source) AS source,
-                   any_value(subject) AS subject, any_value("time") AS "time", any_value(key) AS key,
-                   any_value(raw) AS raw, any_value(reason) AS reason
-            FROM (SELECT {named["source"]} AS source, {named[dimension.subject]} AS subject,
-                         {named[dimension.time]} AS "time", {key} AS key, reason,
-                         CAST(to_json(struct_pack({raw})) AS VARCHAR) AS raw FROM incoming)
-            GROUP BY 1
-        ) AS seen ON entry.id = seen.id
-        WHEN MATCHED AND entry.last_run_id <> $run THEN UPDATE SET
-            times_seen = entry.times_seen + 1, last_seen = $at, last_run_id = $run, reason = seen.reason,
-            state = CASE entry.state WHEN '{SUPERSEDED}' THEN '{HELD}' ELSE entry.state END
-        WHEN NOT MATCHED THEN INSERT VALUES (
-            seen.id, $dimension, seen.source, seen.subject, seen."time", seen.key, seen.reason, seen.raw,
-            $provider, $plan, $generation, $run, $version, $at, $at, $run, 1, '{HELD}', $at
+        CREATE OR REPLACE TEMP TABLE seen AS
+        SELECT md5(concat_ws('|', CAST(? AS VARCHAR), source, raw)) AS id, * FROM (
+            SELECT {named["source"]} AS source, {named[dimension.subject]} AS subject,
+                   {named[dimension.time]} AS "time", {key} AS key, reason,
+                   CAST(to_json(struct_pack({raw})) AS VARCHAR) AS raw FROM incoming
         )
     """  # noqa: S608
+
+
+DOUBLED = "SELECT count(*) - count(DISTINCT id) FROM seen"
+EACH_ONCE = "CREATE OR REPLACE TEMP TABLE seen AS SELECT DISTINCT ON (id) * FROM seen"
+KEEP = f"""
+    MERGE INTO telemetry.quarantine AS entry USING seen ON entry.id = seen.id
+    WHEN MATCHED AND entry.last_run_id <> $run THEN UPDATE SET
+        times_seen = entry.times_seen + 1, last_seen = $at, last_run_id = $run, reason = seen.reason,
+        state = CASE entry.state WHEN '{SUPERSEDED}' THEN '{HELD}' ELSE entry.state END
+    WHEN NOT MATCHED THEN INSERT VALUES (
+        seen.id, $dimension, seen.source, seen.subject, seen."time", seen.key, seen.reason, seen.raw,
+        $provider, $plan, $generation, $run, $version, $at, $at, $run, 1, '{HELD}', $at
+    )
+"""
+"""Bring `seen` into the quarantine; a row that this run is counted for already changes nothing."""
+FORGET_SEEN = "DROP TABLE IF EXISTS seen"
 
 
 def supersede(dimension: Dimension) -> str:
@@ -97,6 +104,7 @@ def chosen(wish: QuarantineFilter) -> tuple[str, dict[str, object]]:
     for column, wanted in (
         ("dimension", wish.dimension.name if wish.dimension else None),
         ("reason", wish.reason),
+        ("plan", wish.plan),
         ("state", wish.state),
     ):
         if wanted is not None:
@@ -137,9 +145,10 @@ def releasing(dimension: Dimension, condition: str) -> str:
     column's type is null, and a row without a value that has to be there does not fit.
     """
     facts = {
-        field.name: f"TRY_CAST(json_extract_string(raw, '$.{field.name}') AS {_SQL_TYPES[str(field.type)]})"
+        field.name: f'TRY_CAST(item."{field.name}" AS {_SQL_TYPES[str(field.type)]})'
         for field in dimension.facts
     }
+    texts = json.dumps(dict.fromkeys(facts, "VARCHAR"))
     fit = " AND ".join(f'"{field.name}" IS NOT NULL' for field in dimension.facts if not field.nullable)
     columns = ", ".join(f'{value} AS "{name}"' for name, value in facts.items())
     return f"""
@@ -147,7 +156,7 @@ def releasing(dimension: Dimension, condition: str) -> str:
             SELECT {columns}, CAST($run AS VARCHAR) AS run_id, plan_generation,
                    CAST($version AS INTEGER) AS schema_version,
                    CAST($at AS TIMESTAMP WITH TIME ZONE) AS observed_at, provider, 'Released' AS flags, id
-            FROM telemetry.quarantine
+            FROM (SELECT *, json_transform(raw, '{texts}') AS item FROM telemetry.quarantine)
             WHERE {condition} AND dimension = $table AND state = '{HELD}'
             QUALIFY row_number() OVER (PARTITION BY key ORDER BY last_seen DESC, id) = 1
         )

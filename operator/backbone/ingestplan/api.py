@@ -140,6 +140,13 @@ class SourceStatus(Model):
     )
 
 
+class RowCountStatus(Model):
+    """Rows that the checks of the data found something in."""
+
+    reason: str = Field(max_length=64, description="What was found; the page of reasons says what it means.")
+    rows: int = Field(ge=0, description="How many rows.")
+
+
 class DimensionStatus(Model):
     """One dimension of the last finished run."""
 
@@ -158,6 +165,17 @@ class DimensionStatus(Model):
         default=(),
         max_length=20,
         description="Where the rows came from. Sources are never spliced: each keeps its rows to itself.",
+    )
+    quarantined: tuple[RowCountStatus, ...] = Field(
+        default=(), max_length=20, description="Rows that came and are in quarantine, by reason."
+    )
+    flagged: tuple[RowCountStatus, ...] = Field(
+        default=(), max_length=20, description="Rows that were kept under a flag, by flag."
+    )
+    unchecked: int = Field(
+        default=0,
+        ge=0,
+        description="Symbols for which no exchange's calendar is known, so that gaps do not show.",
     )
     message: str = Field(default="", max_length=512, description="What went wrong, if anything.")
 
@@ -215,6 +233,22 @@ class Triggers(Model):
     run_now_job: str | None = Field(
         default=None, max_length=63, description="Job of the run that the token started."
     )
+    quarantine_release: str | None = Field(
+        default=None, max_length=253, description="The quarantine-release annotation that was handled last."
+    )
+
+
+class ReleaseStatus(Model):
+    """A release from quarantine that the annotation asked for."""
+
+    token: str = Field(max_length=253, description="The annotation's value.")
+    job: str | None = Field(default=None, max_length=63, description="Job of the release.")
+    outcome: str | None = Field(
+        default=None, max_length=64, description="How it ended; absent while it runs."
+    )
+    rows: int | None = Field(default=None, ge=0, description="Rows released into the store.")
+    end: datetime | None = Field(default=None, description="When it ended (UTC).")
+    message: str = Field(default="", max_length=1024, description="What went wrong, if anything.")
 
 
 class IngestPlanStatus(Model):
@@ -240,6 +274,7 @@ class IngestPlanStatus(Model):
     )
     request: RequestStatus | None = Field(default=None, description="What the plan asks for, and since when.")
     triggers: Triggers | None = Field(default=None, description="Runs that did not come from the schedule.")
+    release: ReleaseStatus | None = Field(default=None, description="The last release from quarantine.")
 
 
 RESOURCE = Resource(

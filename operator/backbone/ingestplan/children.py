@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import yaml
@@ -109,6 +110,27 @@ def run(plan: Plan, images: WorkerImages, claim_uid: str | None, name: str) -> d
         "kind": "Job",
         "metadata": {**_metadata(plan, name, Component.RUN), "labels": _run_labels(plan, claim_uid)},
         "spec": job_spec(_run(plan, images)),
+    }
+
+
+def release(
+    plan: Plan, images: WorkerImages, claim_uid: str | None, name: str, chosen: tuple[str, ...]
+) -> dict[str, Any]:
+    """The Job of one release from quarantine; `chosen` are the command's options that name the rows."""
+    labels = _labels(plan, Component.QUARANTINE) | ({LABEL_CLAIM_UID: claim_uid} if claim_uid else {})
+    worker = plan.spec.worker
+    arguments = ("quarantine", "release", "--plan", plan.name, *chosen)
+    work = replace(
+        _run(plan, images),
+        arguments=(*arguments, "--store-wait", str(worker.store_wait_seconds)),
+        labels=_labels(plan, Component.QUARANTINE),
+        plan_file=None,
+    )
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {**_metadata(plan, name, Component.QUARANTINE), "labels": labels},
+        "spec": job_spec(work),
     }
 
 

@@ -18,6 +18,7 @@ from .children import FINISHED_JOBS_KEPT, Plan
 from .history import update
 from .observation import Observation
 from .present import of_present_claim, runs_on_present_claim
+from .releases import DueRelease, due_release, read_release, record_release, release_notice
 from .request import note_request, precedes_request
 from .runs import delivered, required_dimensions
 from .triggers import Trigger, due_trigger, record_trigger
@@ -29,10 +30,11 @@ ONLY_A_CHANGE_HELPS = {Outcome.UNKNOWN_SYMBOL, Outcome.INVALID_PLAN, Outcome.SAM
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What this visit does, and the trigger among it."""
+    """What this visit does, and the trigger and the release among it."""
 
     actions: tuple[Action, ...]
     trigger: Trigger | None
+    release: DueRelease | None = None
 
 
 def evaluate(plan: Plan, seen: Observation, refusals: Sequence[Refusal], now: datetime) -> Evaluation:
@@ -45,8 +47,9 @@ def evaluate(plan: Plan, seen: Observation, refusals: Sequence[Refusal], now: da
     work = _work(plan, seen, record.status, obstacle)
     prunes = _prunes(every, record.status, standing)
     # The first refusal ends a visit's actions, and a run is started after the children it needs.
-    started = None if refusals else work.trigger
-    status = record_trigger(record.status, started)
+    started, release = (None, None) if refusals else (work.trigger, work.release)
+    status, released = read_release(record.status, seen)
+    status = record_release(record_trigger(status, started), release)
     complete = _complete(plan, status)
     ready = _ready(plan, status, obstacle, complete)
     findings = {
@@ -61,7 +64,7 @@ def evaluate(plan: Plan, seen: Observation, refusals: Sequence[Refusal], now: da
         conditions=as_conditions(findings, plan.generation),
         fields=status.model_copy(update={"schedule": _schedule_in_force(plan, seen, valid)}),
         actions=(*work.actions, *prunes),
-        notices=(*replaced, *record.notices, *((_started(started),) if started else ())),
+        notices=(*replaced, *record.notices, *released, *_begun(started, release)),
         outcomes=record.outcomes,
         recheck_after=SOON if _claim_goes(every) and any(job.finished for job in every.runs) else None,
     )
@@ -82,7 +85,11 @@ def _work(plan: Plan, seen: Observation, status: IngestPlanStatus, obstacle: Fin
     trigger = due_trigger(plan, status, seen) if obstacle is None and _may_start(seen) else None
     if trigger is not None:
         actions.append(Start(children.run(plan, seen.images, seen.claim_uid, trigger.job)))
-    return Work(tuple(actions), trigger)
+    release = due_release(plan, status) if obstacle is None and _may_start(seen) else None
+    if release is not None and not release.problem:
+        job = children.release(plan, seen.images, seen.claim_uid, release.job, release.options)
+        actions.append(Start(job))
+    return Work(tuple(actions), trigger, release)
 
 
 def _schedule(plan: Plan, seen: Observation) -> tuple[str, str | None] | None:
@@ -128,15 +135,24 @@ def _prunes(seen: Observation, status: IngestPlanStatus, standing: IngestPlanSta
     until = standing.outcomes_read_until
     if _claim_goes(seen):
         return tuple(
-            Prune(job.name, job.uid) for job in seen.runs if job.finished and until and job.finished <= until
+            Prune(job.name, job.uid)
+            for job in (*seen.runs, *seen.releases)
+            if job.finished and until and (job.finished <= until or job in seen.releases)
         )
     last = status.last_run.id if status.last_run else None
     ours = [job for job in seen.runs if job.finished is not None and not job.scheduled]
-    return tuple(Prune(job.name, job.uid) for job in ours[:-FINISHED_JOBS_KEPT] if job.name != last)
+    old = [job for job in seen.releases[:-1] if job.finished is not None]
+    runs = (job for job in ours[:-FINISHED_JOBS_KEPT] if job.name != last)
+    return tuple(Prune(job.name, job.uid) for job in (*runs, *old))
 
 
-def _started(trigger: Trigger) -> Notice:
-    return Notice("Normal", Reason.RUN_STARTED, f"Job {trigger.job}: {trigger.why}")
+def _begun(trigger: Trigger | None, release: DueRelease | None) -> tuple[Notice, ...]:
+    run = (
+        ()
+        if trigger is None
+        else (Notice("Normal", Reason.RUN_STARTED, f"Job {trigger.job}: {trigger.why}"),)
+    )
+    return (*run, *(() if release is None else (release_notice(release),)))
 
 
 def _complete(plan: Plan, status: IngestPlanStatus) -> Finding:
@@ -179,6 +195,9 @@ def _delivered_message(status: IngestPlanStatus) -> str:
     if last is None:
         raise ValueError("delivered without a run")
     message = f"Run {last.id} stored {last.rows or 0:,} rows."
+    quarantined = sum(count.rows for item in status.dimensions for count in item.quarantined)
+    if quarantined:
+        message += f" {quarantined:,} rows are in quarantine; status.dimensions tells why."
     active = status.active_run
     if active is not None and active.trouble is not None:
         message += f" Run {active.id} does not get on: {active.trouble}: {active.message}"

@@ -17,6 +17,8 @@ class Observation:
     cron_job: CronJobReading | None
     runs: tuple[JobReading, ...]
     images: WorkerImages
+    releases: tuple[JobReading, ...] = ()
+    """Jobs of releases from quarantine, the oldest first."""
 
     @property
     def claim_uid(self) -> str | None:

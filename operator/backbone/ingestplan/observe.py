@@ -9,7 +9,7 @@ from typing import Any
 from ..evaluation import Subject
 from ..ports.cluster import CONFIG_MAP, CRON_JOB, DATA_BACKBONE, JOB, POD, Cluster
 from ..ports.readings import BackboneReading, ChildReading, CronJobReading, read_jobs
-from ..vocabulary import LABEL_PLAN, Component
+from ..vocabulary import LABEL_COMPONENT, LABEL_PLAN, Component
 from ..workload import WorkerImages, child_labels
 from .api import IngestPlanSpec
 from .children import cron_job_name, plan_file_name
@@ -26,24 +26,32 @@ class Observer:
     async def __call__(self, plan: Subject[IngestPlanSpec]) -> Observation:
         """Look once."""
         space, name, backbone_name = plan.namespace, plan.name, plan.spec.backbone_ref.name
-        run_labels = child_labels(Component.RUN, backbone_name, **{LABEL_PLAN: name})
+        labels = child_labels(Component.RUN, backbone_name, **{LABEL_PLAN: name})
+        # Runs and releases from quarantine, told apart below.
+        del labels[LABEL_COMPONENT]
         backbone, plan_file, cron_job, jobs = await asyncio.gather(
             self.cluster.get(DATA_BACKBONE, space, backbone_name),
             self.cluster.get(CONFIG_MAP, space, plan_file_name(name)),
             self.cluster.get(CRON_JOB, space, cron_job_name(name)),
-            self.cluster.list(JOB, space, run_labels),
+            self.cluster.list(JOB, space, labels),
         )
         # Pods after Jobs: a Job that had ended then shows the pods it ended with.
-        pods = await self.cluster.list(POD, space, run_labels) if jobs else []
+        pods = await self.cluster.list(POD, space, labels) if jobs else []
         # Labels can be anybody's, and a plan of the same name may have gone before.
         owners = {plan.uid, cron_job["metadata"]["uid"] if cron_job else None}
+        ours = [job for job in jobs if _controller(job) in owners]
         return Observation(
             backbone=BackboneReading.read(backbone) if backbone else None,
             plan_file=ChildReading.read(plan_file) if plan_file else None,
             cron_job=CronJobReading.read(cron_job) if cron_job else None,
-            runs=read_jobs([job for job in jobs if _controller(job) in owners], pods),
+            runs=read_jobs([job for job in ours if _component(job) == Component.RUN], pods),
             images=self.images,
+            releases=read_jobs([job for job in ours if _component(job) == Component.QUARANTINE], pods),
         )
+
+
+def _component(raw: dict[str, Any]) -> str:
+    return str((raw["metadata"].get("labels") or {}).get(LABEL_COMPONENT, ""))
 
 
 def _controller(raw: dict[str, Any]) -> str:

@@ -11,9 +11,17 @@ from pydantic import ValidationError
 from ..errors import Rejected
 from ..jobs import Trouble, last_words, tail, trouble_under_way, why_no_report
 from ..ports.readings import JobReading
-from ..report import DimensionReport, RunReport
+from ..report import DimensionReport, RowCount, RunReport
 from ..vocabulary import Outcome
-from .api import DimensionStatus, IngestPlanSpec, IngestPlanStatus, RunStatus, SourceStatus, StoreRecovery
+from .api import (
+    DimensionStatus,
+    IngestPlanSpec,
+    IngestPlanStatus,
+    RowCountStatus,
+    RunStatus,
+    SourceStatus,
+    StoreRecovery,
+)
 
 MESSAGE = 1024
 NAMES_SHOWN = 5
@@ -152,10 +160,17 @@ def _dimensions(report: RunReport) -> tuple[DimensionStatus, ...]:
             first_at=item.first_at,
             last_at=item.last_at,
             sources=tuple(SourceStatus(**source.model_dump()) for source in item.sources[:20]),
+            quarantined=_counts(item.quarantined),
+            flagged=_counts(item.flagged),
+            unchecked=item.unchecked,
             message=item.message[:512],
         )
         for item in report.dimensions[:5]
     )
+
+
+def _counts(counts: tuple[RowCount, ...]) -> tuple[RowCountStatus, ...]:
+    return tuple(RowCountStatus(reason=item.reason, rows=item.rows) for item in counts[:20])
 
 
 def _recovery(report: RunReport) -> StoreRecovery | None:

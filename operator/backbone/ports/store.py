@@ -126,6 +126,7 @@ class QuarantineFilter:
     reason: str | None = None
     subjects: tuple[str, ...] = ()
     ids: tuple[str, ...] = ()
+    plan: str | None = None
     state: EntryState | None = None
 
 

@@ -21,6 +21,7 @@ from .. import __version__
 from ..errors import BackboneError, Rejected
 from .console import EXIT_BAD_INPUT, EXIT_FAILED, EXIT_INTERRUPTED, Progress, failed
 from .forms import DimensionName, FileForm, RowForm, SummaryForm
+from .quarantine_cli import app as quarantine
 
 if TYPE_CHECKING:
     from ..market.dimensions import Dimension
@@ -34,6 +35,7 @@ app = typer.Typer(
 )
 sample = typer.Typer(no_args_is_help=True, help="Recorded market data, for work without a network.")
 app.add_typer(sample, name="sample")
+app.add_typer(quarantine, name="quarantine")
 
 
 Files = Annotated[

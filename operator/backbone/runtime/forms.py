@@ -45,3 +45,18 @@ class FileForm(StrEnum):
 
     CSV = "csv"
     PARQUET = "parquet"
+
+
+class QuarantineForm(StrEnum):
+    """Forms of what is in quarantine."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+class EntryStateName(StrEnum):
+    """States of an entry in quarantine, as store.EntryState has them."""
+
+    HELD = "Held"
+    RELEASED = "Released"
+    SUPERSEDED = "Superseded"

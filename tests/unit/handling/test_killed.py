@@ -66,7 +66,10 @@ async def one_life(cluster: Any) -> None:
 
 def begin(cluster: Any, custom: Callable[..., Any]) -> None:
     cluster.put(custom("DataBackbone", "market", {}))
-    token = {"backbone.emp.dev/run-now": "token-1"}
+    token = {
+        "backbone.emp.dev/run-now": "token-1",
+        "backbone.emp.dev/quarantine-release": "OffSession:token-2",
+    }
     cluster.put(custom("IngestPlan", "daily", PLAN, annotations=token))
 
 
@@ -85,7 +88,11 @@ def picture(cluster: Any) -> dict[str, Any]:
             for kind, name in (("DataBackbone", "market"), ("IngestPlan", "daily"))
         },
         "rows": cluster.objects["IngestPlan", "ns", "daily"]["status"]["lastRun"]["rows"],
-        "handled": cluster.objects["IngestPlan", "ns", "daily"]["status"]["triggers"]["runNow"],
+        "handled": {
+            name: cluster.objects["IngestPlan", "ns", "daily"]["status"]["triggers"][name]
+            for name in ("runNow", "quarantineRelease")
+        },
+        "released": cluster.objects["IngestPlan", "ns", "daily"]["status"]["release"]["outcome"],
     }
 
 
@@ -96,7 +103,8 @@ async def test_killed_before_the_nth_write_for_every_n(
     await one_life(cluster)
     expected, total = picture(cluster), cluster.writes
     assert expected["ready"] == {"market": "True", "daily": "True"}
-    assert expected["jobs"] == ["daily", "market-probe"]
+    assert expected["jobs"] == ["daily", "daily", "market-probe"]
+    assert expected["released"] == "Succeeded"
 
     for number in range(1, total + 1):
         survivor = type(cluster)()

@@ -27,7 +27,7 @@ from plan_values import (
 from backbone.evaluation import Prune
 from backbone.ingestplan.evaluate import evaluate
 from backbone.ports.readings import BackboneReading, JobReading
-from backbone.report import DimensionReport, PastRun, RunReport, StoreRecoveryReport
+from backbone.report import DimensionReport, PastRun, RowCount, RunReport, StoreRecoveryReport
 from backbone.vocabulary import Outcome
 
 
@@ -268,3 +268,25 @@ def test_a_last_run_without_its_times_counts_as_none() -> None:
 def test_a_run_whose_job_has_no_pod_says_where_to_look() -> None:
     result = evaluate(plan({"triggers": {"first": "run-1"}}), replace(SEEN, runs=(active("run-1"),)), (), NOW)
     assert "kubectl describe job" in message(result, "Ready")
+
+
+def test_rows_in_quarantine_are_told_by_reason_and_do_not_speak_against_the_run() -> None:
+    bars = DimensionReport(
+        name="dailyBars",
+        outcome=Outcome.SUCCEEDED,
+        rows=1200,
+        symbols=2,
+        quarantined=(RowCount(reason="OffSession", rows=1500), RowCount(reason="NotFinite", rows=1)),
+        flagged=(RowCount(reason="GapBefore", rows=3),),
+        unchecked=4,
+    )
+    said = report(rows=1200, dimensions=(bars,))
+    result = evaluate(plan(DELIVERED), replace(SEEN, runs=(job("run-2", said),)), (), NOW)
+    assert conditions(result)["Ready"] == ("True", "Delivered")
+    assert message(result, "Ready").startswith("Run run-2 stored 1,200 rows. 1,501 rows are in quarantine")
+    found = fields(result)["dimensions"][0]
+    assert found["quarantined"] == [
+        {"reason": "OffSession", "rows": 1500},
+        {"reason": "NotFinite", "rows": 1},
+    ]
+    assert (found["flagged"], found["unchecked"]) == ([{"reason": "GapBefore", "rows": 3}], 4)

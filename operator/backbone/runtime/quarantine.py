@@ -1,0 +1,137 @@
+"""The quarantine on the command line: look at it, release rows from it, let entries expire."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from ..adapters.duckdb import DuckDBStore
+from ..adapters.duckdb_quarantine import published_quarantine
+from ..errors import Rejected
+from ..ports.store import Arrival, QuarantineFilter, Release, RunEnd, RunStart, StoreError, Writer
+from ..report import EXIT_OK, EXIT_RUN_FAILED, RunReport
+from ..vocabulary import Defect, Outcome
+from . import tables
+from .console import failed
+from .ingesting import run_id, write_termination_log
+from .location import only_data_dir
+
+if TYPE_CHECKING:
+    from .forms import QuarantineForm
+
+PLAN = "quarantine"
+"""Under this name releases and expiries stand in the journal: they are no runs of any plan."""
+
+
+def show(chosen: QuarantineFilter, given: Path | None, count: int, form: QuarantineForm) -> None:
+    """Print counts and entries of the published quarantine. Raises NothingPublished, StoreError."""
+    with published_quarantine(only_data_dir(given)) as quarantine:
+        entries = quarantine.entries(chosen, count)
+        counts = quarantine.counts(chosen)
+    if form == "json":
+        rows = [{**entry, "raw": json.loads(entry["raw"])} for entry in entries]
+        typer.echo(json.dumps({"counts": counts, "entries": rows}, default=_plain, indent=1))
+        return
+    total = sum(item["entries"] for item in counts)
+    names = ("dimension", "reason", "state", "entries", "first_seen", "last_seen")
+    tables.table(f"Quarantine: {total:,} entries", names, ([item[name] for name in names] for item in counts))
+    if not entries:
+        return
+    title = f"The last {len(entries):,}" if total > len(entries) else "Entries"
+    columns = ("id", "dimension", "reason", "subject", "time", "seen", "state", "row")
+    tables.table(title, columns, (_cells(entry) for entry in entries), spare=("id", "state", "seen"))
+
+
+def expire(chosen: QuarantineFilter, given: Path | None, days: int, wait: timedelta) -> None:
+    """Drop entries that no run has seen for so many days."""
+    now = datetime.now(UTC)
+    dropped = 0
+
+    def act(writer: Writer, run: str) -> Release:
+        nonlocal dropped
+        dropped = writer.expire(chosen, now - timedelta(days=days))
+        return Release((), 0)
+
+    report = _changed(act, only_data_dir(given), "expire", wait)
+    _end(report, f"{dropped:,} entries dropped that no run has seen for {days} days")
+
+
+def release(chosen: QuarantineFilter, given: Path | None, wait: timedelta) -> None:
+    """Store chosen rows under the flag Released, as a run of its own that leaves a report like any other."""
+    unfit = 0
+
+    def act(writer: Writer, run: str) -> Release:
+        nonlocal unfit
+        done = writer.release(chosen, run, datetime.now(UTC))
+        unfit = done.unfit
+        return done
+
+    report = _changed(act, only_data_dir(given), "release", wait)
+    stay = f"; {unfit:,} stay, since no table can hold them" if unfit else ""
+    _end(report, f"{report.rows:,} rows released{stay}")
+
+
+def _changed(act: Callable[[Writer, str], Release], folder: Path, what: str, wait: timedelta) -> RunReport:
+    """Do it as a run: in the journal, in one transaction, published; faults of the store are outcomes."""
+    run, start = run_id(f"{PLAN}-{what}", alone=True), datetime.now(UTC)
+    sequence, rows, outcome, message = None, 0, Outcome.SUCCEEDED, ""
+    try:
+        with DuckDBStore(folder).writer(f"{what} {run}", wait) as writer:
+            sequence = writer.begin(RunStart(run, PLAN, 0, start))
+            with writer.batch():
+                done = act(writer, run)
+                rows = done.rows
+                for dimension, source, provider, count in done.stored:
+                    writer.record(sequence, Arrival(dimension, source, provider, start, count, count))
+                end = RunEnd(outcome, datetime.now(UTC), rows, rows, what)
+                writer.finish(sequence, end)
+            writer.publish()
+    except StoreError as error:
+        rows, outcome, message = 0, error.outcome, str(error)
+    return RunReport(
+        run_id=run,
+        sequence=sequence,
+        plan=PLAN,
+        outcome=outcome,
+        start=start,
+        end=datetime.now(UTC),
+        rows=rows,
+        message=message,
+    )
+
+
+def _end(report: RunReport, words: str) -> None:
+    write_termination_log(report)
+    if report.outcome is not Outcome.SUCCEEDED:
+        raise typer.Exit(failed(f"{report.outcome}: {report.message}", EXIT_RUN_FAILED))
+    typer.echo(words)
+    raise typer.Exit(EXIT_OK)
+
+
+def reason_of(word: str) -> str:
+    """A reason as the vocabulary spells it. Raises Rejected."""
+    for defect in Defect:
+        if word.lower() == defect.lower():
+            return str(defect)
+    raise Rejected(f"{word!r} is no reason; use {', '.join(Defect)}")
+
+
+def _cells(entry: dict[str, Any]) -> tuple[object, ...]:
+    raw = json.loads(entry["raw"])
+    known = {"source", "price_basis", "revision", entry["subject"]}
+    row = ", ".join(
+        f"{name} {value}" for name, value in raw.items() if name not in known and value is not None
+    )
+    named = ("id", "dimension", "reason", "subject", "time", "times_seen", "state")
+    return (*(entry[name] for name in named), row)
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    raise TypeError(f"{type(value).__name__} has no JSON form")

@@ -1,0 +1,132 @@
+"""`emp-runtime quarantine`: what its commands are called and take."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..errors import Rejected
+from .forms import DimensionName, EntryStateName, QuarantineForm
+
+if TYPE_CHECKING:
+    from ..ports.store import QuarantineFilter
+
+app = typer.Typer(no_args_is_help=True, help="Rows that the checks of the data kept out of the store.")
+
+
+def _dimension_name(word: str) -> DimensionName:
+    try:
+        return DimensionName.parse(word)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+DataDir = Annotated[
+    Path | None,
+    typer.Option(
+        help="Folder of the backbone's data; EMP_DATA_DIR, else ./backbone-data/<backbone> if left out."
+    ),
+]
+Dimension = Annotated[
+    DimensionName | None,
+    typer.Option(parser=_dimension_name, metavar="DIMENSION", help="Only rows of this dimension."),
+]
+Reason = Annotated[str | None, typer.Option(help="Only rows with this reason, such as PriceSpike.")]
+Symbol = Annotated[
+    list[str] | None, typer.Option(help="Only this symbol, series or calendar; may be repeated.")
+]
+EntryId = Annotated[list[str] | None, typer.Option("--id", help="Only this entry; may be repeated.")]
+PlanName = Annotated[str | None, typer.Option(help="Only rows that this plan's runs brought first.")]
+Wait = Annotated[int, typer.Option("--store-wait", min=0, help="Seconds to wait for the store's lock.")]
+
+
+@app.command("list")
+def list_entries(
+    dimension: Dimension = None,
+    reason: Reason = None,
+    symbol: Symbol = None,
+    plan: PlanName = None,
+    state: Annotated[EntryStateName | None, typer.Option(help="Only entries in this state.")] = None,
+    last: Annotated[int, typer.Option(min=0, help="Entries to show, those seen last first.")] = 20,
+    data_dir: DataDir = None,
+    output: Annotated[
+        QuarantineForm, typer.Option("-o", "--output", help="Form of the answer.")
+    ] = QuarantineForm.TABLE,
+) -> None:
+    """Show what is in quarantine, by reason and row by row."""
+    from ..ports.store import EntryState
+    from .quarantine import show
+
+    chosen = _filter(dimension, reason, symbol, None, plan, EntryState(state) if state else None)
+    show(chosen, data_dir, last, output)
+
+
+@app.command()
+def release(
+    dimension: Dimension = None,
+    reason: Reason = None,
+    symbol: Symbol = None,
+    entry: EntryId = None,
+    plan: PlanName = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="All rows; needed where nothing restricts.")
+    ] = False,
+    store_wait: Wait = 300,
+    data_dir: DataDir = None,
+) -> None:
+    """Store rows after all, under the flag Released.
+
+    A second release of the same rows changes nothing. Rows that no table can hold stay.
+    """
+    from datetime import timedelta
+
+    from ..ports.store import QuarantineFilter
+    from . import quarantine
+
+    chosen = _filter(dimension, reason, symbol, entry, plan)
+    if not everything and chosen == QuarantineFilter(plan=plan):
+        raise Rejected("nothing says which rows: --dimension, --reason, --symbol or --id, or --all")
+    quarantine.release(chosen, data_dir, timedelta(seconds=store_wait))
+
+
+@app.command()
+def expire(
+    older_than_days: Annotated[int, typer.Option(min=0, help="Days in which no run has seen the row.")],
+    dimension: Dimension = None,
+    reason: Reason = None,
+    symbol: Symbol = None,
+    plan: PlanName = None,
+    store_wait: Wait = 300,
+    data_dir: DataDir = None,
+) -> None:
+    """Drop entries for good, rows and all."""
+    from datetime import timedelta
+
+    from . import quarantine
+
+    chosen = _filter(dimension, reason, symbol, None, plan)
+    quarantine.expire(chosen, data_dir, older_than_days, timedelta(seconds=store_wait))
+
+
+def _filter(
+    dimension: DimensionName | None,
+    reason: str | None,
+    symbols: list[str] | None,
+    ids: list[str] | None,
+    plan: str | None,
+    state: object = None,
+) -> QuarantineFilter:
+    from ..market.dimensions import DIMENSIONS
+    from ..ports.store import EntryState, QuarantineFilter
+    from .quarantine import reason_of
+
+    return QuarantineFilter(
+        dimension=next((item for item in DIMENSIONS if item.command_name == dimension), None),
+        reason=None if reason is None else reason_of(reason),
+        subjects=tuple(symbols or ()),
+        ids=tuple(ids or ()),
+        plan=plan,
+        state=state if isinstance(state, EntryState) else None,
+    )
