@@ -88,7 +88,7 @@ BENCHMARK = Benchmark(
     "A run from Yahoo",
     "A whole run of the product, from the provider's answers to the published copy, against a loop over "
     "yfinance that puts its frames into one table of DuckDB. Both ask the same local server and keep to the "
-    "same rate of requests. The product does not ask for the exchange's zone before each symbol's prices, and "
+    "same rate of requests. The product does not ask for a zone before each symbol's prices, and "
     "does more with each row: it is checked, keyed, stamped with its lineage, journaled and published.",
     measure,
 )
