@@ -1,0 +1,118 @@
+"""`emp-runtime quarantine` as a process of its own, on a store that holds bad rows."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backbone.adapters.duckdb import DuckDBStore
+from test_quarantine import BAD, DAYS, bars, held, run
+from worker import Emp, report
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("store")
+    run(folder, bars(**BAD))
+    return folder
+
+
+@pytest.fixture
+def data(tmp_path: Path, store: Path) -> Path:
+    return Path(shutil.copytree(store, tmp_path / "data"))
+
+
+def listed(emp: Emp, data: Path, *options: str) -> dict[str, Any]:
+    done = emp("quarantine", "list", "--data-dir", data, "-o", "json", *options)
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def test_a_table_shows_counts_by_reason_and_the_rows(emp: Emp, data: Path) -> None:
+    done = emp("quarantine", "list", "--data-dir", data, COLUMNS="250")
+    assert done.returncode == 0, done.stderr
+    assert "Quarantine: 2 entries" in done.stdout
+    assert "NonPositivePrice" in done.stdout
+    assert "2024-03-20" in done.stdout
+    assert "close nan" in done.stdout
+
+
+def test_json_holds_the_raw_rows_and_can_be_narrowed(emp: Emp, data: Path) -> None:
+    assert len(listed(emp, data)["entries"]) == 2
+    found = listed(emp, data, "--reason", "notfinite", "--dimension", "dailyBars", "--symbol", "AAPL")
+    assert [item["raw"]["close"] for item in found["entries"]] == ["nan"]
+    assert [(item["reason"], item["state"], item["entries"]) for item in found["counts"]] == [
+        ("NotFinite", "Held", 1)
+    ]
+    assert listed(emp, data, "--symbol", "IBM") == {"counts": [], "entries": []}
+    assert listed(emp, data, "--plan", "other") == {"counts": [], "entries": []}
+
+
+def test_a_release_stores_the_rows_leaves_a_report_and_does_nothing_the_second_time(
+    tmp_path: Path, emp: Emp, data: Path
+) -> None:
+    for rows in (1, 0):
+        done = emp(
+            "quarantine", "release", "--data-dir", data, "--reason", "NonPositivePrice", "--plan", "sample"
+        )
+        assert (done.returncode, done.stdout) == (0, f"{rows} rows released\n"), done.stderr
+        told = report(tmp_path)
+        assert (told["outcome"], told.get("rows", 0), told["plan"]) == ("Succeeded", rows, "quarantine")
+    assert held(data)[DAYS[5]]["flags"] == "Released"
+    assert {item["state"] for item in listed(emp, data)["entries"]} == {"Held", "Released"}
+    assert listed(emp, data, "--state", "Released")["entries"][0]["reason"] == "NonPositivePrice"
+
+
+def test_one_entry_is_released_by_its_id(emp: Emp, data: Path) -> None:
+    chosen = listed(emp, data, "--reason", "NonPositivePrice")["entries"][0]["id"]
+    assert emp("quarantine", "release", "--data-dir", data, "--id", chosen).stdout == "1 rows released\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        pytest.param(("release",), "nothing says which rows", id="a release of nobody knows what"),
+        pytest.param(
+            ("release", "--plan", "sample"), "nothing says which rows", id="a release of a whole plan"
+        ),
+        pytest.param(("release", "--reason", "Odd"), "'Odd' is no reason", id="an unknown reason"),
+        pytest.param(("list", "--dimension", "bars"), "is no dimension", id="an unknown dimension"),
+        pytest.param(("expire",), "--older-than-days", id="an expiry without an age"),
+    ],
+)
+def test_a_wrong_word_is_told_and_nothing_written(
+    emp: Emp, data: Path, options: tuple[str, ...], words: str
+) -> None:
+    done = emp("quarantine", options[0], "--data-dir", data, *options[1:])
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert len(held(data)) == 7
+
+
+def test_entries_expire_by_the_days_since_a_run_saw_them(emp: Emp, data: Path) -> None:
+    young = emp("quarantine", "expire", "--data-dir", data, "--older-than-days", "36500")
+    assert young.stdout == "0 entries dropped that no run has seen for 36500 days\n"
+    old = emp("quarantine", "expire", "--data-dir", data, "--older-than-days", "1")
+    assert old.stdout == "2 entries dropped that no run has seen for 1 days\n"
+    assert listed(emp, data) == {"counts": [], "entries": []}
+
+
+def test_a_release_waits_for_the_lock_and_says_so_when_it_stays_held(
+    tmp_path: Path, emp: Emp, data: Path
+) -> None:
+    with DuckDBStore(data).writer("run first", timedelta()):
+        done = emp("quarantine", "release", "--data-dir", data, "--all", "--store-wait", "1")
+    assert (done.returncode, report(tmp_path)["outcome"]) == (3, "StoreBusy")
+    assert "held by run first" in done.stderr
+
+
+def test_a_folder_without_a_published_copy_is_told(tmp_path: Path, emp: Emp) -> None:
+    done = emp("quarantine", "list", "--data-dir", tmp_path / "nothing")
+    assert done.returncode == 1
+    assert "no run has published anything" in done.stderr
