@@ -11,7 +11,8 @@ import pyarrow.compute as pc
 from backbone.adapters.duckdb_quarantine import published_quarantine
 from backbone.adapters.duckdb_reader import published
 from backbone.market.dimensions import DIMENSIONS
-from backbone.ports.store import QuarantineFilter, Selection
+from backbone.ports.quarantine import QuarantineFilter
+from backbone.ports.store import Selection
 
 MOST_ENTRIES = 100_000
 SCALE = 1e6

@@ -28,7 +28,8 @@ from backbone.client import (
     Unfit,
     frame,
 )
-from backbone.ports.store import Origin, RunStart
+from backbone.ports.quarantine import Origin
+from backbone.ports.store import RunStart
 from backbone.vocabulary import Defect, Outcome
 from small_copies import NO_WAIT, NOW, Row, bar, ingest
 

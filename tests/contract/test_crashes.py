@@ -16,7 +16,7 @@ import pytest
 import content
 from backbone.adapters.duckdb import DuckDBStore
 from backbone.adapters.duckdb_quarantine import published_quarantine
-from backbone.ports.store import QuarantineFilter
+from backbone.ports.quarantine import QuarantineFilter
 from worker import ROOT, SAMPLES, Emp, command, report
 
 EVERYTHING = {

@@ -21,14 +21,8 @@ from backbone.adapters.duckdb_reader import published
 from backbone.ingest.run import IngestRun, RunRequest
 from backbone.ingest.tasks import Task
 from backbone.market.dimensions import DAILY_BARS, INTRADAY_TRADES, MACRO_SERIES, Dimension
-from backbone.ports.store import (
-    EntryState,
-    Origin,
-    QuarantineFilter,
-    RunEnd,
-    RunStart,
-    Selection,
-)
+from backbone.ports.quarantine import EntryState, Origin, QuarantineFilter
+from backbone.ports.store import RunEnd, RunStart, Selection
 from backbone.providers.protocol import Delivery, Query, Slice
 from backbone.report import RowCount, RunReport
 from backbone.vocabulary import Outcome

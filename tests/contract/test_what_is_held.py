@@ -1,4 +1,4 @@
-"""What a run learns of the store before it asks a provider: spans, last rows, and what the last run missed."""
+"""What a run learns of the store before it asks: spans, last rows, and what the last run missed."""
 
 from __future__ import annotations
 

@@ -86,7 +86,7 @@ def stored(folder: Path) -> dict[str, list[date]]:
 def outcomes(folder: Path) -> dict[str, str]:
     """What the journal says of each symbol, of the plan's last run."""
     with DuckDBStore(folder).writer("look", timedelta()) as writer:
-        rows = writer._rows("SELECT subject, outcome FROM telemetry.ingest_attempts")
+        rows = writer._connection.execute("SELECT subject, outcome FROM telemetry.ingest_attempts").fetchall()
     return dict(rows)
 
 

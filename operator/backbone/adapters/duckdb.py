@@ -10,22 +10,19 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pyarrow as pa
 
-from ..market.dimensions import DIMENSIONS, Dimension, moment_of
+from ..market.dimensions import DIMENSIONS, Dimension
+from ..ports.quarantine import Origin, QuarantineFilter, Release
 from ..ports.store import (
     Arrival,
     Attempt,
     JournalEntry,
-    Origin,
-    QuarantineFilter,
     Recovery,
-    Release,
     RunEnd,
     RunStart,
     StoreCorrupt,
@@ -33,6 +30,7 @@ from ..ports.store import (
     SubjectSpan,
 )
 from ..vocabulary import Outcome
+from . import duckdb_known as known
 from . import duckdb_quarantine as quarantine
 from . import duckdb_sql as sql
 from .duckdb_reader import journal_entries
@@ -234,26 +232,15 @@ class DuckDBWriter:
 
     def missed(self, plan: str, dimension: Dimension) -> frozenset[str]:
         """Names that the plan's last run did not get in full."""
-        return frozenset(
-            str(name) for (name,) in self._rows(sql.MISSED, plan, dimension.name, Outcome.SUCCEEDED)
-        )
+        return known.missed(self._connection, plan, dimension)
 
     def spans(self, dimension: Dimension, source: str) -> dict[str, SubjectSpan]:
         """From when to when the store holds each subject of a source."""
-        return {
-            name: SubjectSpan(_moment(first), _moment(last), revision)
-            for name, first, last, revision in self._rows(sql.subject_spans(dimension), source)
-        }
+        return known.spans(self._connection, dimension, source)
 
     def latest(self, dimension: Dimension, source: str, names: Sequence[str], count: int) -> pa.Table:
         """The last rows of each name, in its facts columns."""
-        with translated("query the store"):
-            found = self._connection.sql(sql.latest(dimension), params=[source, list(names), count])
-            return found.to_arrow_table().cast(dimension.facts)
-
-    def _rows(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
-        with translated("query the store"):
-            return self._connection.execute(statement, list(values)).fetchall()
+        return known.latest(self._connection, dimension, source, names, count)
 
     def finish(self, sequence: int, end: RunEnd) -> None:
         """Note in the journal how the run ended."""
@@ -304,12 +291,6 @@ class DuckDBWriter:
         with translated("query the store"):
             row = self._connection.execute(statement).fetchone()
         return int(row[0]) if row else 0
-
-
-def _moment(value: date | datetime) -> datetime:
-    found = moment_of(value)
-    assert found is not None  # noqa: S101 - time columns hold no nulls
-    return found.astimezone(UTC)
 
 
 def read_in_full(database: Path) -> None:

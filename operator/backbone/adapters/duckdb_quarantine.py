@@ -16,7 +16,8 @@ from typing import Any
 import duckdb
 
 from ..market.dimensions import DIMENSIONS, SCHEMA_VERSION, Dimension
-from ..ports.store import EntryState, NothingPublished, Origin, QuarantineFilter, Release
+from ..ports.quarantine import EntryState, Origin, QuarantineFilter, Release
+from ..ports.store import NothingPublished
 from . import duckdb_quarantine_sql as sql
 from . import duckdb_sql
 from .duckdb_session import attached, settled, translated

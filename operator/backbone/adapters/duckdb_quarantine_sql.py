@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 
 from ..market.dimensions import Dimension
-from ..ports.store import EntryState, QuarantineFilter
+from ..ports.quarantine import EntryState, QuarantineFilter
 
 QUARANTINE = """
     CREATE TABLE IF NOT EXISTS telemetry.quarantine (

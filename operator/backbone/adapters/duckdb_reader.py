@@ -12,16 +12,8 @@ import pyarrow as pa
 
 from ..market.dimensions import DIMENSIONS, Dimension, moment_of
 from ..market.lineage import completed
-from ..ports.store import (
-    EntryState,
-    Holding,
-    JournalEntry,
-    LastAttempt,
-    Line,
-    NothingPublished,
-    Selection,
-    StoreCorrupt,
-)
+from ..ports.quarantine import EntryState
+from ..ports.store import Holding, JournalEntry, LastAttempt, Line, NothingPublished, Selection, StoreCorrupt
 from ..vocabulary import Defect
 from . import duckdb_sql as sql
 from .duckdb_session import attached, settled, translated

@@ -14,17 +14,8 @@ from datetime import datetime, timedelta
 import pyarrow.compute as pc
 
 from ..market.dimensions import moment_of
-from ..ports.store import (
-    JournalEntry,
-    Origin,
-    Recovery,
-    RunEnd,
-    RunStart,
-    Store,
-    StoreCorrupt,
-    StoreError,
-    Writer,
-)
+from ..ports.quarantine import Origin
+from ..ports.store import JournalEntry, Recovery, RunEnd, RunStart, Store, StoreCorrupt, StoreError, Writer
 from ..providers.protocol import Delivery, Provider, ProviderFailure, Slice
 from ..report import DimensionReport, PastRun, RowCount, RunReport, SourceReport, StoreRecoveryReport
 from ..vocabulary import Outcome

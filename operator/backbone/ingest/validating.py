@@ -13,7 +13,8 @@ import pyarrow.compute as pc
 from ..market.lineage import Lineage, stamp
 from ..market.validation.conforming import conform, keyed
 from ..market.validation.judge import HISTORY, Context, Judgement, judge
-from ..ports.store import Arrival, Origin, Writer
+from ..ports.quarantine import Origin
+from ..ports.store import Arrival, Writer
 from ..providers.protocol import Delivery, Fate, Slice
 from ..vocabulary import Outcome
 from .tasks import Task

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
 from ..errors import BackboneError
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from ..market.dimensions import Dimension
+    from .quarantine import Origin, QuarantineFilter, Release
 
 
 class StoreError(BackboneError):
@@ -96,51 +96,6 @@ class Arrival:
     as_of: datetime
     rows: int
     changed: int
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Where rows in quarantine come from: a run, its plan and generation, the provider, and when (UTC)."""
-
-    run_id: str
-    plan: str
-    generation: int
-    provider: str
-    at: datetime
-
-
-class EntryState(StrEnum):
-    """What became of an entry in quarantine."""
-
-    HELD = "Held"
-    RELEASED = "Released"
-    SUPERSEDED = "Superseded"
-    """A later run delivered a row of its key that was kept."""
-
-
-@dataclass(frozen=True, slots=True)
-class QuarantineFilter:
-    """Which entries of the quarantine are meant; what is None or empty does not restrict."""
-
-    dimension: Dimension | None = None
-    reason: str | None = None
-    subjects: tuple[str, ...] = ()
-    ids: tuple[str, ...] = ()
-    plan: str | None = None
-    state: EntryState | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Release:
-    """Rows that a release stored, by dimension, source and provider, and how many could not be stored."""
-
-    stored: tuple[tuple[str, str, str, int], ...]
-    unfit: int
-
-    @property
-    def rows(self) -> int:
-        """Rows that were stored."""
-        return sum(count for *_, count in self.stored)
 
 
 @dataclass(frozen=True, slots=True)

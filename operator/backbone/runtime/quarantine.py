@@ -13,7 +13,8 @@ import typer
 from ..adapters.duckdb import DuckDBStore
 from ..adapters.duckdb_quarantine import published_quarantine
 from ..errors import Rejected
-from ..ports.store import Arrival, QuarantineFilter, Release, RunEnd, RunStart, StoreError, Writer
+from ..ports.quarantine import QuarantineFilter, Release
+from ..ports.store import Arrival, RunEnd, RunStart, StoreError, Writer
 from ..report import EXIT_OK, EXIT_RUN_FAILED, RunReport
 from ..vocabulary import Defect, Outcome
 from . import tables

@@ -11,7 +11,7 @@ from ..errors import Rejected
 from .forms import DimensionName, EntryStateName, QuarantineForm
 
 if TYPE_CHECKING:
-    from ..ports.store import QuarantineFilter
+    from ..ports.quarantine import QuarantineFilter
 
 app = typer.Typer(no_args_is_help=True, help="Rows that the checks of the data kept out of the store.")
 
@@ -56,7 +56,7 @@ def list_entries(
     ] = QuarantineForm.TABLE,
 ) -> None:
     """Show what is in quarantine, by reason and row by row."""
-    from ..ports.store import EntryState
+    from ..ports.quarantine import EntryState
     from .quarantine import show
 
     chosen = _filter(dimension, reason, symbol, None, plan, EntryState(state) if state else None)
@@ -82,7 +82,7 @@ def release(
     """
     from datetime import timedelta
 
-    from ..ports.store import QuarantineFilter
+    from ..ports.quarantine import QuarantineFilter
     from . import quarantine
 
     chosen = _filter(dimension, reason, symbol, entry, plan)
@@ -119,7 +119,7 @@ def _filter(
     state: object = None,
 ) -> QuarantineFilter:
     from ..market.dimensions import DIMENSIONS
-    from ..ports.store import EntryState, QuarantineFilter
+    from ..ports.quarantine import EntryState, QuarantineFilter
     from .quarantine import reason_of
 
     return QuarantineFilter(

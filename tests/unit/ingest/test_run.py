@@ -14,11 +14,11 @@ import pytest
 from backbone.ingest.run import IngestRun, RunRequest
 from backbone.ingest.tasks import Task
 from backbone.market.dimensions import DAILY_BARS, MACRO_EVENTS, MACRO_SERIES, Dimension
+from backbone.ports.quarantine import Origin
 from backbone.ports.store import (
     Arrival,
     Attempt,
     JournalEntry,
-    Origin,
     Recovery,
     RunEnd,
     RunStart,

@@ -1,0 +1,56 @@
+"""Entries of a store's quarantine: who brought them, which are meant, and what becomes of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..market.dimensions import Dimension
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where rows in quarantine come from: a run, its plan and generation, the provider, and when (UTC)."""
+
+    run_id: str
+    plan: str
+    generation: int
+    provider: str
+    at: datetime
+
+
+class EntryState(StrEnum):
+    """What became of an entry in quarantine."""
+
+    HELD = "Held"
+    RELEASED = "Released"
+    SUPERSEDED = "Superseded"
+    """A later run delivered a row of its key that was kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantineFilter:
+    """Which entries of the quarantine are meant; what is None or empty does not restrict."""
+
+    dimension: Dimension | None = None
+    reason: str | None = None
+    subjects: tuple[str, ...] = ()
+    ids: tuple[str, ...] = ()
+    plan: str | None = None
+    state: EntryState | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """Rows that a release stored, by dimension, source and provider, and how many could not be stored."""
+
+    stored: tuple[tuple[str, str, str, int], ...]
+    unfit: int
+
+    @property
+    def rows(self) -> int:
+        """Rows that were stored."""
+        return sum(count for *_, count in self.stored)
