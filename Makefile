@@ -52,5 +52,5 @@ lock: ## Write the hash-pinned requirements from pyproject.toml
 	@hack/lock
 
 clean: ## Remove what was made here, except a cluster and the machine's caches
-	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache build dist
+	@rm -rf .venv .mypy_cache .ruff_cache .hypothesis .pytest_cache .import_linter_cache build dist
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -19,7 +19,7 @@ from backbone.crds.files import RESOURCES
 ROOT = Path(__file__).resolve().parents[1]
 
 NOT_OURS = {".git", ".venv", "__pycache__", "backbone-data", "build", "dist", "node_modules"}
-CACHES = {".import_linter_cache", ".mypy_cache", ".pytest_cache", ".ruff_cache"}
+CACHES = {".hypothesis", ".import_linter_cache", ".mypy_cache", ".pytest_cache", ".ruff_cache"}
 
 FILE_LINES, TEST_FILE_LINES, FUNCTION_LINES = 330, 500, 50
 LARGEST_FILE = 256 * 1024

