@@ -54,7 +54,10 @@ def in_a_pod(kubectl: Kubectl, image: Image, name: str, command: list[str]) -> s
         "restartPolicy": "Never",
         "automountServiceAccountToken": False,
         "securityContext": {
-            **{"runAsNonRoot": True, "runAsUser": user, "runAsGroup": user, "fsGroup": user},
+            "runAsNonRoot": True,
+            "runAsUser": user,
+            "runAsGroup": user,
+            "fsGroup": user,
             "seccompProfile": {"type": "RuntimeDefault"},
         },
         "containers": [container],

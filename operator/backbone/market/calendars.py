@@ -99,6 +99,8 @@ class Calendar:
     sessions: Days
     opens: Moments
     closes: Moments
+    earlier: Days
+    """Per day from the first session to the day after the last: how many sessions lie before it."""
 
     def knows_days(self, days: Days) -> Flags:
         """Which days lie within the span that the calendar covers."""
@@ -107,12 +109,13 @@ class Calendar:
 
     def has_sessions(self, days: Days) -> Flags:
         """Which days are sessions."""
-        found: Flags = self.sessions[self._place(self.sessions, days)] == days
+        found: Flags = self.sessions_before(days + 1) > self.sessions_before(days)
         return found
 
     def sessions_before(self, days: Days) -> Days:
         """How many sessions lie before each day."""
-        return np.searchsorted(self.sessions, days, side="left").astype(np.int64)
+        found: Days = self.earlier[np.clip(days - self.sessions[0], 0, len(self.earlier) - 1)]
+        return found
 
     def knows_moments(self, moments: Moments) -> Flags:
         """Which moments lie within the span that the calendar covers."""
@@ -154,12 +157,14 @@ def calendar(name: str) -> Calendar:
     """
     found = _longest(name)
     schedule = found.schedule
+    sessions = np.asarray(schedule.index.to_numpy().astype("datetime64[D]"), np.int64)
     return Calendar(
         name=name,
         zone=str(found.tz),
-        sessions=np.asarray(schedule.index.to_numpy().astype("datetime64[D]"), np.int64),
+        sessions=sessions,
         opens=_micros(pd.DatetimeIndex(schedule["open"].array)),
         closes=_micros(pd.DatetimeIndex(schedule["close"].array)),
+        earlier=np.searchsorted(sessions, np.arange(sessions[0], sessions[-1] + 2)).astype(np.int64),
     )
 
 

@@ -146,7 +146,18 @@ def _show_report(report: RunReport) -> None:
         return
     table(
         f"Plan {report.plan}: {report.outcome} in {seconds:.1f} s",
-        ("dimension", "outcome", "rows", "changed", "names", "first", "last", "missing"),
+        (
+            "dimension",
+            "outcome",
+            "rows",
+            "changed",
+            "names",
+            "first",
+            "last",
+            "missing",
+            "quarantined",
+            "flagged",
+        ),
         (
             (
                 item.name,
@@ -157,6 +168,8 @@ def _show_report(report: RunReport) -> None:
                 day(item.first_at),
                 day(item.last_at),
                 item.missing_count,
+                sum(count.rows for count in item.quarantined),
+                sum(count.rows for count in item.flagged),
             )
             for item in report.dimensions
         ),

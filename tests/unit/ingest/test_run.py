@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 
 import pyarrow as pa
@@ -26,7 +26,7 @@ from backbone.ports.store import (
     StoreError,
 )
 from backbone.providers.protocol import Delivery, ProviderFailure, Query, Slice
-from backbone.report import PastRun, RunReport
+from backbone.report import PastRun, RowCount, RunReport
 from backbone.vocabulary import Outcome
 
 NOW = datetime(2024, 3, 1, 12, 0, tzinfo=UTC)
@@ -384,3 +384,26 @@ def test_a_dimension_without_numbers_is_stored_all_the_same() -> None:
     delivered = Slice("test/events", AS_OF, pa.Table.from_pylist([row], schema=MACRO_EVENTS.facts))
     report = executed({"macroEvents": Delivery((delivered,))}, (task(MACRO_EVENTS, "FOMC"),))
     assert (report.outcome, report.rows) == (Outcome.SUCCEEDED, 1)
+
+
+def test_what_the_checks_refuse_goes_into_quarantine_before_the_transaction_of_the_rest_ends() -> None:
+    good = bars("AAPL", "IBM")
+    wrong = good.facts.set_column(
+        good.facts.schema.get_field_index("close"), "close", pa.array([1.0, float("nan")])
+    )
+    store = Ledger()
+    answers = {"dailyBars": Delivery((replace(good, facts=wrong),))}
+    report = run(answers, (task(DAILY_BARS, "AAPL", "IBM"),), store).execute()
+    daily = report.dimensions[0]
+    assert (daily.outcome, daily.rows, daily.missing) == (Outcome.PARTIAL, 1, ("IBM",))
+    assert daily.quarantined == (RowCount(reason="NotFinite", rows=1),)
+    steps = [
+        store.done.index(step)
+        for step in ("transaction", "quarantine dailyBars", "upsert dailyBars", "commit")
+    ]
+    assert steps == sorted(steps)
+
+
+def test_a_symbol_whose_exchange_nobody_knows_is_counted_as_unchecked() -> None:
+    report = executed({"dailyBars": Delivery((bars("AAPL", "EURUSD=X"),))}, (task(DAILY_BARS, "AAPL"),))
+    assert (report.dimensions[0].flagged, report.dimensions[0].unchecked) == ((), 1)

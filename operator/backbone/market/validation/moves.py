@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
 
 from ...vocabulary import Defect
 from ..dimensions import DAILY_BARS, INTRADAY_BARS, INTRADAY_TRADES, MACRO_SERIES, Dimension
@@ -110,8 +111,11 @@ def _check_extremes(lines: Lines, limits: Limits, floor: float, sheet: Sheet) ->
     With lively turnover they may have been traded, as in a flash crash: the row is kept under a flag.
     """
     surge = _surge(lines, "volume")
-    opened, high, low, close = (np.log(lines.column(name)) for name in ("open", "high", "low", "close"))
+    opened, high, low, close = (lines.column(name) for name in ("open", "high", "low", "close"))
     top, bottom = np.maximum(opened, close), np.minimum(opened, close)
+    if not bool(((high > top * np.exp(floor)) | (low < bottom * np.exp(-floor))).any()):
+        return
+    top, bottom, high, low = np.log(top), np.log(bottom), np.log(high), np.log(low)
     for beyond, extreme in ((high - top, high), (bottom - low, -low)):
         rows = np.flatnonzero(beyond > floor)
         around = np.concatenate([before(lines, extreme, rows, 2), after(lines, extreme, rows, 2)], axis=1)
@@ -131,7 +135,6 @@ def _check_splits(lines: Lines, price: Floats, sheet: Sheet) -> None:
     All rows from the jump to the next one back are on another basis than those before.
     """
     adjusted = np.log(lines.column("adjusted_close"))
-    bases = np.asarray(lines.table["price_basis"].to_numpy(), object)
     unknown = np.isnan(adjusted)
     series = np.where(unknown, price, adjusted)
     step = _steps(lines, series)
@@ -144,7 +147,8 @@ def _check_splits(lines: Lines, price: Floats, sheet: Sheet) -> None:
     stays = np.abs(settled - level - step[rows]) < SPLIT_TOLERANCE + 0.05
     calm = _surge(lines, "volume").ratio(lines, rows) < SPLIT_SURGE
     jumps = rows[(ratio < SPLIT_TOLERANCE) & stays & calm]
-    as_traded = unknown[jumps] & (bases[jumps] == "asTraded")
+    bases = np.asarray(lines.table["price_basis"].take(pa.array(jumps)).to_pylist(), object)
+    as_traded = unknown[jumps] & (bases == "asTraded")
     sheet.flag(lines.places(_at(jumps[as_traded], len(price))), Defect.POSSIBLE_SPLIT)
     sheet.quarantine(lines.places(_on_other_basis(lines, step, jumps[~as_traded])), Defect.UNADJUSTED_SPLIT)
 
