@@ -8,7 +8,7 @@ import pytest
 
 from deployment import Image, Kubectl
 from documents import backbone, message, plan
-from provider_servers import start, switch
+from provider_servers import NAME, PORTS, start, switch
 
 BARS = {
     "provider": "Yahoo",
@@ -19,7 +19,7 @@ BARS = {
 SERIES = {
     "provider": "Fred",
     "series": ["CPILFESL"],
-    "connection": {"secretName": "fred", "baseUrl": "http://providers:8080/fred"},
+    "connection": {"secretName": "fred", "baseUrl": f"http://{NAME}:{PORTS['fred']}/fred"},
 }
 
 
