@@ -55,6 +55,8 @@ class Visited:
     result: str
     gone: bool = False
     after: timedelta | None = None
+    refused: Reason | None = None
+    """Why the API server refused a child, if it did: worth another try before long."""
 
 
 class Reconciler(Generic[S, O]):
@@ -84,13 +86,13 @@ class Reconciler(Generic[S, O]):
             subject = self._subject(body)
         except ValidationError as error:
             await self._write(body, _fields(body), self._invalid(body, error))
-            return Visited("invalid")
-        evaluation, drifted = await self._judge(subject)
+            return Visited(str(Reason.INVALID_SPEC))
+        evaluation, drifted, refused = await self._judge(subject)
         fields = evaluation.fields.model_dump(mode="json", by_alias=True, exclude_none=True)
         await self._write(body, fields, evaluation.conditions, (*evaluation.notices, *drifted))
         for outcome in evaluation.outcomes:
             self._metrics.count_run(namespace, name, outcome)
-        return Visited("done", after=evaluation.recheck_after)
+        return Visited("done", after=evaluation.recheck_after, refused=refused)
 
     async def admit(self, namespace: str, name: str, reason: Reason, message: str) -> None:
         """Say in the object's status that it could not be looked at; raises Unreachable if that fails too."""
@@ -107,13 +109,13 @@ class Reconciler(Generic[S, O]):
             unknown[kind] = condition(kind, True, reason, message, generation)
         await self._write(body, _fields(body), tuple(unknown.values()))
 
-    async def _judge(self, subject: Subject[S]) -> tuple[Evaluation, tuple[Notice, ...]]:
+    async def _judge(self, subject: Subject[S]) -> tuple[Evaluation, tuple[Notice, ...], Reason | None]:
         observation = await self.room.observe(subject)
         evaluation = self.room.evaluate(subject, observation, (), self._clock())
         drifted, refusal = await self._act(subject.namespace, evaluation.actions)
         if refusal is not None:
             evaluation = self.room.evaluate(subject, observation, (refusal,), self._clock())
-        return evaluation, drifted
+        return evaluation, drifted, refusal.reason if refusal is not None else None
 
     async def _act(
         self, namespace: str, actions: Sequence[Action]

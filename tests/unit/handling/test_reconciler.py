@@ -196,7 +196,7 @@ async def test_a_spec_that_makes_no_sense_touches_no_child(
     await settle(cluster, visit)
     children = len(cluster.only("ConfigMap")), len(cluster.only("PersistentVolumeClaim"))
     cluster.put({**market(cluster), "spec": {"bootstrap": {"storage": {"size": "huge"}}}})
-    assert (await visit()).result == "invalid"
+    assert (await visit()).result == "InvalidSpec"
     status, reason, message = condition(cluster)
     assert (status, reason) == ("False", "InvalidSpec")
     assert message.startswith("spec.bootstrap.storage.size: ")
