@@ -129,8 +129,12 @@ class ApiProxy:
         async with aiohttp.ClientSession(
             server, connector=connector, timeout=timeout, auto_decompress=False
         ) as session:
+
+            async def passed(request: web.Request) -> web.StreamResponse:
+                return await self._pass(session, request)
+
             app = web.Application(client_max_size=16 * 1024 * 1024)
-            app.router.add_route("*", "/{path:.*}", lambda request: self._pass(session, request))
+            app.router.add_route("*", "/{path:.*}", passed)
             runner = web.AppRunner(app, access_log=None, shutdown_timeout=1, handler_cancellation=True)
             await runner.setup()
             site = web.TCPSite(runner, "127.0.0.1", 0)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+import figures
 from api_proxy import ApiProxy
-from deployment import SYSTEM_NAMESPACE, Image, Kubectl, apply_crds
+from deployment import ROOT, SYSTEM_NAMESPACE, Image, Kubectl, apply_crds
+from figures import Figure
 from local_cluster import cluster, images, wait_condition
-from operator_process import OperatorProcess, grant, operator_token
+from operator_process import OperatorProcess, Replica, grant, operator_token
 
 __all__ = ["cluster", "images", "wait_condition"]
 
@@ -41,9 +44,6 @@ def api(kubectl: Kubectl) -> Iterator[ApiProxy]:
         yield proxy
 
 
-Replica = Callable[..., OperatorProcess]
-
-
 @pytest.fixture
 def replica(kubectl: Kubectl, api: ApiProxy, images: dict[str, Image], tmp_path: Path) -> Iterator[Replica]:
     """Make replicas of the operator, not started yet; what is alive at the end is stopped."""
@@ -61,6 +61,19 @@ def replica(kubectl: Kubectl, api: ApiProxy, images: dict[str, Image], tmp_path:
     for process in made:
         if process.alive:
             process.kill()
+
+
+@pytest.fixture
+def figure(capsys: pytest.CaptureFixture[str]) -> Figure:
+    """Print a figure beside the test's name, and keep it."""
+
+    def show(name: str, value: float, unit: str = "") -> None:
+        measured = figures.Measured(name, value, unit)
+        figures.keep(ROOT / "build" / "figures" / "faults.json", measured)
+        with capsys.disabled():
+            sys.stdout.write(f" {measured} ")
+
+    return show
 
 
 @pytest.fixture

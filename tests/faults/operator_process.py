@@ -14,7 +14,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -84,6 +84,10 @@ class OperatorProcess:
         if self.process is not None:
             self.process.kill()
             self.process.wait(ENDS_WITHIN)
+
+    def kill_now(self) -> None:
+        """SIGKILL from another thread: whoever waits for the end learns of it there."""
+        os.kill(self.pid, signal.SIGKILL)
 
     def stop(self) -> int:
         """SIGTERM, as Kubernetes ends a pod; the exit code."""
@@ -178,6 +182,10 @@ class OperatorProcess:
             "EMP_METRICS_PORT": str(self.metrics_port),
             **self.settings,
         }
+
+
+Replica = Callable[..., OperatorProcess]
+"""Make a replica by name, with more settings; it is not started yet."""
 
 
 def _kubeconfig(server: str, token: str) -> dict[str, object]:
