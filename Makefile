@@ -1,7 +1,7 @@
 # Everything a contributor does; each target prepares what it needs. `make help` lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-down check test generate format lock clean
+.PHONY: help setup demo demo-down check test bench generate format lock clean
 
 PYTHON := .venv/bin/python
 BIN := .venv/bin
@@ -42,6 +42,10 @@ test: ## check, then every other test; a real cluster comes and goes
 	    hack/timed "tests/$$suite" $(BIN)/pytest --quiet tests/$$suite || exit 1; \
 	done
 
+bench: ## Measure against peers, ONLY="NAME …" or all; write docs/benchmarks.md
+	@hack/setup --bench
+	@build/bench-venv/bin/python tests/bench $(ONLY)
+
 generate: setup ## Write crds/, the chart's copy and docs/reference/ from the models
 	@$(PYTHON) -m backbone.crds
 
@@ -52,5 +56,5 @@ lock: ## Write the hash-pinned requirements from pyproject.toml
 	@hack/lock
 
 clean: ## Remove what was made here, except a cluster and the machine's caches
-	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache build dist
+	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

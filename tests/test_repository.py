@@ -19,7 +19,7 @@ from backbone.crds.files import RESOURCES
 ROOT = Path(__file__).resolve().parents[1]
 
 NOT_OURS = {".git", ".venv", "__pycache__", "backbone-data", "build", "dist", "node_modules"}
-CACHES = {".import_linter_cache", ".mypy_cache", ".pytest_cache", ".ruff_cache"}
+CACHES = {".hypothesis", ".import_linter_cache", ".mypy_cache", ".pytest_cache", ".ruff_cache"}
 
 FILE_LINES, TEST_FILE_LINES, FUNCTION_LINES = 330, 500, 50
 LARGEST_FILE = 256 * 1024
@@ -226,7 +226,7 @@ def test_the_verification_is_the_documented_command() -> None:
     assert "make test" in (ROOT / "README.md").read_text()
 
 
-@pytest.mark.parametrize("name", ["build", "dev", "operator", "worker"])
+@pytest.mark.parametrize("name", ["bench", "build", "dev", "operator", "worker"])
 def test_requirements_are_pinned_by_hash(name: str) -> None:
     text = (ROOT / "requirements" / f"{name}.txt").read_text().replace("\\\n", " ")
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
