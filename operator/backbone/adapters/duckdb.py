@@ -151,13 +151,17 @@ class DuckDBWriter:
         with translated(f"store {dimension.name}"):
             self._connection.register("incoming", rows)
             try:
-                doubled = self._number(sql.doubled_keys(dimension))
+                # Keys of different hashes differ; only where two agree are the keys themselves counted.
+                alike = self._number(sql.alike_keys(dimension))
+                doubled = self._number(sql.doubled_keys(dimension)) if alike else 0
                 if doubled:
                     raise StoreError(
                         Outcome.STORE_FAILED,
                         f"{dimension.name}: {doubled} keys come more than once in one batch",
                     )
-                return self._number(sql.merge(dimension))
+                # A source's first delivery meets nothing, and an INSERT takes two thirds of a MERGE's time.
+                known = self._number(sql.known_sources(dimension))
+                return self._number(sql.merge(dimension) if known else sql.insert(dimension))
             finally:
                 # In an aborted transaction this fails too, and would hide why.
                 with suppress(duckdb.Error):
