@@ -26,10 +26,12 @@ class Aim:
     of: Literal["ratio", "value"] = "ratio"
 
     def met(self, figure: Figure) -> bool:
-        """Whether a figure keeps it. Raises ValueError for a bound on a ratio that the figure lacks."""
+        """Whether a figure keeps it. Raises ValueError for a bound on a ratio where there is no peer."""
+        if self.of == "ratio" and figure.peer is None:
+            raise ValueError(f"{figure.name} has an aim for its ratio and no peer")
         seen = figure.value if self.of == "value" else figure.ratio
         if seen is None:
-            raise ValueError(f"{figure.name} has an aim for its ratio and no peer")
+            return self.how == "at least"  # more than a peer that measured nothing
         if self.how == "at least":
             return seen >= self.bound
         return seen <= self.bound if self.how == "at most" else seen < self.bound
