@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import pytest
 
 from deployment import Image, Kubectl, install
-from local_cluster import cluster, images, wait_condition
+from local_cluster import cluster, images, pytest_sessionfinish, pytest_sessionstart, wait_condition
 
-__all__ = ["cluster", "images", "wait_condition"]
+__all__ = ["cluster", "images", "pytest_sessionfinish", "pytest_sessionstart", "wait_condition"]
 
 RESYNC_SECONDS = 15
 """Visits without a cause; short, so that a test sees what an event did not announce."""

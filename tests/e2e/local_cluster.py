@@ -1,12 +1,13 @@
 """The local cluster and the images, for the suites that need them; each of them imports these fixtures.
 
 The cluster is the one that `hack/cluster` makes (kind where Docker is, built from Go modules elsewhere). If
-none runs it is brought up here and taken down at the end; one that carries a demo is refused.
+none runs it is brought up when the session starts and taken down at its end; one with a demo on it is refused.
+A suite that runs on several processes has one cluster: the first process minds it, before the others begin.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -25,16 +26,31 @@ from deployment import (
 Wait = Callable[..., dict[str, Any]]
 
 
-@pytest.fixture(scope="session")
-def cluster() -> Iterator[Kubectl]:
-    """kubectl of the local cluster."""
+BROUGHT_UP = pytest.StashKey[bool]()
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Bring the cluster up, and its images, unless this is one of several processes or nothing is to run."""
+    if hasattr(session.config, "workerinput") or session.config.option.collectonly:
+        return
     status = cluster_status()
     if status is not None and demo_marker(status).exists():
         pytest.exit("a demo is up: `make demo-down` first, then run the tests again", returncode=2)
-    kubectl = ensure_cluster()
-    yield kubectl
-    if status is None:
+    session.config.stash[BROUGHT_UP] = status is None
+    ensure_cluster()
+    ensure_images()
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Take down what was brought up here."""
+    if session.config.stash.get(BROUGHT_UP, False):
         program("cluster", "down")
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Kubectl:
+    """kubectl of the local cluster."""
+    return ensure_cluster()
 
 
 @pytest.fixture(scope="session")

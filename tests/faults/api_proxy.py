@@ -105,11 +105,11 @@ class ApiProxy:
         )
 
     def created(self) -> Counter[tuple[str, str]]:
-        """How often each object was created, by resource and name; events are left out."""
+        """How often each child was created, by resource and name; events and the Lease are none."""
         return Counter(
             (item.resource, item.name)
             for item in list(self.requests)
-            if item.status == HTTPStatus.CREATED and item.resource != "events"
+            if item.status == HTTPStatus.CREATED and item.resource not in {"events", "leases"}
         )
 
     async def _cut(self) -> int:

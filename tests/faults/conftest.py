@@ -11,18 +11,19 @@ import pytest
 
 import figures
 from api_proxy import ApiProxy
-from deployment import ROOT, SYSTEM_NAMESPACE, Image, Kubectl, apply_crds
+from deployment import RELEASE, ROOT, SYSTEM_NAMESPACE, Image, Kubectl, apply_crds
 from figures import Figure
-from local_cluster import cluster, images, wait_condition
+from local_cluster import cluster, images, pytest_sessionfinish, pytest_sessionstart, wait_condition
 from operator_process import OperatorProcess, Replica, grant, operator_token
 
-__all__ = ["cluster", "images", "wait_condition"]
+__all__ = ["cluster", "images", "pytest_sessionfinish", "pytest_sessionstart", "wait_condition"]
 
 
 @pytest.fixture(scope="session")
 def served(cluster: Kubectl, images: dict[str, Image]) -> Kubectl:
     """The cluster with our kinds and without an operator that serves every namespace."""
-    cluster.of(SYSTEM_NAMESPACE).try_run("uninstall", "databackbone", "--wait", tool="helm")
+    if cluster.of(SYSTEM_NAMESPACE).find("deployment", RELEASE) is not None:
+        cluster.of(SYSTEM_NAMESPACE).run("uninstall", RELEASE, "--wait", "--ignore-not-found", tool="helm")
     apply_crds(cluster)
     return cluster
 

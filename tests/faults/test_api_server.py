@@ -9,32 +9,13 @@ import pytest
 
 import truth
 from api_proxy import ApiProxy, Harm
-from deployment import Image, Kubectl, program, until
+from deployment import Kubectl, until
 from documents import conditions, message
 from figures import Figure
 from operator_process import OperatorProcess
 
 SLOW = 1.5
 """Seconds that each answer takes longer."""
-
-
-def test_restarted_while_a_backbone_is_made(
-    kubectl: Kubectl,
-    api: ApiProxy,
-    operator: OperatorProcess,
-    images: dict[str, Image],
-    figure: Figure,
-) -> None:
-    truth.create(kubectl)
-    until(lambda: api.writes, lambda count: count >= 3, 30, "the third write")
-    program("cluster", "restart-api-server", "--away", "3")
-    took = truth.seconds(lambda: truth.wait_delivered(kubectl))
-    assert operator.alive, "an absence of a few seconds ends no leader"
-    assert truth.stored_rows(kubectl, images) == {"dailyBars": truth.DAILY_ROWS}
-    assert len(truth.runs(kubectl)) == 1
-    truth.nothing_twice(api)
-    truth.told_once(kubectl)
-    figure("true again after the API server was restarted", took, "s")
 
 
 def test_away_for_longer_than_a_lease_lasts(
