@@ -22,7 +22,7 @@ from .vocabulary import Reason
 
 logger = logging.getLogger(__name__)
 
-SETTLE = 0.2
+SETTLE = 0.1
 """Seconds to wait after a wake-up for those that follow on its heels."""
 DEADLINE = 120.0
 """Seconds for one visit, all its calls included."""

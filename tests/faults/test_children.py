@@ -22,16 +22,22 @@ def ready(kubectl: Kubectl, operator: OperatorProcess) -> Kubectl:
     return kubectl
 
 
-EDITS: dict[str, tuple[str, Any, str]] = {
-    "the schedule of a CronJob": ("cronjob/daily", {"spec": {"schedule": "1 1 1 1 1"}}, "spec.schedule"),
-    "a CronJob that is paused": ("cronjob/daily", {"spec": {"suspend": True}}, "spec.suspend"),
+COMPONENT = "app.kubernetes.io/component"
+EDITS: dict[str, tuple[str, Any, tuple[str, ...]]] = {
+    "the label of a claim": (
+        "pvc/market-data",
+        {"metadata": {"labels": {COMPONENT: "mine"}}},
+        ("metadata", "labels", COMPONENT),
+    ),
+    "the schedule of a CronJob": ("cronjob/daily", {"spec": {"schedule": "1 1 1 1 1"}}, ("spec", "schedule")),
+    "a CronJob that is paused": ("cronjob/daily", {"spec": {"suspend": True}}, ("spec", "suspend")),
     "the policy of a CronJob": (
         "cronjob/daily",
         {"spec": {"concurrencyPolicy": "Replace"}},
-        "spec.concurrencyPolicy",
+        ("spec", "concurrencyPolicy"),
     ),
-    "what the worker is told": ("configmap/daily-plan", {"data": {"ingestplan.yaml": "nothing"}}, "data"),
-    "what readers are told": ("configmap/market-binding", {"data": {"epoch": "7"}}, "data.epoch"),
+    "what the worker is told": ("configmap/daily-plan", {"data": {"ingestplan.yaml": "nothing"}}, ("data",)),
+    "what readers are told": ("configmap/market-binding", {"data": {"epoch": "7"}}, ("data", "epoch")),
 }
 
 
@@ -47,7 +53,7 @@ def test_edits_by_hand_are_put_back_and_told(ready: Kubectl, figure: Figure) -> 
     figure(f"the slowest of {len(EDITS)} edits by hand put back", slowest, "s")
 
 
-def wait_put_back(kubectl: Kubectl, target: str, path: str, before: Any) -> float:
+def wait_put_back(kubectl: Kubectl, target: str, path: tuple[str, ...], before: Any) -> float:
     """Seconds until the field is again what it was."""
 
     def back() -> object:
@@ -58,8 +64,8 @@ def wait_put_back(kubectl: Kubectl, target: str, path: str, before: Any) -> floa
     return truth.seconds(back)
 
 
-def field(item: dict[str, Any], path: str) -> Any:
-    for part in path.split("."):
+def field(item: dict[str, Any], path: tuple[str, ...]) -> Any:
+    for part in path:
         item = item[part]
     return item
 
@@ -86,6 +92,26 @@ def test_the_job_of_a_finished_run_deleted_by_hand_takes_nothing_away(ready: Kub
     after = truth.wait_run(ready, "after")["status"]
     assert after["lastRun"]["sequence"] == before["sequence"] + 1
     assert after["dimensions"][0]["changed"] == 0
+
+
+def test_a_job_paused_by_hand_is_told_and_goes_on_when_it_may(
+    kubectl: Kubectl, operator: OperatorProcess, images: dict[str, Image]
+) -> None:
+    truth.create(kubectl, intradayTrades={"provider": "Sample", "symbols": ["ES"]})
+    until(lambda: truth.worker_pod(kubectl), lambda name: name is not None, 60, "a worker at work")
+    (job,) = truth.runs(kubectl)
+    kubectl.run("patch", "job", job, "--type=merge", "-p", '{"spec":{"suspend":true}}')
+    until(
+        lambda: kubectl.get("ingestplan", "daily")["status"].get("activeRun", {}).get("message", ""),
+        lambda told: "no pod yet" in told,
+        truth.TRUE_AGAIN,
+        "the run that does not get on",
+    )
+    kubectl.run("patch", "job", job, "--type=merge", "-p", '{"spec":{"suspend":false}}')
+    truth.wait_delivered(kubectl, deadline=180)
+    assert truth.runs(kubectl) == [job]
+    stored = truth.stored_rows(kubectl, images)
+    assert stored == {"dailyBars": truth.DAILY_ROWS, "intradayTrades": 500_000}
 
 
 def test_a_claim_deleted_in_the_middle_of_a_run_is_made_anew_and_filled(
