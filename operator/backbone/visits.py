@@ -204,8 +204,10 @@ class Visits:
     def _succeeded(self, loop: _Loop) -> None:
         """The first that gets through after a failure wakes those that failed for the same reason."""
         reason, loop.failures, loop.failing = loop.failing, 0, None
+        if reason is None:
+            return
         for other in self._loops.values():
-            if reason is not None and other.failing is reason:
+            if other.failing is reason:
                 _rouse(other)
 
     async def _admit(self, key: Key, reason: Reason, message: str) -> None:
