@@ -23,27 +23,20 @@ def ready(kubectl: Kubectl, operator: OperatorProcess) -> Kubectl:
 
 
 COMPONENT = "app.kubernetes.io/component"
-EDITS: dict[str, tuple[str, Any, tuple[str, ...]]] = {
-    "the label of a claim": (
-        "pvc/market-data",
-        {"metadata": {"labels": {COMPONENT: "mine"}}},
-        ("metadata", "labels", COMPONENT),
-    ),
-    "the schedule of a CronJob": ("cronjob/daily", {"spec": {"schedule": "1 1 1 1 1"}}, ("spec", "schedule")),
-    "a CronJob that is paused": ("cronjob/daily", {"spec": {"suspend": True}}, ("spec", "suspend")),
-    "the policy of a CronJob": (
-        "cronjob/daily",
-        {"spec": {"concurrencyPolicy": "Replace"}},
-        ("spec", "concurrencyPolicy"),
-    ),
-    "what the worker is told": ("configmap/daily-plan", {"data": {"ingestplan.yaml": "nothing"}}, ("data",)),
-    "what readers are told": ("configmap/market-binding", {"data": {"epoch": "7"}}, ("data", "epoch")),
-}
+EDITS: tuple[tuple[str, Any, tuple[str, ...]], ...] = (
+    ("pvc/market-data", {"metadata": {"labels": {COMPONENT: "mine"}}}, ("metadata", "labels", COMPONENT)),
+    ("cronjob/daily", {"spec": {"schedule": "1 1 1 1 1"}}, ("spec", "schedule")),
+    ("cronjob/daily", {"spec": {"suspend": True}}, ("spec", "suspend")),
+    ("cronjob/daily", {"spec": {"concurrencyPolicy": "Replace"}}, ("spec", "concurrencyPolicy")),
+    ("configmap/daily-plan", {"data": {"ingestplan.yaml": "nothing"}}, ("data",)),
+    ("configmap/market-binding", {"data": {"epoch": "7"}}, ("data", "epoch")),
+)
+"""What is edited, by what patch, and the field that has to come back."""
 
 
 def test_edits_by_hand_are_put_back_and_told(ready: Kubectl, figure: Figure) -> None:
     slowest = 0.0
-    for target, patch, path in EDITS.values():
+    for target, patch, path in EDITS:
         before = field(ready.get(target), path)
         ready.run("patch", target, "--type=merge", "-p", json.dumps(patch))
         slowest = max(slowest, wait_put_back(ready, target, path, before))
