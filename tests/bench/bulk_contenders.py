@@ -2,9 +2,9 @@
 
     python tests/bench/bulk_contenders.py CONTENDER FOLDER BARS RUN
 
-prints seconds, processor seconds, rows and peak memory as JSON. What is timed begins with the bars in Arrow in
-memory and ends when readers have the published copy: opened, lineage stamped, stored, checkpointed, copied,
-flushed, renamed.
+prints seconds, processor seconds, rows and peak memory as JSON. What is timed begins with the bars in memory,
+as Arrow, and ends when readers have the published copy: opened, lineage stamped, stored, checkpointed,
+copied, flushed, renamed.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from api_proxy import ApiProxy
-from console import say, step
+from console import Failure, say, step
 from deployment import RELEASE, until
 from measurements import Aim, Figure
 from operator_process import OperatorProcess
@@ -55,6 +55,16 @@ class BareOperator(OperatorProcess):
     def wait_leading(self, deadline: float = 60.0) -> BareOperator:
         """It asks nobody for leave."""
         return self
+
+
+VISIT: dict[type[OperatorProcess], tuple[str, str]] = {
+    OperatorProcess: ("GET", "databackbones"),
+    BareOperator: ("PATCH", "databackbones/status"),
+}
+"""The request that each makes once in a visit."""
+
+VISITED = (0.8, 1.3)
+"""How often every object may be visited in the window, lest a machine that is too busy give a figure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +141,7 @@ def _cost(place: Ground, kind: type[OperatorProcess], population: str) -> Cost:
     """One operator, started on the objects as they are, over one minute after it has settled."""
     with place.running(kind, EMP_RESYNC_SECONDS=str(PERIOD)) as (process, api):
         with step(f"{TITLES[population]}: {kind.__name__} over {WINDOW:.0f} s"):
-            _settle(api)
+            _settle(api, max(OBJECTS[population], 1))
             api.reset()
             cpu, begun = process.cpu_seconds(), time.monotonic()
             time.sleep(WINDOW)
@@ -141,18 +151,22 @@ def _cost(place: Ground, kind: type[OperatorProcess], population: str) -> Cost:
                 process.resident_bytes(),
                 _asked(api) / minutes,
             )
-        for (method, resource), count in sorted(api.counted(watch=False).items()):
-            say(f"    {method} {resource}: {count}")
+        asked = api.counted(watch=False)
+    for (method, resource), count in sorted(asked.items()):
+        say(f"    {method} {resource}: {count}")
+    visits = asked[VISIT[kind]] / max(OBJECTS[population], 1)
+    if population in SUSPENDED and not VISITED[0] <= visits <= VISITED[1]:
+        raise Failure(f"every object had {visits:.2f} visits in the window and not one: the machine is busy")
     return cost
 
 
-def _settle(api: ApiProxy) -> None:
-    """Wait until nothing was asked for a while, or for as long as there is patience."""
+def _settle(api: ApiProxy, first: int) -> None:
+    """Wait until each object had its first visit, so many requests at the least, and then for quiet."""
     begun = time.monotonic()
     while time.monotonic() - begun < SETTLED_WITHIN:
         seen = _asked(api)
         time.sleep(QUIET)
-        if seen and _asked(api) == seen:
+        if seen >= first and _asked(api) == seen:
             return
 
 

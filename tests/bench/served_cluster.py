@@ -5,6 +5,7 @@ Operators run as processes of this machine and reach the API server through the 
 
 from __future__ import annotations
 
+import logging
 import secrets
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -110,6 +111,8 @@ class Ground:
 @contextmanager
 def ground() -> Iterator[Ground]:
     """The cluster, brought up and taken down again if none runs, and a namespace that is gone afterwards."""
+    # An operator that ends cuts its requests off, which the proxy's server would tell at length.
+    logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
     status = cluster_status()
     if status is not None and demo_marker(status).exists():
         raise Failure("a demo is up: `make demo-down` first")
