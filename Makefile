@@ -1,13 +1,18 @@
 # Everything a contributor does; each target prepares what it needs. `make help` lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-down check test generate format lock clean
+.PHONY: help setup demo demo-down check test soak bench generate format lock clean
 
 PYTHON := .venv/bin/python
 BIN := .venv/bin
 
 # In the order of what they cost; each is a folder of tests/ and brings up what it needs.
-SUITES := chart shell contract cluster e2e
+SUITES := chart shell contract cluster e2e faults
+
+# Fault tests mostly wait, each in a namespace of its own.
+SIDE_BY_SIDE_faults := --numprocesses 3 --dist worksteal
+
+SEEDS := 20
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,9 +43,16 @@ test: ## check, then every other test; a real cluster comes and goes
 	@hack/setup --cluster
 	@$(PYTHON) hack/demo absent
 	@$(MAKE) --no-print-directory check
-	@for suite in $(SUITES); do \
-	    hack/timed "tests/$$suite" $(BIN)/pytest --quiet tests/$$suite || exit 1; \
-	done
+	@$(foreach suite,$(SUITES),hack/timed "tests/$(suite)" \
+	    $(BIN)/pytest --quiet $(SIDE_BY_SIDE_$(suite)) tests/$(suite) &&) true
+
+soak: ## Fault schedules for hours, SEEDS=20 of them; goes on where it was stopped; write docs/reliability.md
+	@hack/setup --cluster
+	@PYTHONPATH=hack:tests/e2e:tests/faults $(PYTHON) tests/faults/soak.py --seeds $(SEEDS)
+
+bench: ## Measure against peers, ONLY="NAME …" or all; write docs/benchmarks.md
+	@hack/setup --bench
+	@build/bench-venv/bin/python tests/bench $(ONLY)
 
 generate: setup ## Write crds/, the chart's copy and docs/reference/ from the models
 	@$(PYTHON) -m backbone.crds
@@ -52,5 +64,5 @@ lock: ## Write the hash-pinned requirements from pyproject.toml
 	@hack/lock
 
 clean: ## Remove what was made here, except a cluster and the machine's caches
-	@rm -rf .venv .mypy_cache .ruff_cache .hypothesis .pytest_cache .import_linter_cache build dist
+	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

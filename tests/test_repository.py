@@ -226,7 +226,7 @@ def test_the_verification_is_the_documented_command() -> None:
     assert "make test" in (ROOT / "README.md").read_text()
 
 
-@pytest.mark.parametrize("name", ["build", "dev", "operator", "worker"])
+@pytest.mark.parametrize("name", ["bench", "build", "dev", "operator", "worker"])
 def test_requirements_are_pinned_by_hash(name: str) -> None:
     text = (ROOT / "requirements" / f"{name}.txt").read_text().replace("\\\n", " ")
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]

@@ -39,4 +39,4 @@ def test_neither_root_nor_docker_is_said_in_one_line_before_anything_starts(mach
 def test_an_unknown_option_is_refused(machine: dict[str, str]) -> None:
     done = run(machine, "--all")
     assert done.returncode == 1
-    assert done.stderr == "setup: usage: hack/setup [--cluster]\n"
+    assert done.stderr == "setup: usage: hack/setup [--cluster | --bench]\n"

@@ -35,6 +35,8 @@ def parser() -> argparse.ArgumentParser:
     verbs.add_parser("build", help="only build the native cluster's programs into the cache")
     load = verbs.add_parser("load-image", help="give the node images from docker-archive files")
     load.add_argument("archives", nargs="+", type=Path, metavar="ARCHIVE.tar")
+    restart = verbs.add_parser("restart-api-server", help="kill the API server and start it again")
+    restart.add_argument("--away", type=float, default=0.0, metavar="SECONDS", help="leave it away so long")
     tiny = verbs.add_parser("tiny-volume", help="make a PersistentVolume of a fixed small size")
     tiny.add_argument("name", type=_volume_name)
     tiny.add_argument("size_mib", type=_size, nargs="?", metavar="SIZE_MIB")
@@ -64,6 +66,8 @@ def run(arguments: argparse.Namespace) -> int:
         cluster.up(here, arguments.provider, only_prepare=arguments.with_builds_only)
     elif arguments.verb == "load-image":
         cluster.load_image(here, arguments.archives)
+    elif arguments.verb == "restart-api-server":
+        cluster.restart_api_server(here, arguments.away)
     elif arguments.verb == "tiny-volume":
         _tiny_volume(here, arguments)
     else:

@@ -49,6 +49,9 @@ class Provider(Protocol):
     def load_image(self, archive: Path) -> list[str]:
         """Give the node a docker-archive's images; their names where these are known."""
 
+    def restart_api_server(self, seconds: float) -> None:
+        """Kill the API server and have it back after so long."""
+
     def mount_tiny(self, name: str, size_mib: int, *, read_only: bool) -> Path:
         """Mount a tmpfs of a fixed size on the node; again with other values: remount it."""
 
@@ -203,6 +206,13 @@ def kubeconfig(layout: Layout) -> None:
     """Print where the kubeconfig is."""
     running(layout)
     say(str(layout.kubeconfig))
+
+
+def restart_api_server(layout: Layout, seconds: float) -> None:
+    """Kill the API server, and wait until it answers again."""
+    one = running(layout)
+    with step("API server killed and started again"):
+        one.restart_api_server(seconds)
 
 
 def tiny_volume(layout: Layout, name: str, size_mib: int, *, read_only: bool) -> None:

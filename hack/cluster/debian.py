@@ -20,6 +20,7 @@ PACKAGES: dict[str, tuple[str, ...]] = {
     "openssl": ("openssl",),
     "mount": ("mount", "umount"),
     "util-linux": ("nsenter",),
+    "faketime": ("faketime",),  # for tests of the operator with a clock that is off
 }
 CNI_DIRECTORIES = ("/usr/lib/cni", "/opt/cni/bin")
 SEARCH_PATH = os.pathsep.join(("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"))

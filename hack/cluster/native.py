@@ -190,6 +190,17 @@ class Native:
         lines = [line for line in done.stdout.splitlines() if line.startswith("unpacking ")]
         return [line.split()[1] for line in lines]
 
+    def restart_api_server(self, seconds: float) -> None:
+        """Kill the API server, leave it away for so long, and start it again."""
+        layout = self._layout
+        program = binaries.ensure(layout, binaries.NATIVE)["kube-apiserver"]
+        running = next(p for p in processes.table(layout) if p.name == "kube-apiserver")
+        processes.kill(running.pid)
+        wait_until("the end of the API server", lambda: running.state() == "gone", seconds=START_SECONDS)
+        time.sleep(seconds)
+        again = processes.start(layout, components.apiserver(layout, program))
+        self._wait("the API server", self._kubectl().api_ready, again)
+
     def mount_tiny(self, name: str, size_mib: int, *, read_only: bool) -> Path:
         """A tmpfs of a fixed size in the state directory; again with other values: remounted."""
         directory = self._layout.tiny_volumes / name

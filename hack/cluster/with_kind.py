@@ -124,6 +124,14 @@ class Kind:
         self._run_kind("load", "image-archive", str(archive), f"--name={NAME}")
         return images.names(archive)
 
+    def restart_api_server(self, seconds: float) -> None:
+        """Kill the API server, with the kubelet that would start it again held back for so long."""
+        self._in_node("systemctl", "stop", "kubelet")
+        self._in_node("pkill", "-KILL", "kube-apiserver")
+        time.sleep(seconds)
+        self._in_node("systemctl", "start", "kubelet")
+        self._wait_for_use()
+
     def mount_tiny(self, name: str, size_mib: int, *, read_only: bool) -> Path:
         """A tmpfs of a fixed size inside the node's container."""
         directory = f"{TINY}/{name}"

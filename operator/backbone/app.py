@@ -8,10 +8,11 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain, repeat
 from typing import Any, cast
 
 import kopf
@@ -58,6 +59,14 @@ LOOK_FOR_KINDS_EVERY = 5.0
 STOP_SECONDS = 10.0
 
 
+class Backoffs(Iterable[float]):
+    """Pauses between tries of a watch. It never gives up, and is back within ten seconds of what kept it."""
+
+    def __iter__(self) -> Iterator[float]:
+        """Seconds, each time from the beginning."""
+        return chain((1.0, 2.0, 5.0), repeat(10.0))
+
+
 @dataclass(frozen=True, slots=True)
 class Operator:
     """What one process is made of."""
@@ -99,6 +108,7 @@ def kopf_settings() -> kopf.OperatorSettings:
     settings.scanning.disabled = True
     settings.networking.request_timeout = 30.0
     settings.networking.connect_timeout = 10.0
+    settings.networking.error_backoffs = Backoffs()
     settings.watching.connect_timeout = 10.0
     settings.watching.server_timeout = 300
     settings.watching.client_timeout = 330
@@ -133,7 +143,8 @@ async def _lead(operator: Operator, health: Health, stop: asyncio.Event) -> int:
     )
     if not await _unless(stop, _get_ready(operator.cluster, leadership, health)):
         return 0
-    health.state, health.stalled = "leading", operator.visits.stalled
+    health.state, health.progress = "leading", operator.visits.progress
+    operator.metrics.follow(operator.visits.progress)
     operator.metrics.leader.set(1)
     holding = asyncio.create_task(leadership.hold(), name="holding the Lease")
     working = asyncio.create_task(work(operator, stop), name="working")

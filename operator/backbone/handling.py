@@ -17,7 +17,7 @@ from .metrics import Metrics
 from .ports.cluster import JOB, Cluster, JsonObject, Kind
 from .ports.readings import ChildReading
 from .schema import Model
-from .vocabulary import ConditionType, Outcome, Reason
+from .vocabulary import ANNOTATION_DESIRED, ConditionType, Outcome, Reason
 
 logger = logging.getLogger(__name__)
 
@@ -55,6 +55,8 @@ class Visited:
     result: str
     gone: bool = False
     after: timedelta | None = None
+    refused: Reason | None = None
+    """Why the API server refused a child, if it did: worth another try before long."""
 
 
 class Reconciler(Generic[S, O]):
@@ -68,6 +70,8 @@ class Reconciler(Generic[S, O]):
         self._metrics = metrics
         self._clock = clock
         self._tell = tell
+        self._applied: dict[tuple[str, str], dict[str, tuple[str, str | None]]] = {}
+        """Per owner and child: the version that applying it led to, and the digest of what was applied."""
 
     async def visit(self, namespace: str, name: str) -> Visited:
         """Bring one object and its status up to date.
@@ -77,6 +81,7 @@ class Reconciler(Generic[S, O]):
         body = await self._cluster.get(self.room.kind, namespace, name)
         if body is None or "deletionTimestamp" in body["metadata"]:
             self._metrics.drop(self.room.kind.kind, namespace, name)
+            self._applied.pop((namespace, name), None)
             return Visited("gone", gone=True)
         if not (body.get("status") or {}).get("conditions"):
             body = await self._write(body, {}, self._pending(body))
@@ -84,13 +89,13 @@ class Reconciler(Generic[S, O]):
             subject = self._subject(body)
         except ValidationError as error:
             await self._write(body, _fields(body), self._invalid(body, error))
-            return Visited("invalid")
-        evaluation, drifted = await self._judge(subject)
+            return Visited(str(Reason.INVALID_SPEC))
+        evaluation, drifted, refused = await self._judge(subject)
         fields = evaluation.fields.model_dump(mode="json", by_alias=True, exclude_none=True)
         await self._write(body, fields, evaluation.conditions, (*evaluation.notices, *drifted))
         for outcome in evaluation.outcomes:
             self._metrics.count_run(namespace, name, outcome)
-        return Visited("done", after=evaluation.recheck_after)
+        return Visited("done", after=evaluation.recheck_after, refused=refused)
 
     async def admit(self, namespace: str, name: str, reason: Reason, message: str) -> None:
         """Say in the object's status that it could not be looked at; raises Unreachable if that fails too."""
@@ -107,43 +112,50 @@ class Reconciler(Generic[S, O]):
             unknown[kind] = condition(kind, True, reason, message, generation)
         await self._write(body, _fields(body), tuple(unknown.values()))
 
-    async def _judge(self, subject: Subject[S]) -> tuple[Evaluation, tuple[Notice, ...]]:
+    async def _judge(self, subject: Subject[S]) -> tuple[Evaluation, tuple[Notice, ...], Reason | None]:
         observation = await self.room.observe(subject)
         evaluation = self.room.evaluate(subject, observation, (), self._clock())
-        drifted, refusal = await self._act(subject.namespace, evaluation.actions)
+        drifted, refusal = await self._act(subject, evaluation.actions)
         if refusal is not None:
             evaluation = self.room.evaluate(subject, observation, (refusal,), self._clock())
-        return evaluation, drifted
+        return evaluation, drifted, refusal.reason if refusal is not None else None
 
     async def _act(
-        self, namespace: str, actions: Sequence[Action]
+        self, owner: Subject[S], actions: Sequence[Action]
     ) -> tuple[tuple[Notice, ...], Refusal | None]:
         drifted: list[Notice] = []
         for action in actions:
             try:
                 match action:
                     case Apply():
-                        drifted += await self._apply(action)
+                        drifted += await self._apply(owner, action)
                     case Start():
                         await self._cluster.create(action.document)
                     case Prune():
-                        await self._cluster.delete(JOB, namespace, action.name, action.uid)
+                        await self._cluster.delete(JOB, owner.namespace, action.name, action.uid)
             except (Rejected, Denied) as error:
                 reason = Reason.PERMISSION_DENIED if isinstance(error, Denied) else Reason.CHILD_REFUSED
                 return tuple(drifted), Refusal(_child(action), reason, str(error))
         return tuple(drifted), None
 
-    async def _apply(self, action: Apply) -> list[Notice]:
+    async def _apply(self, owner: Subject[S], action: Apply) -> list[Notice]:
         found, document = action.found, action.document
+        known = self._applied.setdefault((owner.namespace, owner.name), {})
+        child = f"{document['kind']} {document['metadata']['name']}"
+        wish = document["metadata"]["annotations"].get(ANNOTATION_DESIRED)
+        if found is not None and known.get(child) == (found.resource_version, wish):
+            # Nobody has touched it since it was made so: applying it again would change nothing.
+            return []
         if found is not None:
             # A leader that was frozen meanwhile is refused instead of undoing its successor's work.
             metadata = {**document["metadata"], "resourceVersion": found.resource_version}
             document = {**document, "metadata": metadata}
         applied = ChildReading.read(await self._cluster.apply(document))
+        known[child] = (applied.resource_version, wish)
         wished = found is None or found.desired != applied.desired
         if wished or found is None or found.owned_fields == applied.owned_fields:
             return []
-        message = f"{document['kind']} {applied.name} was changed by somebody else and put back."
+        message = f"{child} was changed by somebody else and put back."
         return [Notice("Normal", Reason.DRIFT_REVERTED, message)]
 
     async def _write(

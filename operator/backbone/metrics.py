@@ -2,18 +2,50 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
     CollectorRegistry,
     Counter,
     Gauge,
     Histogram,
+    Metric,
     generate_latest,
 )
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
 
-from .health import Page
+from .health import Look, Page, Progress
 
 STATUSES = ("True", "False", "Unknown")
+
+PROGRESS: tuple[tuple[str, str, Callable[[Progress], float]], ...] = (
+    ("backbone_objects", "Objects that are visited.", lambda seen: seen.objects),
+    ("backbone_visits_queued", "Visits that are owed and have not begun.", lambda seen: seen.queued),
+    ("backbone_visits_under_way", "Visits that have begun and not ended.", lambda seen: seen.under_way),
+    (
+        "backbone_visits_overdue_seconds",
+        "How long the oldest visit that is owed has waited and run.",
+        lambda seen: seen.overdue,
+    ),
+    (
+        "backbone_visits_longest_seconds",
+        "How long the oldest visit under way has run.",
+        lambda seen: seen.longest,
+    ),
+    (
+        "backbone_heartbeat_age_seconds",
+        "How long no visit has ended while one is owed; the liveness probe fails on it.",
+        lambda seen: seen.silent,
+    ),
+    (
+        "backbone_status_oldest_seconds",
+        "Age of the status that was found or made true longest ago.",
+        lambda seen: seen.oldest_status,
+    ),
+)
+"""Families by kind that are read when somebody asks."""
 
 
 class Metrics:
@@ -23,7 +55,10 @@ class Metrics:
         self.registry = registry
         self.leader = Gauge("backbone_operator_leader", "1 while this replica leads.", registry=registry)
         self.visits = Counter(
-            "backbone_visits", "Visits of objects by their result.", ["kind", "result"], registry=registry
+            "backbone_visits",
+            "Visits of objects by their result: done, gone, waiting, conflict, or the reason of a failure.",
+            ["kind", "result"],
+            registry=registry,
         )
         self.visit_seconds = Histogram(
             "backbone_visit_seconds",
@@ -32,15 +67,10 @@ class Metrics:
             buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60),
             registry=registry,
         )
-        self.overdue = Gauge(
-            "backbone_visits_overdue_seconds",
-            "How long the oldest visit that is due has waited or run.",
-            registry=registry,
-        )
         self.api_calls = Counter(
             "backbone_api_calls",
-            "Calls of the Kubernetes API by verb and result.",
-            ["verb", "result"],
+            "Calls of the Kubernetes API by verb, resource and result: a status code, or unreachable.",
+            ["verb", "resource", "result"],
             registry=registry,
         )
         self.ready = Gauge(
@@ -61,13 +91,17 @@ class Metrics:
         for known in STATUSES:
             self.ready.labels(kind, namespace, name, known).set(known == status)
 
-    def count_call(self, verb: str, result: str) -> None:
+    def count_call(self, verb: str, resource: str, result: str) -> None:
         """Count one call of the Kubernetes API."""
-        self.api_calls.labels(verb, result).inc()
+        self.api_calls.labels(verb, resource, result).inc()
 
     def count_run(self, namespace: str, plan: str, outcome: str) -> None:
         """Count one run that ended."""
         self.runs.labels(namespace, plan, outcome).inc()
+
+    def follow(self, progress: Look) -> None:
+        """Show how the visits get on, each time somebody asks."""
+        self.registry.register(_ProgressCollector(progress))
 
     def page(self) -> Page:
         """The page /metrics."""
@@ -78,3 +112,21 @@ class Metrics:
         self.ready.remove_by_labels({"kind": kind, "namespace": namespace, "name": name})
         if kind == "IngestPlan":
             self.runs.remove_by_labels({"namespace": namespace, "plan": name})
+
+
+class _ProgressCollector(Collector):
+    def __init__(self, progress: Look) -> None:
+        self._progress = progress
+
+    def collect(self) -> Iterator[Metric]:
+        """The families of PROGRESS, as they are now."""
+        seen = self._progress()
+        for name, meaning, value in PROGRESS:
+            family = GaugeMetricFamily(name, meaning, labels=["kind"])
+            for kind, progress in seen.items():
+                family.add_metric([kind], value(progress))
+            yield family
+
+    def describe(self) -> list[Metric]:
+        """The families without values, so that registering asks for none."""
+        return [GaugeMetricFamily(name, meaning, labels=["kind"]) for name, meaning, _ in PROGRESS]

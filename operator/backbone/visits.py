@@ -10,25 +10,30 @@ import asyncio
 import logging
 import random
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
 from .errors import BackboneError, Conflict, Denied, Unreachable, Waiting
 from .handling import Reconciler, Visited
+from .health import Progress
 from .metrics import Metrics
 from .vocabulary import Reason
 
 logger = logging.getLogger(__name__)
 
-SETTLE = 0.2
+SETTLE = 0.1
 """Seconds to wait after a wake-up for those that follow on its heels."""
 DEADLINE = 120.0
 """Seconds for one visit, all its calls included."""
 AT_ONCE = 16
 """Visits that run side by side."""
 FIRST_RETRY = 1.0
-LAST_RETRY = 300.0
+LAST_RETRY = 30.0
+"""The longest pause of an object that failed: it is true again within a minute of what held it up."""
+SHARE = 0.1
+"""Seconds of that pause for each failing object: all together they leave the API server in peace."""
+BUG_RETRY = 300.0
 ADMIT_AFTER = 3
 """Visits in a row that could not look, before the status says so: a blink of the API server is no news."""
 
@@ -47,7 +52,13 @@ class _Loop:
     awake: asyncio.Event = field(default_factory=asyncio.Event)
     due: float = 0.0
     """Loop time from which on a visit is owed or under way."""
+    began: float | None = None
+    """Loop time at which the visit under way began."""
+    confirmed: float = 0.0
+    """Loop time at which the status was found or made true."""
     failures: int = 0
+    failing: Reason | None = None
+    """Why the last visit failed, for what the cluster can mend for many objects at once."""
     task: asyncio.Task[None] | None = None
 
 
@@ -63,7 +74,7 @@ class Visits:
         self._loops: dict[Key, _Loop] = {}
         self._marks: dict[Hashable, Hashable] = {}
         self._turns = asyncio.Semaphore(AT_ONCE)
-        self._last_end = 0.0
+        self._last_end = dict.fromkeys(reconcilers, 0.0)
         self._closed = False
 
     def wake(self, key: Key) -> None:
@@ -72,12 +83,11 @@ class Visits:
         if self._closed:
             return
         if loop is None:
-            loop = self._loops[key] = _Loop(due=_now())
+            loop = self._loops[key] = _Loop(due=_now(), confirmed=_now())
             loop.awake.set()
             loop.task = asyncio.create_task(self._live(key, loop), name=f"visits of {key}")
-        elif not loop.awake.is_set():
-            loop.due = min(loop.due, _now() + SETTLE)
-            loop.awake.set()
+        else:
+            _rouse(loop)
 
     def changed(self, source: Hashable, mark: Hashable | None) -> bool:
         """Whether a watched object's mark differs from the last one; None forgets the object."""
@@ -87,12 +97,28 @@ class Visits:
         self._marks[source] = mark
         return known != mark
 
-    def stalled(self) -> float:
-        """Seconds since a visit ended last, counted from when the oldest one was owed; 0 if none is."""
+    def progress(self) -> dict[str, Progress]:
+        """How the visits of each kind get on."""
         now = _now()
-        oldest = min((loop.due for loop in self._loops.values()), default=now)
-        self._metrics.overdue.set(max(now - oldest, 0.0))
-        return max(now - max(oldest, self._last_end), 0.0)
+        return {kind: self._progress(kind, now) for kind in self._reconcilers}
+
+    def _progress(self, kind: str, now: float) -> Progress:
+        loops = {key: loop for key, loop in self._loops.items() if key.kind == kind}
+        if not loops:
+            return Progress()
+        begun = {key: loop.began for key, loop in loops.items() if loop.began is not None}
+        first = min(begun, key=lambda key: begun[key], default=None)
+        oldest = min(loop.due for loop in loops.values())
+        return Progress(
+            objects=len(loops),
+            queued=sum(loop.due <= now and loop.began is None for loop in loops.values()),
+            under_way=len(begun),
+            overdue=max(now - oldest, 0.0),
+            longest=0.0 if first is None else now - begun[first],
+            longest_of="" if first is None else f"{first.namespace}/{first.name}",
+            silent=max(now - max(oldest, self._last_end[kind]), 0.0),
+            oldest_status=now - min(loop.confirmed for loop in loops.values()),
+        )
 
     async def close(self) -> None:
         """End all loops, for good: what is still watched wakes nobody any more."""
@@ -123,9 +149,13 @@ class Visits:
 
     async def _turn(self, key: Key, loop: _Loop) -> tuple[Visited, float]:
         async with self._turns:
-            with self._metrics.visit_seconds.labels(key.kind).time():
-                visited = await self._visit(key, loop)
-        self._last_end = _now()
+            loop.began = _now()
+            try:
+                with self._metrics.visit_seconds.labels(key.kind).time():
+                    visited = await self._visit(key, loop)
+            finally:
+                loop.began = None
+        self._last_end[key.kind] = _now()
         self._metrics.visits.labels(key.kind, visited.result).inc()
         if visited.after is not None:
             return visited, visited.after.total_seconds()
@@ -138,26 +168,47 @@ class Visits:
                 visited = await reconciler.visit(key.namespace, key.name)
         except Conflict as error:
             logger.debug("%s changed while it was visited: %s", key, error)
-            return Visited("conflict", after=timedelta(seconds=FIRST_RETRY))
+            return self._failed(loop, "conflict")
         except Waiting as error:
             logger.debug("%s waits: %s", key, error)
             return Visited("waiting", after=error.after)
         except (Unreachable, TimeoutError) as error:
-            loop.failures += 1
-            denied = isinstance(error, Denied)
-            reason = Reason.PERMISSION_DENIED if denied else Reason.API_UNREACHABLE
+            reason = Reason.PERMISSION_DENIED if isinstance(error, Denied) else Reason.API_UNREACHABLE
             message = str(error) or f"the visit took longer than {DEADLINE:.0f} seconds"
             logger.warning("%s could not be looked at: %s", key, message)
-            if denied or loop.failures >= ADMIT_AFTER:
+            if reason is Reason.PERMISSION_DENIED or loop.failures + 1 >= ADMIT_AFTER:
                 await self._admit(key, reason, message)
-            return Visited("denied" if denied else "unreachable", after=_backoff(loop.failures))
+            return self._failed(loop, str(reason), reason)
         except Exception as error:
-            loop.failures += 1
             logger.exception("a bug came to light while visiting %s", key)
             await self._admit(key, Reason.INTERNAL_ERROR, f"{type(error).__name__}: {error}")
-            return Visited("error", after=_backoff(loop.failures))
-        loop.failures = 0
+            return self._failed(loop, str(Reason.INTERNAL_ERROR), longest=BUG_RETRY)
+        loop.confirmed = _now()
+        if visited.refused is not None:
+            again = self._failed(loop, str(visited.refused), visited.refused)
+            sooner = [after for after in (again.after, visited.after) if after is not None]
+            return replace(again, after=min(sooner))
+        self._succeeded(loop)
         return visited
+
+    def _failed(
+        self, loop: _Loop, result: str, reason: Reason | None = None, longest: float = LAST_RETRY
+    ) -> Visited:
+        """Count a failure in a row; when to try again."""
+        loop.failures += 1
+        loop.failing = reason
+        failing = sum(other.failures > 0 for other in self._loops.values())
+        pause = min(FIRST_RETRY * (1 << min(loop.failures - 1, 16)), max(longest, SHARE * failing))
+        return Visited(result, after=timedelta(seconds=pause))
+
+    def _succeeded(self, loop: _Loop) -> None:
+        """The first that gets through after a failure wakes those that failed for the same reason."""
+        reason, loop.failures, loop.failing = loop.failing, 0, None
+        if reason is None:
+            return
+        for other in self._loops.values():
+            if other.failing is reason:
+                _rouse(other)
 
     async def _admit(self, key: Key, reason: Reason, message: str) -> None:
         try:
@@ -169,8 +220,10 @@ class Visits:
             logger.exception("a bug came to light while telling %s about %s", key, reason)
 
 
-def _backoff(failures: int) -> timedelta:
-    return timedelta(seconds=min(FIRST_RETRY * (1 << min(failures, 16)), LAST_RETRY))
+def _rouse(loop: _Loop) -> None:
+    if not loop.awake.is_set():
+        loop.due = min(loop.due, _now() + SETTLE)
+        loop.awake.set()
 
 
 def _now() -> float:

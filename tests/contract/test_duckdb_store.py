@@ -117,6 +117,31 @@ def test_a_key_twice_in_one_batch_is_refused_and_nothing_of_it_stored(tmp_path: 
     assert len(held(tmp_path)) == 1
 
 
+def test_two_deliveries_of_a_new_source_in_one_batch_are_versions_of_the_same_rows(tmp_path: Path) -> None:
+    first = pa.Table.from_pylist([bar(1), bar(2)], schema=DAILY_BARS.facts)
+    second = pa.Table.from_pylist([bar(2, close=9.0), bar(3)], schema=DAILY_BARS.facts)
+    with DuckDBStore(tmp_path).writer("run-1", NO_WAIT) as writer:
+        with writer.batch():
+            changed = [
+                writer.upsert(DAILY_BARS, stamp(DAILY_BARS, facts, Lineage("run-1", 1, at)))
+                for facts, at in ((first, NOW), (second, LATER))
+            ]
+        writer.publish()
+    assert changed == [2, 2]
+    assert [row["close"] for row in held(tmp_path)] == [1.5, 9.0, 1.5]
+
+
+def test_a_new_source_beside_another_takes_none_of_its_rows(tmp_path: Path) -> None:
+    stored(tmp_path, [bar(1)])
+    both = [bar(1, close=9.0), bar(1, source="test/other", close=4.0)]
+    assert stored(tmp_path, both[1:], "run-2", LATER) == 1
+    assert stored(tmp_path, both, "run-3", LATER) == 1
+    assert [(row["source"], row["close"]) for row in held(tmp_path)] == [
+        ("test/bars", 9.0),
+        ("test/other", 4.0),
+    ]
+
+
 def test_equal_trades_are_all_stored(tmp_path: Path) -> None:
     row = {
         "source": "test/trades",

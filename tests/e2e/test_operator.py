@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from deployment import RELEASE, SYSTEM_NAMESPACE, Image, Kubectl, install, until
+from deployment import RELEASE, SYSTEM_NAMESPACE, Image, Kubectl, install, program, until
 from documents import backbone, plan
 
 
@@ -60,6 +60,19 @@ def test_editors_may_not_start_drills_and_the_drill_role_may(operator: Kubectl, 
 
 def can(kubectl: Kubectl, user: str, verb: str, resource: str) -> str:
     return kubectl.try_run("auth", "can-i", verb, resource, f"--as={user}").stdout.strip()
+
+
+def test_the_api_server_is_restarted_while_a_backbone_is_made(
+    operator: Kubectl, kubectl: Kubectl, wait_condition: Any
+) -> None:
+    kubectl.apply(backbone(), plan())
+    until(lambda: kubectl.get("jobs")["items"], bool, 60, "the first Job")
+    program("cluster", "restart-api-server", "--away", "3")
+    wait_condition("databackbone/market", "Ready", "True", deadline=60)
+    seen = wait_condition("ingestplan/daily", "Ready", "True", "Delivered", deadline=60)
+    jobs = kubectl.get("jobs", "-l", "backbone.emp.dev/plan=daily")["items"]
+    assert [job["metadata"]["name"] for job in jobs] == [seen["status"]["lastRun"]["id"]]
+    assert seen["status"]["lastRun"]["sequence"] == 1
 
 
 def test_uninstalling_in_order_keeps_retained_data_and_leaves_nothing_else(

@@ -170,7 +170,7 @@ async def api(
 
 @pytest.fixture
 async def cluster(api: ApiServer) -> AsyncIterator[KubernetesCluster]:
-    cluster = KubernetesCluster(connect(), lambda verb, result: None)
+    cluster = KubernetesCluster(connect(), lambda verb, resource, result: None)
     yield cluster
     await cluster.close()
 

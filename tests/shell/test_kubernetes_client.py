@@ -61,17 +61,17 @@ async def test_no_answer_is_unreachable(
     point_at: Callable[[str], None], monkeypatch: pytest.MonkeyPatch, listens: bool
 ) -> None:
     monkeypatch.setattr(module, "READ_SECONDS", 0.2)
-    counted: list[tuple[str, str]] = []
+    counted: list[tuple[str, str, str]] = []
     with socket.socket() as server:
         server.bind(("127.0.0.1", 0))
         if listens:
             server.listen()
         point_at(f"http://127.0.0.1:{server.getsockname()[1]}")
-        alone = KubernetesCluster(connect(), lambda verb, result: counted.append((verb, result)))
+        alone = KubernetesCluster(connect(), lambda *call: counted.append(call))
         with pytest.raises(Unreachable):
             await alone.create(DOCUMENT)
         await alone.close()
-    assert counted == [("create", "unreachable")]
+    assert counted == [("create", "configmaps", "unreachable")]
 
 
 async def test_a_path_that_is_not_there_says_nothing(api: Any, cluster: KubernetesCluster) -> None:

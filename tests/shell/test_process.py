@@ -13,7 +13,9 @@ from typing import Any
 import aiohttp
 import pytest
 
-from backbone import app, leadership
+from backbone import app, health, leadership
+from backbone.adapters.kubernetes import KubernetesCluster
+from backbone.ports.cluster import DATA_BACKBONE
 from backbone.settings import Settings
 
 LEASES = "coordination.k8s.io/v1/leases"
@@ -121,6 +123,33 @@ async def test_without_the_definitions_it_waits_and_is_not_ready(
     assert holder(api) == ""
     os.kill(os.getpid(), signal.SIGTERM)
     assert await asyncio.wait_for(process, 10) == 0
+
+
+async def test_a_visit_that_never_ends_fails_the_liveness_probe_by_name(
+    api: Any, ports: Settings, page: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health, "STALLED_AFTER", 0.5)
+    looked = KubernetesCluster.get
+
+    async def stuck(self: KubernetesCluster, kind: Any, *place: str) -> Any:
+        if kind == DATA_BACKBONE:
+            await asyncio.Event().wait()
+        return await looked(self, kind, *place)
+
+    monkeypatch.setattr(KubernetesCluster, "get", stuck)
+    process = asyncio.create_task(app.run(ports))
+    await shows(page, "/healthz", 200, "leading")
+    body = {
+        "apiVersion": "backbone.emp.dev/v1alpha1",
+        "kind": "DataBackbone",
+        "metadata": {"name": "market", "namespace": "ns", "generation": 1},
+        "spec": {},
+    }
+    await api.post("/apis/backbone.emp.dev/v1alpha1/namespaces/ns/databackbones", json=body)
+    await shows(page, "/healthz", 503, "the visit of DataBackbone ns/market has run for")
+    await shows(page, "/metrics", 200, 'backbone_visits_under_way{kind="DataBackbone"} 1.0')
+    os.kill(os.getpid(), signal.SIGTERM)
+    assert await asyncio.wait_for(process, 30) == 0
 
 
 def test_settings_that_make_no_sense_end_it_with_one_line(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from prometheus_client import CollectorRegistry
 
+from backbone.health import Progress
 from backbone.metrics import Metrics
 
 
@@ -39,3 +40,29 @@ def test_runs_are_counted_by_outcome_until_their_plan_goes(metrics: Metrics) -> 
     assert metrics.registry.get_sample_value("backbone_runs_total", labels) == 2
     metrics.drop("IngestPlan", "ns", "daily")
     assert metrics.registry.get_sample_value("backbone_runs_total", labels) is None
+
+
+def test_calls_are_counted_by_resource_so_that_a_missing_right_is_found(metrics: Metrics) -> None:
+    metrics.count_call("list", "jobs", "403")
+    labels = {"verb": "list", "resource": "jobs", "result": "403"}
+    assert metrics.registry.get_sample_value("backbone_api_calls_total", labels) == 1
+
+
+def test_progress_is_shown_as_it_is_when_somebody_asks(metrics: Metrics) -> None:
+    seen = {"DataBackbone": Progress()}
+    metrics.follow(lambda: seen)
+    names = {
+        "backbone_objects": 7,
+        "backbone_visits_queued": 3,
+        "backbone_visits_under_way": 2,
+        "backbone_visits_overdue_seconds": 1.5,
+        "backbone_visits_longest_seconds": 0.5,
+        "backbone_heartbeat_age_seconds": 0.25,
+        "backbone_status_oldest_seconds": 90,
+    }
+    kind = {"kind": "DataBackbone"}
+    assert {name: metrics.registry.get_sample_value(name, kind) for name in names} == dict.fromkeys(names, 0)
+    seen["DataBackbone"] = Progress(
+        objects=7, queued=3, under_way=2, overdue=1.5, longest=0.5, silent=0.25, oldest_status=90
+    )
+    assert {name: metrics.registry.get_sample_value(name, kind) for name in names} == names

@@ -55,6 +55,8 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "SETTLE", 0.001)
     monkeypatch.setattr(module, "FIRST_RETRY", 0.002)
     monkeypatch.setattr(module, "LAST_RETRY", 0.01)
+    monkeypatch.setattr(module, "BUG_RETRY", 0.01)
+    monkeypatch.setattr(module, "SHARE", 0.0)
 
 
 @pytest.fixture
@@ -105,9 +107,9 @@ async def test_wake_ups_during_a_visit_are_merged_into_one_more(begin: Callable[
         pytest.param(
             Waiting("ends", timedelta()), "waiting", id="a namespace that ends leads to another look"
         ),
-        pytest.param(Unreachable("no answer"), "unreachable", id="no answer leads to another look"),
-        pytest.param(Denied("forbidden"), "denied", id="a missing right leads to another look"),
-        pytest.param(ZeroDivisionError("bug"), "error", id="a bug leads to another look"),
+        pytest.param(Unreachable("no answer"), "ApiUnreachable", id="no answer leads to another look"),
+        pytest.param(Denied("forbidden"), "PermissionDenied", id="a missing right leads to another look"),
+        pytest.param(ZeroDivisionError("bug"), "InternalError", id="a bug leads to another look"),
     ],
 )
 async def test_no_exception_ends_a_loop(
@@ -146,7 +148,7 @@ async def test_a_visit_that_never_ends_is_cut_off(
     script = Script(LATER)
     script.hold = asyncio.Event()
     visits = begin(script)
-    await until(lambda: results(visits).get("unreachable", 0) >= 3)
+    await until(lambda: results(visits).get("ApiUnreachable", 0) >= 3)
     assert script.admitted[0][0] is Reason.API_UNREACHABLE
 
 
@@ -192,11 +194,80 @@ async def test_progress_is_measured_from_the_last_visit_that_ended(
     visits = begin(script)
     await until(lambda: script.running == 1)
     await asyncio.sleep(0.02)
-    assert visits.stalled() >= 0.02
+    during = visits.progress()["Thing"]
+    assert (during.objects, during.queued, during.under_way) == (1, 0, 1)
+    assert min(during.silent, during.longest, during.overdue, during.oldest_status) >= 0.02
+    assert during.longest_of == "ns/one"
+    released = asyncio.get_running_loop().time()
     script.hold.set()
     await until(lambda: results(visits) == {"done": 1})
     await asyncio.sleep(0.01)
-    assert visits.stalled() == 0, "nothing is owed for a minute"
+    after = visits.progress()["Thing"]
+    assert (after.queued, after.under_way, after.silent, after.longest, after.overdue) == (0, 0, 0, 0, 0)
+    assert after.oldest_status <= asyncio.get_running_loop().time() - released
+
+
+async def test_what_waits_for_its_turn_is_queued(
+    begin: Callable[[Script], Visits], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "AT_ONCE", 2)
+    script = Script(LATER)
+    script.hold = asyncio.Event()
+    visits = begin(script)
+    for number in range(4):
+        visits.wake(Key("Thing", "ns", f"more-{number}"))
+    await until(lambda: visits.progress()["Thing"].under_way == 2)
+    await asyncio.sleep(0.01)
+    assert (script.running, visits.progress()["Thing"].queued) == (2, 3)
+    script.hold.set()
+    await until(lambda: script.visited == 5)
+
+
+async def test_a_status_that_could_not_be_looked_at_goes_on_ageing(begin: Callable[[Script], Visits]) -> None:
+    script = Script(Unreachable("no answer"))
+    visits = begin(script)
+    await until(lambda: script.visited >= 3)
+    await asyncio.sleep(0.02)
+    assert visits.progress()["Thing"].oldest_status >= 0.02
+
+
+async def test_the_first_that_gets_through_wakes_those_that_failed_for_the_same_reason(
+    begin: Callable[[Script], Visits], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "FIRST_RETRY", 60.0)
+    monkeypatch.setattr(module, "LAST_RETRY", 60.0)
+    script = Script(Denied("forbidden"), Denied("forbidden"), LATER)
+    visits = begin(script)
+    other = Key("Thing", "ns", "other")
+    visits.wake(other)
+    await until(lambda: results(visits) == {"PermissionDenied": 2})
+    visits.wake(KEY)
+    await until(lambda: results(visits) == {"PermissionDenied": 2, "done": 2})
+
+
+async def test_a_refused_child_is_tried_again_before_the_ordinary_look(
+    begin: Callable[[Script], Visits],
+) -> None:
+    refused = Visited("done", after=timedelta(seconds=60), refused=Reason.CHILD_REFUSED)
+    script = Script(refused, refused, LATER)
+    visits = begin(script)
+    await until(lambda: results(visits) == {"ChildRefused": 2, "done": 1})
+
+
+async def test_pauses_grow_to_a_bound_that_leaves_the_api_server_in_peace(
+    begin: Callable[[Script], Visits], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    visits = begin(Script(LATER))
+    monkeypatch.setattr(module, "FIRST_RETRY", 1.0)
+    monkeypatch.setattr(module, "LAST_RETRY", 30.0)
+    monkeypatch.setattr(module, "SHARE", 0.1)
+    loop = module._Loop()
+    pauses = [visits._failed(loop, "x").after for _ in range(8)]
+    assert [item.total_seconds() for item in pauses if item] == [1, 2, 4, 8, 16, 30, 30, 30]
+    crowd = {Key("Thing", "ns", str(number)): module._Loop(failures=9) for number in range(1000)}
+    monkeypatch.setattr(visits, "_loops", crowd)
+    assert visits._failed(module._Loop(failures=12), "x").after == timedelta(seconds=100)
+    monkeypatch.undo()
 
 
 async def test_a_mark_that_stays_the_same_is_no_change() -> None:

@@ -162,14 +162,18 @@ class DuckDBWriter:
                 Outcome.STORE_FAILED, f"{dimension.name}: rows are not of the dimension's schema"
             )
         with self._registered(rows), translated(f"store {dimension.name}"):
-            doubled = self._number(sql.doubled_keys(dimension))
+            # Keys of different hashes differ; only where two agree are the keys themselves counted.
+            alike = self._number(sql.alike_keys(dimension))
+            doubled = self._number(sql.doubled_keys(dimension)) if alike else 0
             if doubled:
                 raise StoreError(
                     Outcome.STORE_FAILED,
                     f"{dimension.name}: {doubled} keys come more than once in one batch",
                 )
             quarantine.supersede(self._connection, dimension)
-            return self._number(sql.merge(dimension))
+            # A source's first delivery meets nothing, and an INSERT takes two thirds of a MERGE's time.
+            known = self._number(sql.known_sources(dimension))
+            return self._number(sql.merge(dimension) if known else sql.insert(dimension))
 
     def before(self, dimension: Dimension, facts: pa.Table, count: int) -> pa.Table:
         """The last stored rows of each line before its first row in `facts`."""

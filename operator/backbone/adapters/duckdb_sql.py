@@ -154,10 +154,26 @@ def _table(dimension: Dimension) -> str:
     return f"CREATE TABLE IF NOT EXISTS {table_of(dimension)} ({columns})"
 
 
+def alike_keys(dimension: Dimension) -> str:
+    """How many rows of the view `incoming` share the hash of their key with another; a quick first look."""
+    return f"SELECT count(*) - count(DISTINCT hash({_columns(dimension.key)})) FROM incoming"  # noqa: S608
+
+
 def doubled_keys(dimension: Dimension) -> str:
     """How many keys the view `incoming` holds more than once."""
     key = _columns(dimension.key)
     return f"SELECT count(*) FROM (SELECT {key} FROM incoming GROUP BY {key} HAVING count(*) > 1)"  # noqa: S608
+
+
+def known_sources(dimension: Dimension) -> str:
+    """Whether rows of a source of the view `incoming` are stored already."""
+    incoming = "SELECT DISTINCT source FROM incoming"
+    return f"SELECT EXISTS (SELECT 1 FROM {table_of(dimension)} WHERE source IN ({incoming}))"  # noqa: S608
+
+
+def insert(dimension: Dimension) -> str:
+    """Bring the view `incoming` into the dimension's table, where no row of its sources is."""
+    return f"INSERT INTO {table_of(dimension)} BY NAME SELECT * FROM incoming"  # noqa: S608
 
 
 def merge(dimension: Dimension) -> str:

@@ -38,8 +38,20 @@ _REFUSALS = {
     HTTPStatus.UNPROCESSABLE_ENTITY,
 }
 
+METHODS = {
+    "get": "GET",
+    "list": "GET",
+    "discover": "GET",
+    "create": "POST",
+    "apply": "PATCH",
+    "replace": "PUT",
+    "replace_status": "PUT",
+    "delete": "DELETE",
+}
+
 Query = list[tuple[str, str]]
-Count = Callable[[str, str], None]
+Count = Callable[[str, str, str], None]
+"""Told of each call: verb, resource, result."""
 
 
 def connect() -> client.ApiClient:
@@ -74,7 +86,7 @@ class KubernetesCluster:
 
     async def get(self, kind: Kind, namespace: str, name: str) -> JsonObject | None:
         """One object, or None where there is none."""
-        return await self._call("get", "GET", _path(kind, namespace, name), missing_is_none=True)
+        return await self._call("get", kind, _path(kind, namespace, name), missing_is_none=True)
 
     async def list(self, kind: Kind, namespace: str, labels: Mapping[str, str]) -> list[JsonObject]:
         """Every object of the namespace that carries the labels, read page by page."""
@@ -83,9 +95,7 @@ class KubernetesCluster:
         token = ""
         while True:
             query = [("limit", str(PAGE)), ("labelSelector", selector), ("continue", token)]
-            page = await self._must(
-                "list", "GET", _path(kind, namespace), [pair for pair in query if pair[1]]
-            )
+            page = await self._must("list", kind, _path(kind, namespace), [pair for pair in query if pair[1]])
             found += [
                 {**item, "apiVersion": kind.api_version, "kind": kind.kind}
                 for item in page.get("items") or []
@@ -97,24 +107,26 @@ class KubernetesCluster:
     async def apply(self, document: JsonObject) -> JsonObject:
         """Server-side apply under the operator's field manager; what others own of it is taken over."""
         query = [("fieldManager", FIELD_MANAGER), ("force", "true")]
-        return await self._must("apply", "PATCH", _path_of(document), query, document)
+        return await self._must("apply", _kind(document), _path_of(document), query, document)
 
     async def create(self, document: JsonObject) -> JsonObject | None:
         """Create an object, or None where one of the name exists."""
         metadata = document["metadata"]
-        path = _path(KINDS[document["kind"]], metadata["namespace"])
+        kind = _kind(document)
+        path = _path(kind, metadata["namespace"])
         query = [("fieldManager", FIELD_MANAGER)]
-        return await self._call("create", "POST", path, query, document, existing_is_none=True)
+        return await self._call("create", kind, path, query, document, existing_is_none=True)
 
     async def replace(self, document: JsonObject) -> JsonObject:
         """Replace an object; Conflict unless it is the version that was read."""
         query = [("fieldManager", FIELD_MANAGER)]
-        return await self._must("replace", "PUT", _path_of(document), query, document)
+        return await self._must("replace", _kind(document), _path_of(document), query, document)
 
     async def replace_status(self, document: JsonObject) -> JsonObject:
         """Replace an object's status; Conflict unless it is the version that was read."""
         query = [("fieldManager", FIELD_MANAGER)]
-        return await self._must("replace_status", "PUT", f"{_path_of(document)}/status", query, document)
+        path = f"{_path_of(document)}/status"
+        return await self._must("replace_status", _kind(document), path, query, document)
 
     async def delete(self, kind: Kind, namespace: str, name: str, uid: str) -> None:
         """Delete the object of this identity and what it owns; nothing happens if it is gone already."""
@@ -124,18 +136,24 @@ class KubernetesCluster:
             "propagationPolicy": "Background",
             "preconditions": {"uid": uid},
         }
-        await self._call("delete", "DELETE", _path(kind, namespace, name), body=options, missing_is_none=True)
+        path = _path(kind, namespace, name)
+        await self._call("delete", kind, path, body=options, missing_is_none=True)
 
     async def serves(self, kind: Kind) -> bool:
         """Whether the API server knows the kind."""
         path = _root(kind)
-        answer = await self._call("discover", "GET", path, missing_is_none=True)
+        answer = await self._call("discover", kind, path, missing_is_none=True)
         return answer is not None and any(item["name"] == kind.plural for item in answer["resources"])
 
     async def _must(
-        self, verb: str, method: str, path: str, query: Query | None = None, body: JsonObject | None = None
+        self,
+        verb: str,
+        kind: Kind,
+        path: str,
+        query: Query | None = None,
+        body: JsonObject | None = None,
     ) -> JsonObject:
-        answer = await self._call(verb, method, path, query, body)
+        answer = await self._call(verb, kind, path, query, body)
         if answer is None:
             raise Unreachable(f"{verb} {path}: empty answer")
         return answer
@@ -143,7 +161,7 @@ class KubernetesCluster:
     async def _call(
         self,
         verb: str,
-        method: str,
+        kind: Kind,
         path: str,
         query: Query | None = None,
         body: JsonObject | None = None,
@@ -151,13 +169,14 @@ class KubernetesCluster:
         missing_is_none: bool = False,
         existing_is_none: bool = False,
     ) -> JsonObject | None:
+        method = METHODS[verb]
         work = partial(self._exchange, method, path, query or [], body)
         try:
             status, text = await asyncio.get_running_loop().run_in_executor(self._threads, work)
         except (urllib3.exceptions.HTTPError, client.ApiException, OSError) as error:
-            self._count(verb, "unreachable")
+            self._count(verb, kind.plural, "unreachable")
             raise Unreachable(f"{verb} {path}: {type(error).__name__}: {_first_line(error)}") from error
-        self._count(verb, str(status))
+        self._count(verb, kind.plural, str(status))
         if status == HTTPStatus.NOT_FOUND and missing_is_none:
             return None
         if status >= HTTPStatus.BAD_REQUEST:
@@ -197,9 +216,13 @@ def _path(kind: Kind, namespace: str, name: str | None = None) -> str:
     return path if name is None else f"{path}/{quote(name, safe='')}"
 
 
+def _kind(document: JsonObject) -> Kind:
+    return KINDS[document["kind"]]
+
+
 def _path_of(document: JsonObject) -> str:
     metadata = document["metadata"]
-    return _path(KINDS[document["kind"]], metadata["namespace"], metadata["name"])
+    return _path(_kind(document), metadata["namespace"], metadata["name"])
 
 
 def _problem(text: bytes) -> JsonObject:

@@ -29,13 +29,12 @@ def hindrance(plan: Plan, seen: Observation, valid: Finding, refusals: Sequence[
         return valid
     if plan.spec.suspend:
         return Finding(False, Reason.SUSPENDED, "spec.suspend is true: no run starts.")
-    for check in (_names_free, _backbone_not_suspended, _backbone_ready):
-        found = check(plan, seen)
-        if found is not None:
-            return found
+    taken = _names_free(plan, seen)
+    if taken is not None:
+        return taken
     for refusal in refusals:
         return Finding(False, refusal.reason, f"{refusal.child}: {refusal.message}", stuck=True)
-    return None
+    return _backbone_not_suspended(plan, seen) or _backbone_ready(plan, seen)
 
 
 def scheduled(plan: Plan, seen: Observation, valid: Finding, obstacle: Finding | None) -> Finding:

@@ -148,11 +148,15 @@ async def test_a_child_that_changed_since_it_was_read_is_left_for_the_next_look(
     await settle(cluster, visit)
     version = market(cluster)["metadata"]["resourceVersion"]
 
+    def add(name: str) -> None:
+        binding = cluster.objects["ConfigMap", "ns", "market-binding"]
+        cluster.put({**binding, "data": {**binding["data"], name: "x"}})
+
     def somebody_writes(number: int) -> None:
         cluster.before_write = lambda number: None
-        binding = cluster.objects["ConfigMap", "ns", "market-binding"]
-        cluster.put({**binding, "data": {**binding["data"], "other": "x"}})
+        add("after it was read")
 
+    add("before it was read")
     cluster.before_write = somebody_writes
     with pytest.raises(Conflict):
         await visit()
@@ -164,14 +168,29 @@ async def test_an_object_that_changed_since_it_was_read_keeps_its_status(cluster
     cluster.put({**market(cluster), "spec": {"suspend": True}})
 
     def on_status(number: int) -> None:
-        if cluster.log[-1:] and cluster.log[-1][1] == "PersistentVolumeClaim":
-            cluster.before_write = lambda number: None
-            cluster.put({**market(cluster), "spec": {"suspend": False}})
+        cluster.before_write = lambda number: None
+        cluster.put({**market(cluster), "spec": {"suspend": False}})
 
     cluster.before_write = on_status
     with pytest.raises(Conflict):
         await visit()
     assert condition(cluster)[:2] == ("True", "Available")
+
+
+async def test_a_child_is_applied_again_only_when_somebody_touched_it_or_something_else_is_wished(
+    cluster: Any, visit: Any
+) -> None:
+    await settle(cluster, visit)
+    writes = cluster.writes
+    await visit()
+    assert cluster.writes == writes, "nothing was touched"
+    claim = cluster.objects["PersistentVolumeClaim", "ns", "market-data"]
+    cluster.put({**claim, "status": {**claim.get("status", {}), "phase": "Bound"}, "extra": "x"})
+    await visit()
+    assert cluster.log[-1] == ("apply", "PersistentVolumeClaim", "market-data")
+    cluster.put({**market(cluster), "spec": {"deletionPolicy": "Delete"}})
+    await visit()
+    assert ("apply", "PersistentVolumeClaim", "market-data") in cluster.log[writes + 1 :]
 
 
 async def test_an_object_on_its_way_out_is_left_alone(cluster: Any, visit: Any, metrics: Metrics) -> None:
@@ -196,7 +215,7 @@ async def test_a_spec_that_makes_no_sense_touches_no_child(
     await settle(cluster, visit)
     children = len(cluster.only("ConfigMap")), len(cluster.only("PersistentVolumeClaim"))
     cluster.put({**market(cluster), "spec": {"bootstrap": {"storage": {"size": "huge"}}}})
-    assert (await visit()).result == "invalid"
+    assert (await visit()).result == "InvalidSpec"
     status, reason, message = condition(cluster)
     assert (status, reason) == ("False", "InvalidSpec")
     assert message.startswith("spec.bootstrap.storage.size: ")

@@ -1,0 +1,84 @@
+"""The local cluster and the images, for the suites that need them; each of them imports these fixtures.
+
+The cluster is the one that `hack/cluster` makes (kind where Docker is, built from Go modules elsewhere). If
+none runs it is brought up when the session starts and taken down at its end; one with a demo on it is refused.
+A suite that runs on several processes has one cluster: the first process minds it, before the others begin.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from deployment import (
+    Image,
+    Kubectl,
+    cluster_status,
+    demo_marker,
+    ensure_cluster,
+    ensure_images,
+    program,
+    until,
+)
+
+Wait = Callable[..., dict[str, Any]]
+
+
+BROUGHT_UP = pytest.StashKey[bool]()
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Bring the cluster up, and its images, unless this is one of several processes or nothing is to run."""
+    if hasattr(session.config, "workerinput") or session.config.option.collectonly:
+        return
+    status = cluster_status()
+    if status is not None and demo_marker(status).exists():
+        pytest.exit("a demo is up: `make demo-down` first, then run the tests again", returncode=2)
+    session.config.stash[BROUGHT_UP] = status is None
+    ensure_cluster()
+    ensure_images()
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Take down what was brought up here."""
+    if session.config.stash.get(BROUGHT_UP, False):
+        program("cluster", "down")
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Kubectl:
+    """kubectl of the local cluster."""
+    return ensure_cluster()
+
+
+@pytest.fixture(scope="session")
+def images(cluster: Kubectl) -> dict[str, Image]:
+    """The images of this checkout by target, built and loaded."""
+    return ensure_images()
+
+
+@pytest.fixture
+def wait_condition(kubectl: Kubectl) -> Wait:
+    """Wait until a condition has a status, and a reason if one is named, for the current generation."""
+
+    def wait(
+        target: str, kind: str, status: str, reason: str | None = None, deadline: float = 120
+    ) -> dict[str, Any]:
+        return until(
+            lambda: kubectl.get(target),
+            lambda seen: _stands(seen, kind, status, reason),
+            deadline,
+            f"{target} {kind}={status} {reason or ''}",
+        )
+
+    return wait
+
+
+def _stands(item: dict[str, Any], kind: str, status: str, reason: str | None) -> bool:
+    for entry in item.get("status", {}).get("conditions", []):
+        if entry["type"] == kind:
+            current = entry["observedGeneration"] == item["metadata"]["generation"]
+            return current and entry["status"] == status and reason in {None, entry["reason"]}
+    return False

@@ -1,0 +1,83 @@
+"""Faults on a real API server: the operator as processes of this machine, a namespace per test."""
+
+from __future__ import annotations
+
+import secrets
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import figures
+from api_proxy import ApiProxy
+from deployment import RELEASE, ROOT, SYSTEM_NAMESPACE, Image, Kubectl, apply_crds
+from figures import Figure
+from local_cluster import cluster, images, pytest_sessionfinish, pytest_sessionstart, wait_condition
+from operator_process import OperatorProcess, Replica, grant, operator_token
+
+__all__ = ["cluster", "images", "pytest_sessionfinish", "pytest_sessionstart", "wait_condition"]
+
+
+@pytest.fixture(scope="session")
+def served(cluster: Kubectl, images: dict[str, Image]) -> Kubectl:
+    """The cluster with our kinds and without an operator that serves every namespace."""
+    if cluster.of(SYSTEM_NAMESPACE).find("deployment", RELEASE) is not None:
+        cluster.of(SYSTEM_NAMESPACE).run("uninstall", RELEASE, "--wait", "--ignore-not-found", tool="helm")
+    apply_crds(cluster)
+    return cluster
+
+
+@pytest.fixture
+def kubectl(served: Kubectl) -> Iterator[Kubectl]:
+    """kubectl in a namespace of the test's own with the operator's rights in it; gone afterwards."""
+    name = f"f-{secrets.token_hex(4)}"
+    served.run("create", "namespace", name)
+    grant(served.of(name))
+    yield served.of(name)
+    served.run("delete", "namespace", name, "--wait=false", "--ignore-not-found")
+
+
+@pytest.fixture
+def api(kubectl: Kubectl) -> Iterator[ApiProxy]:
+    """The way to the API server that the test can watch and harm."""
+    with ApiProxy(kubectl.kubeconfig) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def replica(kubectl: Kubectl, api: ApiProxy, images: dict[str, Image], tmp_path: Path) -> Iterator[Replica]:
+    """Make replicas of the operator, not started yet; what is alive at the end is stopped."""
+    made: list[OperatorProcess] = []
+    token = operator_token(kubectl)
+
+    def make(name: str = "operator", **settings: str) -> OperatorProcess:
+        process = OperatorProcess(
+            tmp_path, api.url, token, [kubectl.namespace], images, name=name, settings=settings
+        )
+        made.append(process)
+        return process
+
+    yield make
+    for process in made:
+        if process.alive:
+            process.kill()
+
+
+@pytest.fixture
+def figure(capsys: pytest.CaptureFixture[str]) -> Figure:
+    """Print a figure beside the test's name, and keep it."""
+
+    def show(name: str, value: float, unit: str = "") -> None:
+        measured = figures.Measured(name, value, unit)
+        figures.keep(ROOT / "build" / "figures" / "faults.json", measured)
+        with capsys.disabled():
+            sys.stdout.write(f" {measured} ")
+
+    return show
+
+
+@pytest.fixture
+def operator(replica: Replica) -> OperatorProcess:
+    """One replica at work."""
+    return replica().start().wait_leading()
