@@ -1,6 +1,7 @@
-"""One small ingest run that kills itself before its n-th write to the volume; 0 lets it live.
+"""Small ingest runs, each of which kills itself before its n-th write to the volume; 0 lets it live.
 
-Usage: killed_before.py FOLDER VERSION N. Prints how many writes a run that lived has made. A write is a
+Reads lines of FOLDER VERSION N, runs each in a fork of its own, and answers with one line: the return code as
+subprocess has it, and what the run said, which is the number of its writes if it lived. A write is a
 statement that the store executes, or a file that is opened for writing, copied, renamed, removed, truncated
 or flushed.
 """
@@ -22,6 +23,7 @@ from backbone.adapters import volume
 from backbone.adapters.duckdb import DuckDBStore, DuckDBWriter
 from backbone.ingest.run import IngestRun, RunRequest
 from backbone.ingest.tasks import Task
+from backbone.market.calendars import calendar
 from backbone.market.dimensions import DAILY_BARS, MACRO_SERIES
 from backbone.providers.protocol import Delivery, Query, Slice
 from backbone.vocabulary import Outcome
@@ -106,8 +108,8 @@ class Versioned:
         return {"source": "test/versioned", "revision": 0}
 
 
-def main() -> None:
-    folder, version, last = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+def one_run(folder: Path, version: int, last: int) -> str:
+    """How many writes it made, or its report where it did not end well."""
     countdown = Countdown(last)
     sys.addaudithook(countdown.audit)
     volume.os.fsync = countdown.before(os.fsync)
@@ -128,8 +130,31 @@ def main() -> None:
     report = run.execute()
     countdown.armed = False
     if report.outcome is not Outcome.SUCCEEDED or report.store_recovery is not None:
-        sys.exit(report.encode().decode())
-    sys.stdout.write(f"{countdown.count}\n")
+        return report.encode().decode()
+    return str(countdown.count)
+
+
+def in_a_fork(folder: Path, version: int, last: int) -> str:
+    """The return code and what the run said."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.write(writing, one_run(folder, version, last).encode())
+        os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading) as stream:
+        said = stream.read()
+    _, status = os.waitpid(child, 0)
+    return f"{os.waitstatus_to_exitcode(status)} {said}"
+
+
+def main() -> None:
+    # What every run needs, once: the library of calendars takes a second.
+    calendar("XNYS")
+    for line in sys.stdin:
+        folder, version, last = line.split()
+        sys.stdout.write(f"{in_a_fork(Path(folder), int(version), int(last))}\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":

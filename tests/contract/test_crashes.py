@@ -19,6 +19,7 @@ from backbone.adapters.duckdb_quarantine import published_quarantine
 from backbone.ports.quarantine import QuarantineFilter
 from worker import ROOT, SAMPLES, Emp, command, report
 
+EVERY_ENTRY = QuarantineFilter()
 EVERYTHING = {
     "dailyBars": 38_410,
     "intradayBars": 2_264,
@@ -99,34 +100,39 @@ def test_a_run_that_is_killed_before_any_of_its_writes_loses_and_doubles_nothing
 ) -> None:
     """Every write in turn, the quarantine's too; what is published is whole, the old copy or the new."""
 
-    script = str(Path(__file__).with_name("killed_before.py"))
+    command = [sys.executable, str(Path(__file__).with_name("killed_before.py"))]
+    with subprocess.Popen(
+        command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as runs:
 
-    def run(folder: Path, version: int, write: int = 0) -> subprocess.CompletedProcess[str]:
-        arguments = [sys.executable, script, str(folder), str(version), str(write)]
-        return subprocess.run(
-            arguments, env=environment, capture_output=True, text=True, timeout=60, check=False
-        )
+        def run(folder: Path, version: int, write: int = 0) -> tuple[int, str]:
+            assert runs.stdin is not None
+            assert runs.stdout is not None
+            runs.stdin.write(f"{folder} {version} {write}\n")
+            runs.stdin.flush()
+            code, _, said = runs.stdout.readline().partition(" ")
+            return int(code), said.strip()
 
-    first, both = tmp_path / "first", tmp_path / "both"
-    assert run(first, 1).returncode == 0
-    shutil.copytree(first, both)
-    writes = int(run(both, 2).stdout)
-    old, new = content.digest(first), content.digest(both)
-    seen = []
-    for write in range(1, writes + 1):
-        data = tmp_path / "killed"
-        shutil.copytree(first, data)
-        assert run(data, 2, write).returncode == -signal.SIGKILL
-        seen.append(content.digest(data))
-        again = run(data, 2)
-        assert again.returncode == 0, f"after write {write}: {again.stderr}"
-        assert content.digest(data) == new, f"after write {write}"
-        shutil.rmtree(data)
+        first, both = tmp_path / "first", tmp_path / "both"
+        assert run(first, 1)[0] == 0
+        shutil.copytree(first, both)
+        writes = int(run(both, 2)[1])
+        old, new = content.digest(first), content.digest(both)
+        seen = []
+        for write in range(1, writes + 1):
+            data = tmp_path / "killed"
+            shutil.copytree(first, data)
+            assert run(data, 2, write)[0] == -signal.SIGKILL
+            seen.append(content.digest(data))
+            code, said = run(data, 2)
+            assert (code, said.isdigit()) == (0, True), f"after write {write}: {said}"
+            assert content.digest(data) == new, f"after write {write}"
+            shutil.rmtree(data)
     with capsys.disabled():
         sys.stdout.write(f" killed before each of {writes} writes ")
     with published_quarantine(both) as quarantine:
-        held = {item["reason"]: item["entries"] for item in quarantine.counts(QuarantineFilter())}
-    assert held == {"OffSession": 3, "NotFinite": 2}
+        held = {(item["reason"], item["state"]): item["entries"] for item in quarantine.counts(EVERY_ENTRY)}
+    assert held == {("OffSession", "Held"): 5, ("NotFinite", "Held"): 1, ("NotFinite", "Superseded"): 1}
     assert old != new
     assert writes > 20
     assert seen == sorted(seen, key=lambda digest: digest == new), "once published, always published"

@@ -6,11 +6,12 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
+import pytest
 
 from backbone.adapters.duckdb import DuckDBStore
 from backbone.ingest.held import HeldByStore
 from backbone.ingest.tasks import Task
-from backbone.market.dimensions import DAILY_BARS
+from backbone.market.dimensions import DAILY_BARS, DIMENSIONS, Dimension
 from backbone.market.lineage import Lineage, stamp
 from backbone.ports.store import Attempt, RunStart, SubjectSpan
 from backbone.providers.protocol import Query
@@ -54,6 +55,17 @@ def test_each_name_tells_its_span_its_revision_and_its_last_rows(tmp_path: Path)
             ("IBM", 7.0),
             ("IBM", 8.0),
         ]
+
+
+@pytest.mark.parametrize("dimension", DIMENSIONS, ids=lambda item: item.name)
+def test_of_every_dimension_an_empty_store_says_that_it_holds_nothing(
+    tmp_path: Path, dimension: Dimension
+) -> None:
+    task = Task("Test", Query(dimension, ("AAPL",)), required=True)
+    with DuckDBStore(tmp_path).writer("run", timedelta()) as writer:
+        held = HeldByStore(writer, "plan", task)
+        assert (held.missed(), held.spans("test")) == (frozenset(), {})
+        assert held.latest("test", 5).equals(dimension.facts.empty_table())
 
 
 def test_the_next_run_of_a_plan_learns_what_the_last_one_missed(tmp_path: Path) -> None:

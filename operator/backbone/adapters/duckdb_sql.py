@@ -252,7 +252,7 @@ def subject_spans(dimension: Dimension) -> str:
 def latest(dimension: Dimension) -> str:
     """The last rows of each subject of a source, subjects and count bound."""
     order = _columns(tuple(name for name in dimension.key if name != "source"))
-    line = _columns(tuple(n for n in (dimension.subject, "interval_seconds") if n in dimension.key))
+    line = _columns((dimension.subject, *(name for name in dimension.key if name == "interval_seconds")))
     return f"""
         SELECT {_columns(tuple(dimension.facts.names))} FROM {table_of(dimension)}
         WHERE source = ? AND "{dimension.subject}" IN (SELECT unnest(?))
