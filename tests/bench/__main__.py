@@ -17,11 +17,11 @@ sys.path.append(str(Path(__file__).resolve().parents[2] / "hack"))
 sys.path.append(str(Path(__file__).resolve().parents[1] / "faults"))
 
 from console import say
-from machine import environment
 from measurements import Figure, load, merged, save, shown
 from page import page
 from registry import Benchmark
 from suite import SUITE
+from surroundings import environment
 
 ROOT = Path(__file__).resolve().parents[2]
 RECORDS = ROOT / "build" / "bench.json"

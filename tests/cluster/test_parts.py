@@ -12,14 +12,13 @@ import components
 import firewall
 import layout
 import lock
+import machine
 import mounts
 import processes
 import pytest
 import records
 import versions
 from report import Problem
-
-import machine
 
 HERE = Path(layout.__file__).parent
 
