@@ -10,7 +10,7 @@ from typing import Any
 from ..conditions import parse_time
 from ..evaluation import Subject
 from ..ports.cluster import CLAIM, CONFIG_MAP, INGEST_PLAN, JOB, POD, Cluster
-from ..ports.readings import ChildReading, ClaimReading, read_jobs
+from ..ports.readings import ChildReading, ClaimReading, controller_of, read_jobs
 from ..vocabulary import Component
 from ..workload import WorkerImages, child_labels, claim_name
 from .api import DataBackboneSpec
@@ -41,7 +41,8 @@ class Observer:
         return Observation(
             claim=ClaimReading.read(claim) if claim else None,
             binding=ChildReading.read(binding) if binding else None,
-            probes=read_jobs(jobs, pods),
+            # Labels can be anybody's: a Job that this backbone did not start says nothing and is left alone.
+            probes=read_jobs([job for job in jobs if controller_of(job) == backbone.uid], pods),
             plans=tuple(_read_plan(raw) for raw in plans if raw["spec"]["backboneRef"]["name"] == name),
             images=self.images,
             probe_interval=self.probe_interval,

@@ -238,17 +238,22 @@ def read_jobs(jobs: list[dict[str, Any]], pods: list[dict[str, Any]]) -> tuple[J
     )
 
 
+def controller_of(raw: dict[str, Any]) -> str | None:
+    """Identity of the one owner that an object names as its controller, if it names one."""
+    owners = raw["metadata"].get("ownerReferences") or []
+    return next((str(owner["uid"]) for owner in owners if owner.get("controller")), None)
+
+
 def _child_fields(raw: dict[str, Any]) -> dict[str, Any]:
     metadata = raw["metadata"]
     annotations = metadata.get("annotations") or {}
-    owners = metadata.get("ownerReferences") or []
     return {
         "kind": raw.get("kind", ""),
         "name": metadata["name"],
         "uid": metadata["uid"],
         "resource_version": metadata["resourceVersion"],
         "labels": tuple(sorted((metadata.get("labels") or {}).items())),
-        "controller_uid": next((owner["uid"] for owner in owners if owner.get("controller")), None),
+        "controller_uid": controller_of(raw),
         "terminating": "deletionTimestamp" in metadata,
         "desired": annotations.get(ANNOTATION_DESIRED),
         "owned_fields": "".join(_owned(metadata.get("managedFields") or [])),

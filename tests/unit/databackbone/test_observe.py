@@ -1,0 +1,58 @@
+"""What a visit of a DataBackbone takes for its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from backbone.databackbone import children
+from backbone.databackbone.api import DataBackboneSpec
+from backbone.databackbone.observe import Observer
+from backbone.evaluation import Subject
+from backbone.ports.cluster import JOB, Kind
+from backbone.workload import WorkerImages
+
+IMAGES = WorkerImages("worker:1", "sample:1", "Never")
+BACKBONE = Subject("ns", "market", "uid", 1, {}, DataBackboneSpec(), {})
+
+
+class Jobs:
+    """A cluster with these Jobs and nothing else."""
+
+    def __init__(self, *jobs: dict[str, Any]) -> None:
+        self.jobs = jobs
+
+    async def get(self, kind: Kind, namespace: str, name: str) -> None:
+        return None
+
+    async def list(self, kind: Kind, namespace: str, labels: Mapping[str, str]) -> list[dict[str, Any]]:
+        if kind is not JOB:
+            return []
+        return [job for job in self.jobs if labels.items() <= job["metadata"]["labels"].items()]
+
+
+def owned_by(owners: list[dict[str, Any]]) -> dict[str, Any]:
+    """A Job with all the labels of a probe."""
+    job = children.probe(BACKBONE, "claim-1", "first", IMAGES)
+    more = {"uid": "j", "creationTimestamp": "2024-03-01T12:00:00Z", "ownerReferences": owners}
+    return {**job, "metadata": {**job["metadata"], **more}}
+
+
+OURS = children.probe(BACKBONE, "claim-1", "first", IMAGES)["metadata"]["ownerReferences"]
+
+
+@pytest.mark.parametrize(
+    ("owners", "count"),
+    [
+        pytest.param(OURS, 1, id="a Job that the backbone started"),
+        pytest.param([], 0, id="a Job that somebody gave the labels"),
+        pytest.param([{**OURS[0], "uid": "earlier"}], 0, id="a Job of an earlier backbone of the name"),
+        pytest.param([{**OURS[0], "controller": False}], 0, id="a Job that somebody else controls"),
+    ],
+)
+async def test_a_probe_is_a_job_that_the_backbone_controls(owners: list[dict[str, Any]], count: int) -> None:
+    observer = Observer(Jobs(owned_by(owners)), IMAGES, timedelta(hours=1))  # type: ignore[arg-type]
+    assert len((await observer(BACKBONE)).probes) == count
