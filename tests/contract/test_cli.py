@@ -63,7 +63,7 @@ def test_a_run_prints_each_dimension(tmp_path: Path, emp: Emp) -> None:
     done = emp("ingest-once", "-f", SAMPLES)
     assert done.returncode == 0
     assert "Plan sample: Succeeded in" in done.stdout
-    assert "intradayTrades Succeeded 500,000 500,000 1 2013-09-01 2013-09-03 0" in words(done.stdout)
+    assert "intradayTrades Succeeded 500,000 500,000 1 2013-09-01 2013-09-03 0 0 0" in words(done.stdout)
     assert "reader.yaml holds a Pod, which is for kubectl: skipped" in done.stderr
     assert (tmp_path / "backbone-data/market/published/backbone.duckdb").is_file()
     told = report(tmp_path)
