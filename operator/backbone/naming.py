@@ -38,3 +38,8 @@ def stamped(document: dict[str, Any]) -> dict[str, Any]:
     metadata = document["metadata"]
     annotations = {**metadata.get("annotations", {}), ANNOTATION_DESIRED: mark}
     return {**document, "metadata": {**metadata, "annotations": annotations}}
+
+
+def mark_of(document: dict[str, Any]) -> str:
+    """The digest that `stamped` put on a document."""
+    return str(document["metadata"]["annotations"][ANNOTATION_DESIRED])

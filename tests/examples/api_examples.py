@@ -74,6 +74,7 @@ def resources(requests: Any, limits: Any) -> Document:
     return plan(worker={"resources": {"requests": requests, "limits": limits}})
 
 
+COUNTLESS = "the API server cannot count more"
 SHRUNK = "a volume only grows"
 MOVED = "a volume stays in its class"
 BAD_NAME = "metadata.name becomes a label value"
@@ -89,6 +90,7 @@ ACCEPTED = (
     Example("a size with a fraction", storage(size="1.5Gi")),
     Example("a decimal unit", storage(size="10G")),
     Example("the smallest size", storage(size="1Mi")),
+    Example("the largest size", storage(size="8191Pi")),
     Example("a storage class with dots", storage(storageClassName="fast.csi.example.com")),
     Example("an empty section takes its defaults", backbone({"bootstrap": {"storage": {}}})),
     Example("null is absent", backbone({"mode": None, "bootstrap": None})),
@@ -172,6 +174,8 @@ REJECTED = (
     Example("a size as a number", storage(size=10), "valid string", "must be of type string"),
     Example("a size without its unit", storage(size="10"), "is the unit missing", "is the unit missing"),
     Example("no size at all", storage(size="0Gi"), "is the unit missing", "is the unit missing"),
+    Example("a size that no API server can count", storage(size="9000Pi"), COUNTLESS, COUNTLESS),
+    Example("a size of 8Ei", storage(size="8192Pi"), COUNTLESS, COUNTLESS),
     Example("a size beyond measure", storage(size="9" * 19 + "Pi"), "at most 20 characters", "Too long"),
     Example("a storage class that is no name", storage(storageClassName="Fast SSD"), PATTERN, "should match"),
     Example("a name with a dot", backbone({}, name="my.market"), PATTERN, BAD_NAME),

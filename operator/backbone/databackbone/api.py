@@ -21,6 +21,11 @@ StorageClassName = Annotated[
 SIZE_FLOOR = "1Mi"
 SIZE_TOO_SMALL = f"size must be at least {SIZE_FLOOR}; is the unit missing, as in 10Gi?"
 
+SIZE_CEILING = "8191Pi"
+"""The largest whole number of pebibytes below 8Ei: the API server counts bytes up to 2^63-1, and stores that
+number for whatever is more, which is then never what was asked for."""
+SIZE_TOO_LARGE = f"size must be at most {SIZE_CEILING}: the API server cannot count more. Ask for less."
+
 
 class Storage(Model):
     """The bootstrap tier's volume."""
@@ -28,8 +33,10 @@ class Storage(Model):
     model_config = ConfigDict(
         json_schema_extra=cel(
             (f"quantity(self.size).compareTo(quantity('{SIZE_FLOOR}')) >= 0", SIZE_TOO_SMALL),
+            (f"quantity(self.size).compareTo(quantity('{SIZE_CEILING}')) <= 0", SIZE_TOO_LARGE),
             (
-                "quantity(self.size).compareTo(quantity(oldSelf.size)) >= 0",
+                "quantity(self.size).compareTo(quantity(oldSelf.size)) >= 0 || "
+                f"quantity(oldSelf.size).compareTo(quantity('{SIZE_CEILING}')) > 0",
                 "size cannot shrink: a volume only grows. Create a new DataBackbone for a smaller one.",
             ),
             (
@@ -52,9 +59,11 @@ class Storage(Model):
     )
 
     @model_validator(mode="after")
-    def _large_enough(self) -> Self:
+    def _within_bounds(self) -> Self:
         if amount(self.size) < amount(SIZE_FLOOR):
             raise ValueError(SIZE_TOO_SMALL)
+        if amount(self.size) > amount(SIZE_CEILING):
+            raise ValueError(SIZE_TOO_LARGE)
         return self
 
 

@@ -47,9 +47,14 @@ def grows(backbone: Backbone, found: ClaimReading) -> bool:
 
 
 def claim(backbone: Backbone, found: ClaimReading | None, grow: bool) -> dict[str, Any]:
-    """The volume claim, of the size that it has unless it is to grow."""
+    """The volume claim, of the size that it has unless it is to grow.
+
+    A size that the spec spells in another way stands as the spec has it: one wish has one document.
+    """
     storage = backbone.spec.bootstrap.storage
     standing = found.requested if found is not None and not grow else None
+    if standing is not None and _same(standing, storage.size):
+        standing = None
     spec: dict[str, Any] = {
         "accessModes": ["ReadWriteOnce"],
         "resources": {"requests": {"storage": standing or storage.size}},
@@ -119,6 +124,13 @@ def quantity(text: str) -> Decimal:
     if match is None or match[2] not in _SCALES:
         raise ValueError(f"{text} is no quantity")
     return Decimal(match[1]) * _SCALES[match[2]]
+
+
+def _same(one: str, other: str) -> bool:
+    try:
+        return quantity(one) == quantity(other)
+    except ValueError:
+        return False
 
 
 def _owner(backbone: Backbone) -> dict[str, Any]:

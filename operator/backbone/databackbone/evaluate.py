@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from ..authority.tier import requested_tier
 from ..evaluation import Action, Apply, Evaluation, Finding, Prune, Refusal, Start, as_conditions, refused
+from ..naming import mark_of
 from ..ports.readings import ChildReading, ClaimReading
 from ..vocabulary import LABEL_BACKBONE, ConditionType, Reason
 from ..workload import claim_name
@@ -76,12 +77,26 @@ def _actions(
             attempt = volume.attempted_at.isoformat() if volume.attempted_at else "first"
             actions.append(Start(children.probe(backbone, claim.uid, attempt, seen.images)))
     actions += _prunes(seen, but=volume.probe_job)
-    # Growth comes last and by itself: a claim that may not grow is no reason to leave the rest undone, least
-    # of all the change of the policy that says whether the data goes with its backbone.
-    actions.append(Apply(children.claim(backbone, claim, grow=False), claim))
-    if claim is not None and claim.phase == "Bound" and children.grows(backbone, claim):
-        actions.append(Apply(children.claim(backbone, claim, grow=True), claim))
-    return tuple(actions)
+    return (*actions, *_claims(backbone, claim))
+
+
+def _claims(backbone: Backbone, claim: ClaimReading | None) -> tuple[Apply, ...]:
+    """The claim as it should be, and what lets it grow.
+
+    Growth comes last, by itself, and once everything else stands: a claim that may not grow is no reason to
+    leave the rest undone, least of all the change of the policy that says whether the data goes with its
+    backbone. A wish for growth that was taken is not undone, whatever size the API server made of it: two
+    documents in turns would write for ever.
+    """
+    standing = children.claim(backbone, claim, grow=False)
+    if claim is None or not children.grows(backbone, claim):
+        return (Apply(standing, claim),)
+    growth = children.claim(backbone, claim, grow=True)
+    if claim.desired == mark_of(growth):
+        return (Apply(growth, claim),)
+    if claim.phase == "Bound" and claim.desired == mark_of(standing):
+        return (Apply(standing, claim), Apply(growth, claim))
+    return (Apply(standing, claim),)
 
 
 def _taken(backbone: Backbone, seen: Observation) -> ChildReading | None:

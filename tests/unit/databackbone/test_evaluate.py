@@ -12,6 +12,7 @@ from backbone.databackbone.api import DataBackboneSpec
 from backbone.databackbone.evaluate import evaluate
 from backbone.databackbone.observation import Observation, PlanReading
 from backbone.evaluation import Apply, Evaluation, Prune, Refusal, Start, Subject
+from backbone.naming import mark_of
 from backbone.ports.readings import ChildReading, ClaimReading, JobReading, PodReading
 from backbone.report import VolumeProbeReport
 from backbone.vocabulary import FIELD_MANAGER, LABEL_BACKBONE, LABEL_MANAGED_BY, Reason
@@ -378,14 +379,41 @@ def test_finished_probes_go_except_the_one_on_record() -> None:
 
 def test_growth_comes_last_and_by_itself_so_that_its_refusal_leaves_nothing_else_undone() -> None:
     subject = backbone(deletionPolicy="Delete", bootstrap={"storage": {"size": "2Gi"}})
-    *_, policy, growth = evaluate(subject, SEEN, (), NOW).actions
-    assert isinstance(policy, Apply)
-    assert isinstance(growth, Apply)
-    assert policy.document["metadata"]["ownerReferences"]
-    assert policy.document["spec"]["resources"]["requests"]["storage"] == "1Gi"
-    assert growth.document["spec"]["resources"]["requests"]["storage"] == "2Gi"
-    unbound = replace(SEEN, claim=replace(CLAIM, phase="Pending"))
-    assert growth not in evaluate(subject, unbound, (), NOW).actions, "only a bound claim can grow"
+    (policy,) = claims(subject, CLAIM)
+    assert policy["metadata"]["ownerReferences"]
+    assert size(policy) == "1Gi"
+    settled = replace(CLAIM, desired=mark_of(policy))
+    standing, growth = claims(subject, settled)
+    assert standing == policy
+    assert size(growth) == "2Gi"
+    assert claims(subject, replace(settled, phase="Pending")) == [policy], "only a bound claim can grow"
+
+
+@pytest.mark.parametrize(
+    "requested",
+    [
+        pytest.param("2Gi", id="it is as large as was asked for"),
+        pytest.param("2048Mi", id="it is spelled in another way"),
+        pytest.param("1536Mi", id="the API server made less of it"),
+    ],
+)
+def test_once_growth_was_taken_one_document_is_all_that_is_wished(requested: str) -> None:
+    subject = backbone(bootstrap={"storage": {"size": "2Gi"}})
+    (standing,) = claims(subject, CLAIM)
+    _, growth = claims(subject, replace(CLAIM, desired=mark_of(standing)))
+    grown = replace(CLAIM, requested=requested, desired=mark_of(growth))
+    assert claims(subject, grown) == [growth]
+
+
+def claims(subject: Subject[DataBackboneSpec], claim: ClaimReading) -> list[dict[str, Any]]:
+    """The documents of the claim that one visit applies, in their order."""
+    actions = evaluate(subject, replace(SEEN, claim=claim), (), NOW).actions
+    documents = [action.document for action in actions if isinstance(action, Apply)]
+    return [document for document in documents if document["kind"] == "PersistentVolumeClaim"]
+
+
+def size(claim: dict[str, Any]) -> str:
+    return str(claim["spec"]["resources"]["requests"]["storage"])
 
 
 @pytest.mark.parametrize(

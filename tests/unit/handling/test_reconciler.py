@@ -244,8 +244,46 @@ async def test_a_claim_that_may_not_grow_still_changes_its_policy(cluster: Any, 
     cluster.put({**market(cluster), "spec": {"bootstrap": {"storage": {"size": "2Gi"}}}})
     await visit()
     assert "ownerReferences" not in cluster.objects[claim]["metadata"]
+    await visit()
     assert condition(cluster, "Stalled") == ("True", "ChildRefused", "market-data: may not resize")
     assert condition(cluster)[0] == "True"
+    writes = cluster.writes
+    await visit()
+    assert cluster.writes == writes, "a refusal that stands is no reason to write"
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        pytest.param("2Gi", id="as it was asked for"),
+        pytest.param("1536Mi", id="as the most that the API server can count"),
+    ],
+)
+async def test_a_claim_that_grew_is_left_alone_whatever_the_api_server_made_of_its_size(
+    cluster: Any, visit: Any, stored: str
+) -> None:
+    await settle(cluster, visit)
+    claim = ("PersistentVolumeClaim", "ns", "market-data")
+    cluster.put({**cluster.objects[claim], "status": {"phase": "Bound"}})
+    take = cluster.apply
+
+    async def apply(document: Any) -> Any:
+        if document["kind"] == claim[0] and "2048Mi" in str(document["spec"]):
+            document = {
+                **document,
+                "spec": {**document["spec"], "resources": {"requests": {"storage": stored}}},
+            }
+        return await take(document)
+
+    cluster.apply = apply
+    cluster.put({**market(cluster), "spec": {"bootstrap": {"storage": {"size": "2048Mi"}}}})
+    await visit()
+    await visit()
+    assert cluster.objects[claim]["spec"]["resources"]["requests"]["storage"] == stored
+    writes = cluster.writes
+    await visit()
+    await visit()
+    assert cluster.writes == writes
 
 
 async def test_what_could_not_be_looked_at_is_unknown_and_never_healthy(cluster: Any, visit: Any) -> None:
