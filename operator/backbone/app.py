@@ -112,6 +112,8 @@ def kopf_settings() -> kopf.OperatorSettings:
     settings.watching.connect_timeout = 10.0
     settings.watching.server_timeout = 300
     settings.watching.client_timeout = 330
+    # The API server sends a bookmark about once a minute: longer silence is a connection that nobody holds.
+    settings.watching.inactivity_timeout = 150
     for kind in WATCHED:
         group, _, version = kind.api_version.rpartition("/")
         settings.watching.label_selectors[group, version, kind.plural] = f"{LABEL_MANAGED_BY}={FIELD_MANAGER}"
@@ -129,18 +131,19 @@ async def run(settings: Settings) -> int:
         ):
             runner = await serve(port, pages)
             cleanup.push_async_callback(runner.cleanup)
-        cluster = KubernetesCluster(connect(), metrics.count_call)
-        cleanup.push_async_callback(cluster.close)
+        # The Lease has connections of its own: visits that wait for a slow API server must not delay it.
+        cluster, leases = (KubernetesCluster(connect(), metrics.count_call) for _ in range(2))
+        for each in (cluster, leases):
+            cleanup.push_async_callback(each.close)
+        leadership = Leadership(
+            leases, settings.namespace, settings.lease_name, settings.identity, time.monotonic
+        )
         stop = asyncio.Event()
         _stop_on_signals(stop)
-        return await _lead(build(settings, cluster, metrics), health, stop)
+        return await _lead(build(settings, cluster, metrics), leadership, health, stop)
 
 
-async def _lead(operator: Operator, health: Health, stop: asyncio.Event) -> int:
-    settings = operator.settings
-    leadership = Leadership(
-        operator.cluster, settings.namespace, settings.lease_name, settings.identity, time.monotonic
-    )
+async def _lead(operator: Operator, leadership: Leadership, health: Health, stop: asyncio.Event) -> int:
     if not await _unless(stop, _get_ready(operator.cluster, leadership, health)):
         return 0
     health.state, health.progress = "leading", operator.visits.progress

@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 from pydantic import ValidationError
 
 from .conditions import Condition, condition, read_conditions, transition
-from .errors import Denied, Rejected
+from .errors import Conflict, Denied, Rejected
 from .evaluation import Action, Apply, Evaluation, Notice, Prune, Refusal, Start, Subject
 from .metrics import Metrics
 from .ports.cluster import JOB, Cluster, JsonObject, Kind
@@ -176,12 +176,23 @@ class Reconciler(Generic[S, O]):
         }
         written = body
         if status != body.get("status"):
-            written = await self._cluster.replace_status({**body, "status": status})
+            written = await self._replace_status({**body, "status": status})
         summary = next(item for item in dated if item.type == self.room.summary)
         self._metrics.show_ready(self.room.kind.kind, metadata["namespace"], metadata["name"], summary.status)
         for notice in (*notices, *_turn(before, summary, notices)):
             self._tell(body, _cut(notice))
         return written
+
+    async def _replace_status(self, wanted: JsonObject) -> JsonObject:
+        try:
+            return await self._cluster.replace_status(wanted)
+        except Conflict:
+            # It may be our own write that came between: its answer was lost, and it was sent again.
+            metadata = wanted["metadata"]
+            stored = await self._cluster.get(self.room.kind, metadata["namespace"], metadata["name"])
+            if stored is None or stored.get("status") != wanted["status"]:
+                raise
+            return stored
 
     def _subject(self, body: JsonObject) -> Subject[S]:
         metadata = body["metadata"]

@@ -56,23 +56,27 @@ class Leadership:
         self._identity = identity
         self._monotonic = monotonic
         self._sighting: Sighting | None = None
+        self._renewed = 0.0
+        """When the renewal that stands was begun: others count from its write, which came later."""
         self.holder = ""
         """Who was seen to hold it last."""
 
     async def acquire(self) -> None:
         """Wait until the Lease is ours, for as long as it takes."""
-        while not await self._attempt():  # noqa: ASYNC110 - the Lease is the API server's, not ours
+        while True:
+            self._renewed = self._monotonic()
+            if await self._attempt():
+                break
             await asyncio.sleep(EVERY)
         logger.info("leading as %s", self._identity)
 
     async def hold(self) -> None:
         """Renew until that fails for too long, or somebody else holds the Lease; then return."""
-        renewed = self._monotonic()
-        while self._monotonic() - renewed < RENEW_WITHIN:
+        while self._monotonic() - self._renewed < RENEW_WITHIN:
             await asyncio.sleep(EVERY)
             started = self._monotonic()
-            if await self._attempt(RENEW_WITHIN - (started - renewed)):
-                renewed = started
+            if await self._attempt(RENEW_WITHIN - (started - self._renewed)):
+                self._renewed = started
             elif self.holder not in {"", self._identity}:
                 logger.error("the Lease was taken by %s", self.holder)
                 return
@@ -87,10 +91,11 @@ class Leadership:
 
     async def _released(self) -> bool:
         lease = await self._cluster.get(LEASE, self._namespace, self._name)
-        if lease is None or lease["spec"].get("holderIdentity") != self._identity:
+        spec = (lease or {}).get("spec") or {}
+        if lease is None or spec.get("holderIdentity") != self._identity:
             return True
         try:
-            await self._cluster.replace({**lease, "spec": {**lease["spec"], "holderIdentity": ""}})
+            await self._cluster.replace({**lease, "spec": {**spec, "holderIdentity": ""}})
         except Conflict:
             # A renewal was still on its way when this process was told to end.
             return False

@@ -26,13 +26,18 @@ SETTLE = 0.1
 """Seconds to wait after a wake-up for those that follow on its heels."""
 DEADLINE = 120.0
 """Seconds for one visit, all its calls included."""
-AT_ONCE = 16
-"""Visits that run side by side."""
+AT_ONCE = 8
+"""Visits of one kind that run side by side; no kind waits for another."""
+GRACE = 3.0
+"""Seconds in which visits under way may end when the process is told to."""
 FIRST_RETRY = 1.0
 LAST_RETRY = 30.0
 """The longest pause of an object that failed: it is true again within a minute of what held it up."""
 SHARE = 0.1
 """Seconds of that pause for each failing object: all together they leave the API server in peace."""
+SCOUT_RETRY = 10.0
+"""The longest pause of the first of those that failed for one reason: it finds out for all of them."""
+CONFLICT_RETRY = 5.0
 BUG_RETRY = 300.0
 ADMIT_AFTER = 3
 """Visits in a row that could not look, before the status says so: a blink of the API server is no news."""
@@ -73,7 +78,7 @@ class Visits:
         self._resync = resync.total_seconds()
         self._loops: dict[Key, _Loop] = {}
         self._marks: dict[Hashable, Hashable] = {}
-        self._turns = asyncio.Semaphore(AT_ONCE)
+        self._turns = {kind: asyncio.Semaphore(AT_ONCE) for kind in reconcilers}
         self._last_end = dict.fromkeys(reconcilers, 0.0)
         self._closed = False
 
@@ -121,9 +126,17 @@ class Visits:
         )
 
     async def close(self) -> None:
-        """End all loops, for good: what is still watched wakes nobody any more."""
+        """End all loops, for good: what is still watched wakes nobody any more.
+
+        Visits under way may end, so that what they did is also told.
+        """
         self._closed = True
-        tasks = [loop.task for loop in self._loops.values() if loop.task is not None]
+        tasks = {loop.task: loop.began is not None for loop in self._loops.values() if loop.task is not None}
+        for task, busy in tasks.items():
+            if not busy:
+                task.cancel()
+        if any(tasks.values()):
+            await asyncio.wait([task for task, busy in tasks.items() if busy], timeout=GRACE)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -138,6 +151,10 @@ class Visits:
             # Nothing is awaited between this look and the removal, so no wake-up falls in between.
             if visited.gone and not loop.awake.is_set():
                 del self._loops[key]
+                # Should it be there after all, the next list of its kind finds it new.
+                self._marks.pop(key, None)
+                return
+            if self._closed:
                 return
             if visited.gone:
                 continue
@@ -148,7 +165,7 @@ class Visits:
                 continue
 
     async def _turn(self, key: Key, loop: _Loop) -> tuple[Visited, float]:
-        async with self._turns:
+        async with self._turns[key.kind]:
             loop.began = _now()
             try:
                 with self._metrics.visit_seconds.labels(key.kind).time():
@@ -157,9 +174,8 @@ class Visits:
                 loop.began = None
         self._last_end[key.kind] = _now()
         self._metrics.visits.labels(key.kind, visited.result).inc()
-        if visited.after is not None:
-            return visited, visited.after.total_seconds()
-        return visited, self._resync * random.uniform(0.9, 1.1)  # noqa: S311 - spreads the load
+        pause = self._resync * random.uniform(0.9, 1.1)  # noqa: S311 - spreads the load
+        return visited, pause if visited.after is None else min(pause, visited.after.total_seconds())
 
     async def _visit(self, key: Key, loop: _Loop) -> Visited:
         reconciler = self._reconcilers[key.kind]
@@ -168,7 +184,7 @@ class Visits:
                 visited = await reconciler.visit(key.namespace, key.name)
         except Conflict as error:
             logger.debug("%s changed while it was visited: %s", key, error)
-            return self._failed(loop, "conflict")
+            return self._failed(loop, "conflict", longest=CONFLICT_RETRY)
         except Waiting as error:
             logger.debug("%s waits: %s", key, error)
             return Visited("waiting", after=error.after)
@@ -197,9 +213,14 @@ class Visits:
         """Count a failure in a row; when to try again."""
         loop.failures += 1
         loop.failing = reason
-        failing = sum(other.failures > 0 for other in self._loops.values())
-        pause = min(FIRST_RETRY * (1 << min(loop.failures - 1, 16)), max(longest, SHARE * failing))
-        return Visited(result, after=timedelta(seconds=pause))
+        failing = [other for other in self._loops.values() if other.failures]
+        longest = max(longest, SHARE * len(failing))
+        scout = next((other for other in failing if other.failing is reason), None)
+        if reason is not None and scout is loop:
+            longest = min(longest, SCOUT_RETRY)
+        pause = min(FIRST_RETRY * (1 << min(loop.failures - 1, 16)), longest)
+        spread = random.uniform(0.75, 1.0)  # noqa: S311 - those that failed together do not return together
+        return Visited(result, after=timedelta(seconds=pause * spread))
 
     def _succeeded(self, loop: _Loop) -> None:
         """The first that gets through after a failure wakes those that failed for the same reason."""

@@ -55,6 +55,14 @@ class ApiServer(kmock.KubernetesEmulator):
                 self.faults.remove(fault)
                 body = {"kind": "Status", "code": status, "reason": "Fault", "message": message}
                 return aiohttp.web.json_response(body, status=status)
+        if request.name is not None and self._lacks(request):
+            body = {
+                "kind": "Status",
+                "code": 404,
+                "reason": "NotFound",
+                "message": f"{request.name} not found",
+            }
+            return aiohttp.web.json_response(body, status=404)
         if request.method == kmock.method.PUT:
             return await self._replace(request)
         if request.headers.get("Content-Type", "").startswith("application/apply-patch"):
@@ -66,6 +74,13 @@ class ApiServer(kmock.KubernetesEmulator):
             version = int(stored["metadata"]["resourceVersion"])
             request.data.setdefault("metadata", {})["resourceVersion"] = str(version + 1)
         return await super()._handle(request)
+
+    def _lacks(self, request: kmock.Request) -> bool:
+        """Whether an object that only its creation by an apply could make is not there."""
+        key = (request.resource, request.namespace, request.name)
+        known = key in self.objects and not self.objects[key].deleted
+        applied = request.headers.get("Content-Type", "").startswith("application/apply-patch")
+        return request.resource is not None and not known and not applied
 
     async def _apply(self, request: kmock.Request) -> aiohttp.web.StreamResponse:
         key = (request.resource, request.namespace, request.name)

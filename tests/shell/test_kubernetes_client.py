@@ -147,3 +147,17 @@ def test_without_a_cluster_it_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path:
     monkeypatch.setattr(module.config.kube_config, "KUBE_CONFIG_DEFAULT_LOCATION", nowhere)
     with pytest.raises(Unreachable, match="no cluster is configured"):
         connect()
+
+
+async def test_a_404_of_something_in_between_is_not_taken_for_an_answer(
+    api: Any, cluster: KubernetesCluster
+) -> None:
+    api.faults.append((anything, 404, "404 page not found"))
+    with pytest.raises(Unreachable):
+        await cluster.get(CONFIG_MAP, "ns", "market-binding")
+
+
+async def test_a_page_in_the_api_servers_place_says_nothing(api: Any, cluster: KubernetesCluster) -> None:
+    api["get /api/v1/namespaces/ns/pods"] << b"<html>Sign in</html>"
+    with pytest.raises(Unreachable):
+        await cluster.list(POD, "ns", {})

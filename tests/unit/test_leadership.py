@@ -186,3 +186,20 @@ async def test_a_leader_that_was_frozen_gives_up_when_another_one_leads(cluster:
     cluster.lease = {**cluster.lease, "spec": spec}
     await asyncio.wait_for(frozen.hold(), 5)
     assert cluster.holder == "second"
+
+
+async def test_a_term_counts_from_before_the_write_that_began_it(cluster: OneLease) -> None:
+    clock = Clock()
+    leader = leadership(cluster, "first", clock)
+    created = cluster.create
+
+    async def answered_late(*what: Any) -> Any:
+        made = await created(*what)
+        clock.now = 9.0
+        return made
+
+    cluster.create = answered_late  # type: ignore[method-assign]
+    await leader.acquire()
+    cluster.broken = Unreachable("no answer")
+    clock.now = 10.0
+    await asyncio.wait_for(leader.hold(), 5)

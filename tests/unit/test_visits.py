@@ -236,6 +236,7 @@ async def test_the_first_that_gets_through_wakes_those_that_failed_for_the_same_
 ) -> None:
     monkeypatch.setattr(module, "FIRST_RETRY", 60.0)
     monkeypatch.setattr(module, "LAST_RETRY", 60.0)
+    monkeypatch.setattr(module, "SCOUT_RETRY", 60.0)
     script = Script(Denied("forbidden"), Denied("forbidden"), LATER)
     visits = begin(script)
     other = Key("Thing", "ns", "other")
@@ -262,12 +263,66 @@ async def test_pauses_grow_to_a_bound_that_leaves_the_api_server_in_peace(
     monkeypatch.setattr(module, "LAST_RETRY", 30.0)
     monkeypatch.setattr(module, "SHARE", 0.1)
     loop = module._Loop()
-    pauses = [visits._failed(loop, "x").after for _ in range(8)]
-    assert [item.total_seconds() for item in pauses if item] == [1, 2, 4, 8, 16, 30, 30, 30]
-    crowd = {Key("Thing", "ns", str(number)): module._Loop(failures=9) for number in range(1000)}
+    whole = [1, 2, 4, 8, 16, 30, 30, 30]
+    for expected in whole:
+        assert 0.75 * expected <= pause_of(visits, loop) <= expected
+    monkeypatch.setattr(module, "SHARE", 0.1)
+    denied = [module._Loop(failures=9, failing=Reason.PERMISSION_DENIED) for _ in range(1000)]
+    crowd = {Key("Thing", "ns", str(number)): item for number, item in enumerate(denied)}
     monkeypatch.setattr(visits, "_loops", crowd)
-    assert visits._failed(module._Loop(failures=12), "x").after == timedelta(seconds=100)
+    assert 75 <= pause_of(visits, denied[-1], Reason.PERMISSION_DENIED) <= 100
+    assert pause_of(visits, denied[0], Reason.PERMISSION_DENIED) <= 10, "one finds out for all"
     monkeypatch.undo()
+
+
+def pause_of(visits: Visits, loop: module._Loop, reason: Reason | None = None) -> float:
+    after = visits._failed(loop, "x", reason).after
+    assert after is not None
+    return after.total_seconds()
+
+
+async def test_no_kind_waits_for_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "AT_ONCE", 1)
+    held, free = Script(LATER), Script(LATER)
+    held.hold = asyncio.Event()
+    reconcilers: dict[str, object] = {"Held": held, "Free": free}
+    visits = Visits(reconcilers, Metrics(CollectorRegistry()), timedelta(seconds=60))  # type: ignore[arg-type]
+    visits.wake(Key("Held", "ns", "one"))
+    visits.wake(Key("Free", "ns", "one"))
+    await until(lambda: free.visited == 1)
+    assert held.running == 1
+    held.hold.set()
+    await visits.close()
+
+
+async def test_a_visit_under_way_may_end_before_the_process_does(begin: Callable[[Script], Visits]) -> None:
+    script = Script(LATER)
+    script.hold = asyncio.Event()
+    visits = begin(script)
+    await until(lambda: script.running == 1)
+    closing = asyncio.create_task(visits.close())
+    await asyncio.sleep(0.01)
+    script.hold.set()
+    await closing
+    assert results(visits) == {"done": 1}
+
+
+async def test_a_far_look_that_was_asked_for_does_not_replace_the_ordinary_one() -> None:
+    script = Script(Visited("done", after=timedelta(hours=1)))
+    reconcilers: dict[str, object] = {"Thing": script}
+    visits = Visits(reconcilers, Metrics(CollectorRegistry()), timedelta(seconds=0.01))  # type: ignore[arg-type]
+    visits.wake(KEY)
+    await until(lambda: script.visited >= 2)
+    await visits.close()
+
+
+async def test_an_object_that_seemed_gone_is_new_when_it_is_seen_again(
+    begin: Callable[[Script], Visits],
+) -> None:
+    visits = begin(Script(Visited("gone", gone=True)))
+    assert visits.changed(KEY, "mark")
+    await until(lambda: visits._loops == {})
+    assert visits.changed(KEY, "mark")
 
 
 async def test_a_mark_that_stays_the_same_is_no_change() -> None:

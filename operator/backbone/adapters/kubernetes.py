@@ -1,19 +1,16 @@
-"""The Kubernetes API through the `kubernetes` client. Its blocking calls run in threads, only here."""
+"""The Kubernetes API: the `kubernetes` client knows where it is and who asks, aiohttp does the asking."""
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
+import ssl
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from functools import partial
 from http import HTTPStatus
-from typing import Any
 from urllib.parse import quote
 
-import urllib3.exceptions
+import aiohttp
 from kubernetes import client, config
 
 from ..errors import Conflict, Denied, Rejected, Unreachable, Waiting
@@ -22,7 +19,8 @@ from ..vocabulary import FIELD_MANAGER
 
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 20.0
-THREADS = 16
+"""For one call, from its beginning to the end of its answer."""
+CONNECTIONS = 32
 NAMESPACE_ENDS = timedelta(seconds=30)
 """When to look again at an object whose namespace is being deleted; its own end wakes its visits earlier."""
 PAGE = 500
@@ -54,8 +52,8 @@ Count = Callable[[str, str, str], None]
 """Told of each call: verb, resource, result."""
 
 
-def connect() -> client.ApiClient:
-    """A client for the cluster that the process runs in, or else the kubeconfig's current context.
+def connect() -> client.Configuration:
+    """Where the cluster is that the process runs in, or else the kubeconfig's current context.
 
     Raises Unreachable where there is neither.
     """
@@ -67,22 +65,21 @@ def connect() -> client.ApiClient:
             config.load_kube_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
         except config.ConfigException as error:
             raise Unreachable(f"no cluster is configured: {error}") from error
-    configuration.connection_pool_maxsize = THREADS
-    configuration.retries = urllib3.Retry(total=1, backoff_factor=0.2)
-    return client.ApiClient(configuration)
+    return configuration
 
 
 class KubernetesCluster:
-    """The port `Cluster` on a real API server."""
+    """The port `Cluster` on a real API server, with connections of its own."""
 
-    def __init__(self, api: client.ApiClient, count: Count) -> None:
-        self._api = api
+    def __init__(self, configuration: client.Configuration, count: Count) -> None:
+        self._configuration = configuration
         self._count = count
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="kubernetes")
+        self._session: aiohttp.ClientSession | None = None
 
     async def close(self) -> None:
-        """Wait for the calls that are under way; each has a deadline."""
-        await asyncio.to_thread(partial(self._threads.shutdown, wait=True, cancel_futures=True))
+        """End its connections."""
+        if self._session is not None:
+            await self._session.close()
 
     async def get(self, kind: Kind, namespace: str, name: str) -> JsonObject | None:
         """One object, or None where there is none."""
@@ -169,42 +166,69 @@ class KubernetesCluster:
         missing_is_none: bool = False,
         existing_is_none: bool = False,
     ) -> JsonObject | None:
-        method = METHODS[verb]
-        work = partial(self._exchange, method, path, query or [], body)
         try:
-            status, text = await asyncio.get_running_loop().run_in_executor(self._threads, work)
-        except (urllib3.exceptions.HTTPError, client.ApiException, OSError) as error:
+            status, text = await self._exchange(METHODS[verb], path, query or [], body)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
             self._count(verb, kind.plural, "unreachable")
-            raise Unreachable(f"{verb} {path}: {type(error).__name__}: {_first_line(error)}") from error
+            said = _first_line(error) or "no answer in time"
+            raise Unreachable(f"{verb} {path}: {type(error).__name__}: {said}") from error
         self._count(verb, kind.plural, str(status))
-        if status == HTTPStatus.NOT_FOUND and missing_is_none:
-            return None
         if status >= HTTPStatus.BAD_REQUEST:
             problem = _problem(text)
+            if status == HTTPStatus.NOT_FOUND and missing_is_none and _says_missing(verb, problem):
+                return None
             if (
                 status == HTTPStatus.CONFLICT
                 and existing_is_none
                 and problem.get("reason") == "AlreadyExists"
             ):
                 return None
-            raise _error(status, f"{verb} {path}", problem, changes=method in {"PUT", "PATCH"})
-        return dict(json.loads(text))
+            raise _error(status, f"{verb} {path}", problem, changes=METHODS[verb] in {"PUT", "PATCH"})
+        try:
+            return dict(json.loads(text))
+        except (ValueError, TypeError) as error:
+            # A proxy in between has answered in the API server's place.
+            raise Unreachable(f"{verb} {path}: status {status} without an object") from error
 
-    def _exchange(self, method: str, path: str, query: Query, body: JsonObject | None) -> tuple[int, bytes]:
+    async def _exchange(
+        self, method: str, path: str, query: Query, body: JsonObject | None
+    ) -> tuple[int, bytes]:
+        if self._session is None:
+            self._session = _session(self._configuration)
         content = "application/apply-patch+yaml" if method == "PATCH" else "application/json"
-        headers = {"Accept": "application/json", "Content-Type": content}
-        # The client serializes JSON by itself, and every other content type has to reach it as text.
-        payload: Any = json.dumps(body) if body is not None and method == "PATCH" else body
-        arguments = self._api.param_serialize(
+        # Asked for each time, since tokens in a cluster are renewed.
+        token = self._configuration.get_api_key_with_prefix("BearerToken", alias="authorization")
+        headers = {"Authorization": token} if token else {}
+        async with self._session.request(
             method,
-            path,
-            query_params=query,
-            header_params=headers,
-            body=payload,
-            auth_settings=["BearerToken"],
-        )
-        response = self._api.call_api(*arguments, _request_timeout=(CONNECT_SECONDS, READ_SECONDS))
-        return response.status, bytes(response.read())  # type: ignore[no-untyped-call]
+            f"{self._configuration.host.rstrip('/')}{path}",
+            params=query,
+            data=None if body is None else json.dumps(body),
+            headers={"Accept": "application/json", "Content-Type": content, **headers},
+            proxy=self._configuration.proxy,
+            timeout=aiohttp.ClientTimeout(total=READ_SECONDS, sock_connect=CONNECT_SECONDS),
+        ) as answer:
+            return answer.status, await answer.read()
+
+
+def _session(configuration: client.Configuration) -> aiohttp.ClientSession:
+    context: ssl.SSLContext | bool = True
+    if configuration.host.startswith("https"):
+        context = ssl.create_default_context(cafile=configuration.ssl_ca_cert)
+        if not configuration.verify_ssl:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        if configuration.cert_file:
+            context.load_cert_chain(configuration.cert_file, configuration.key_file)
+    return aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=CONNECTIONS, ssl=context))
+
+
+def _says_missing(verb: str, problem: JsonObject) -> bool:
+    """Whether the API server itself says so; anything in between can answer 404 for reasons of its own.
+
+    Where a kind is not served there is no object that could say it.
+    """
+    return verb == "discover" or (problem.get("kind"), problem.get("reason")) == ("Status", "NotFound")
 
 
 def _root(kind: Kind) -> str:
