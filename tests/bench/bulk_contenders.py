@@ -56,7 +56,7 @@ MERGE = f"""
 
 def lineage(run: int) -> Lineage:
     """Of the run with this number; a later run observed later."""
-    return Lineage(f"run-{run}", 1, BEGINNING + timedelta(days=run))
+    return Lineage(f"run-{run}", 1, BEGINNING + timedelta(days=run), "Bench")
 
 
 def ours(folder: Path, facts: pa.Table, run: int) -> int:

@@ -11,15 +11,15 @@ from itertools import cycle
 from pathlib import Path
 from statistics import median
 
-import bars
 import duckdb
 import pandas as pd
+
+import bars
+from backbone.client import DAILY_BARS, Client
 from bulk_contenders import TABLE, ours, published
+from console import step
 from measurements import Aim, Figure
 from registry import Benchmark
-
-from backbone.client import DAILY_BARS, Client
-from console import step
 
 LAST = 250
 """Sessions of one symbol per read: what a daily strategy looks at."""

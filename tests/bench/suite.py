@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import apply_to_ready
 import bulk_load
+import client_reads
 import operator_cost
 import worker_start
+import yahoo_run
 
-SUITE = (bulk_load.BENCHMARK, worker_start.BENCHMARK, operator_cost.BENCHMARK, apply_to_ready.BENCHMARK)
+SUITE = (
+    bulk_load.BENCHMARK,
+    client_reads.BENCHMARK,
+    worker_start.BENCHMARK,
+    operator_cost.BENCHMARK,
+    apply_to_ready.BENCHMARK,
+    yahoo_run.BENCHMARK,
+)

@@ -1,7 +1,7 @@
 """The local cluster and the images, for the suites that need them; each of them imports these fixtures.
 
 The cluster is the one that `hack/cluster` makes (kind where Docker is, built from Go modules elsewhere). If
-none runs it is brought up when the session starts and taken down at its end; one with a demo on it is refused.
+none runs it is brought up when the session starts and taken down at its end; one with a demo is refused.
 A suite that runs on several processes has one cluster: the first process minds it, before the others begin.
 """
 
