@@ -21,6 +21,9 @@ LABEL_PLAN = f"{GROUP}/plan"
 LABEL_CLAIM_UID = f"{GROUP}/claim-uid"
 """On a probe Job: the identity of the claim that it probes."""
 
+LABEL_PLAN_UID = f"{GROUP}/plan-uid"
+"""On a Job of a plan: the plan's identity. A plan can take over the CronJob of one of its name before it."""
+
 ANNOTATION_DESIRED = f"{GROUP}/desired"
 """On a child: digest of what the operator asked for, which tells a new wish from somebody else's change."""
 

@@ -12,7 +12,7 @@ from ..evaluation import Subject
 from ..naming import CRON_JOB_NAME_LIMIT, bounded_name, derived_name, stamped
 from ..ports.cluster import DATA_BACKBONE, INGEST_PLAN
 from ..ports.readings import BackboneReading
-from ..vocabulary import API_VERSION, LABEL_CLAIM_UID, LABEL_PLAN, Component
+from ..vocabulary import API_VERSION, LABEL_CLAIM_UID, LABEL_PLAN, LABEL_PLAN_UID, Component
 from ..workload import (
     PLAN_DIRECTORY,
     Work,
@@ -95,7 +95,7 @@ def cron_job(
                 "successfulJobsHistoryLimit": FINISHED_JOBS_KEPT,
                 "failedJobsHistoryLimit": FINISHED_JOBS_KEPT,
                 "jobTemplate": {
-                    "metadata": {"labels": _run_labels(plan, claim_uid)},
+                    "metadata": {"labels": _job_labels(plan, Component.RUN, claim_uid)},
                     "spec": job_spec(_run(plan, images)),
                 },
             },
@@ -105,10 +105,11 @@ def cron_job(
 
 def run(plan: Plan, images: WorkerImages, claim_uid: str | None, name: str) -> dict[str, Any]:
     """The Job of one run."""
+    labels = _job_labels(plan, Component.RUN, claim_uid)
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
-        "metadata": {**_metadata(plan, name, Component.RUN), "labels": _run_labels(plan, claim_uid)},
+        "metadata": {**_metadata(plan, name, Component.RUN), "labels": labels},
         "spec": job_spec(_run(plan, images)),
     }
 
@@ -117,7 +118,7 @@ def release(
     plan: Plan, images: WorkerImages, claim_uid: str | None, name: str, chosen: tuple[str, ...]
 ) -> dict[str, Any]:
     """The Job of one release from quarantine; `chosen` are the command's options that name the rows."""
-    labels = _labels(plan, Component.QUARANTINE) | ({LABEL_CLAIM_UID: claim_uid} if claim_uid else {})
+    labels = _job_labels(plan, Component.QUARANTINE, claim_uid)
     worker = plan.spec.worker
     arguments = ("quarantine", "release", "--plan", plan.name, *chosen)
     work = replace(
@@ -165,9 +166,10 @@ def _labels(plan: Plan, component: Component) -> dict[str, str]:
     return child_labels(component, plan.spec.backbone_ref.name, **{LABEL_PLAN: plan.name})
 
 
-def _run_labels(plan: Plan, claim_uid: str | None) -> dict[str, str]:
-    """Labels of a run's Job: it tells which claim it wrote, since a claim can be replaced."""
-    return _labels(plan, Component.RUN) | ({LABEL_CLAIM_UID: claim_uid} if claim_uid else {})
+def _job_labels(plan: Plan, component: Component, claim_uid: str | None) -> dict[str, str]:
+    """Labels of a Job: for which plan it ran and which claim it wrote, since either can be replaced."""
+    claim = {LABEL_CLAIM_UID: claim_uid} if claim_uid else {}
+    return {**_labels(plan, component), LABEL_PLAN_UID: plan.uid, **claim}
 
 
 def _metadata(plan: Plan, name: str, component: Component) -> dict[str, Any]:

@@ -134,11 +134,10 @@ def _prunes(seen: Observation, status: IngestPlanStatus, standing: IngestPlanSta
     """
     until = standing.outcomes_read_until
     if _claim_goes(seen):
-        return tuple(
-            Prune(job.name, job.uid)
-            for job in (*seen.runs, *seen.releases)
-            if job.finished and until and (job.finished <= until or job in seen.releases)
-        )
+        read = [job for job in seen.runs if until and job.finished and job.finished <= until]
+        done = [job for job in seen.releases if until and job.finished]
+        strays = [job for job in seen.strays if job.finished]
+        return tuple(Prune(job.name, job.uid) for job in (*read, *done, *strays))
     last = status.last_run.id if status.last_run else None
     ours = [job for job in seen.runs if job.finished is not None and not job.scheduled]
     old = [job for job in seen.releases[:-1] if job.finished is not None]

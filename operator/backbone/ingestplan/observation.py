@@ -19,6 +19,8 @@ class Observation:
     images: WorkerImages
     releases: tuple[JobReading, ...] = ()
     """Jobs of releases from quarantine, the oldest first."""
+    strays: tuple[JobReading, ...] = ()
+    """Jobs of the CronJob that ran for another plan, as far as one can tell: they say nothing here."""
 
     @property
     def claim_uid(self) -> str | None:

@@ -8,8 +8,8 @@ from typing import Any
 
 from ..evaluation import Subject
 from ..ports.cluster import CONFIG_MAP, CRON_JOB, DATA_BACKBONE, JOB, POD, Cluster
-from ..ports.readings import BackboneReading, ChildReading, CronJobReading, read_jobs
-from ..vocabulary import LABEL_COMPONENT, LABEL_PLAN, Component
+from ..ports.readings import BackboneReading, ChildReading, CronJobReading, controller_of, read_jobs
+from ..vocabulary import LABEL_COMPONENT, LABEL_PLAN, LABEL_PLAN_UID, Component
 from ..workload import WorkerImages, child_labels
 from .api import IngestPlanSpec
 from .children import cron_job_name, plan_file_name
@@ -37,9 +37,10 @@ class Observer:
         )
         # Pods after Jobs: a Job that had ended then shows the pods it ended with.
         pods = await self.cluster.list(POD, space, labels) if jobs else []
-        # Labels can be anybody's, and a plan of the same name may have gone before.
+        # Labels can be anybody's.
         owners = {plan.uid, cron_job["metadata"]["uid"] if cron_job else None}
-        ours = [job for job in jobs if _controller(job) in owners]
+        owned = [job for job in jobs if controller_of(job) in owners]
+        ours = [job for job in owned if _ran_for(plan, job)]
         return Observation(
             backbone=BackboneReading.read(backbone) if backbone else None,
             plan_file=ChildReading.read(plan_file) if plan_file else None,
@@ -47,6 +48,7 @@ class Observer:
             runs=read_jobs([job for job in ours if _component(job) == Component.RUN], pods),
             images=self.images,
             releases=read_jobs([job for job in ours if _component(job) == Component.QUARANTINE], pods),
+            strays=read_jobs([job for job in owned if job not in ours], pods),
         )
 
 
@@ -54,6 +56,14 @@ def _component(raw: dict[str, Any]) -> str:
     return str((raw["metadata"].get("labels") or {}).get(LABEL_COMPONENT, ""))
 
 
-def _controller(raw: dict[str, Any]) -> str:
-    owners = raw["metadata"].get("ownerReferences") or []
-    return next((str(owner["uid"]) for owner in owners if owner.get("controller")), "")
+def _ran_for(plan: Subject[IngestPlanSpec], job: dict[str, Any]) -> bool:
+    """Whether a Job ran for this plan, and not for one of its name whose CronJob it took over.
+
+    Without the label, which older versions did not give, a Job counts if the plan controls it. One of the
+    CronJob counts only while the plan's record, which begins with the plan, has it as the run under way.
+    """
+    labels = job["metadata"].get("labels") or {}
+    if LABEL_PLAN_UID in labels:
+        return bool(labels[LABEL_PLAN_UID] == plan.uid)
+    under_way = (plan.status.get("activeRun") or {}).get("id")
+    return controller_of(job) == plan.uid or job["metadata"]["name"] == under_way

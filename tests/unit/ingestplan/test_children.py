@@ -20,6 +20,7 @@ LABELS = {
     "backbone.emp.dev/backbone": "market",
     "backbone.emp.dev/plan": "daily",
 }
+OF_THE_JOB = {"backbone.emp.dev/plan-uid": "uid", "backbone.emp.dev/claim-uid": "claim-1"}
 OWNER = {
     "apiVersion": "backbone.emp.dev/v1alpha1",
     "kind": "IngestPlan",
@@ -71,7 +72,7 @@ def test_the_cron_job_keeps_to_the_plan() -> None:
         "successfulJobsHistoryLimit": 3,
         "failedJobsHistoryLimit": 3,
     }
-    assert template["metadata"]["labels"] == {**LABELS, "backbone.emp.dev/claim-uid": "claim-1"}
+    assert template["metadata"]["labels"] == {**LABELS, **OF_THE_JOB}
     assert template["spec"]["suspend"] is False, "a field that we own is put back"
     assert template["spec"]["template"]["metadata"]["labels"] == LABELS
 
@@ -81,7 +82,7 @@ def test_a_run_is_confined_bounded_and_sees_volume_plan_and_scratch() -> None:
     assert job["metadata"] == {
         "name": "daily-abc",
         "namespace": "ns",
-        "labels": {**LABELS, "backbone.emp.dev/claim-uid": "claim-1"},
+        "labels": {**LABELS, **OF_THE_JOB},
         "ownerReferences": [OWNER],
     }
     spec = job["spec"]

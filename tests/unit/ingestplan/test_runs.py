@@ -245,11 +245,17 @@ def test_another_claim_ends_the_record_and_a_first_run_fills_it() -> None:
 )
 def test_finished_runs_do_not_hold_a_claim_that_has_to_go(backbone: BackboneReading | None) -> None:
     runs = (replace(job("cron-1", report()), scheduled=True), job("run-2", report()))
-    seen = replace(SEEN, backbone=backbone, runs=runs)
+    strays = (job("cron-0", report()), active("cron-2"))
+    seen = replace(SEEN, backbone=backbone, runs=runs, strays=strays)
     unread = evaluate(plan(DELIVERED), seen, (), NOW)
-    assert not [action for action in unread.actions if isinstance(action, Prune)], "outcomes are read first"
+    pruned = [action.name for action in unread.actions if isinstance(action, Prune)]
+    assert pruned == ["cron-0"], "outcomes are read first, and nobody reads those of another plan's runs"
     read = evaluate(plan(fields(unread)), seen, (), NOW)
-    assert [action.name for action in read.actions if isinstance(action, Prune)] == ["cron-1", "run-2"]
+    assert [action.name for action in read.actions if isinstance(action, Prune)] == [
+        "cron-1",
+        "run-2",
+        "cron-0",
+    ]
 
 
 def test_a_worker_that_could_not_read_its_plan_is_not_of_an_earlier_spec() -> None:
