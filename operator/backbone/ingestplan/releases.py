@@ -40,7 +40,9 @@ def due_release(plan: Plan, status: IngestPlanStatus) -> DueRelease | None:
     done = (status.triggers or Triggers()).quarantine_release
     if token == done:
         return None
-    job = run_name(plan, "quarantine-release", token, done or "")
+    # As for runs, the Job before it makes a value that comes back another release.
+    before = status.release.job if status.release is not None else None
+    job = run_name(plan, "quarantine-release", token, before or done or "")
     try:
         return DueRelease(token, job, options_of(text))
     except Rejected as error:

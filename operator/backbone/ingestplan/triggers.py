@@ -37,7 +37,8 @@ def due_trigger(plan: Plan, status: IngestPlanStatus, seen: Observation) -> Trig
         why = "the first run of the plan" if done.first is None else f"again, since Job {done.first} is gone"
         return Trigger(first, why, True, fresh)
     if fresh is not None:
-        job = run_name(plan, "run-now", fresh, done.run_now or "")
+        # The Job before it, not the value before it: values come back, and each time they ask for a run.
+        job = run_name(plan, "run-now", fresh, done.run_now_job or done.run_now or "")
         return Trigger(job, f"run-now token {fresh!r}", False, fresh)
     return None
 

@@ -284,6 +284,17 @@ def test_one_cause_is_one_job_and_two_causes_are_two() -> None:
     assert len({*first, *tokens}) == 3
 
 
+def test_a_value_that_comes_back_starts_another_run_each_time() -> None:
+    status, names = DELIVERED, []
+    for token in ("a", "b", "a", "b", "a"):
+        result = evaluate(plan(status, token=token), SEEN, (), NOW)
+        unrecorded = evaluate(plan(status, token=token), SEEN, (), NOW + MINUTE)
+        assert started(unrecorded) == started(result), "until it is recorded it is the same run"
+        names += started(result)
+        status = fields(result)
+    assert len(set(names)) == 5
+
+
 def test_a_started_run_is_recorded_with_the_token_it_handles() -> None:
     result = evaluate(plan(token="t"), NEVER_RUN, (), NOW)
     name = started(result)[0]

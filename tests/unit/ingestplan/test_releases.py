@@ -102,8 +102,9 @@ def test_the_same_reason_with_another_token_starts_another_job() -> None:
     first = asked("OffSession:1")
     second = asked("OffSession:2", fields(first))
     back = asked("OffSession:1", fields(second))
-    names = [started(item)[0] for item in (first, second, back)]
-    assert len(set(names)) == 3
+    again = asked("OffSession:2", fields(back))
+    names = [started(item)[0] for item in (first, second, back, again)]
+    assert len(set(names)) == 4
 
 
 def test_a_process_that_died_before_it_could_record_the_job_asks_for_the_same_one() -> None:
