@@ -10,12 +10,13 @@ import pytest
 import truth
 from api_proxy import ApiProxy, Harm
 from deployment import Kubectl, until
-from documents import conditions, message
+from documents import backbone, conditions, message
 from figures import Figure
 from operator_process import OperatorProcess
 
 SLOW = 1.5
 """Seconds that each answer takes longer."""
+MANY = 30
 
 
 def test_away_for_longer_than_a_lease_lasts(
@@ -47,6 +48,28 @@ def test_slow(kubectl: Kubectl, api: ApiProxy, operator: OperatorProcess) -> Non
     assert len(truth.runs(kubectl)) == 1
     truth.nothing_twice(api)
     truth.told_once(kubectl)
+
+
+def test_slow_with_more_objects_than_turns(
+    kubectl: Kubectl, api: ApiProxy, operator: OperatorProcess, figure: Figure
+) -> None:
+    names = [f"b{number}" for number in range(MANY)]
+    kubectl.apply(*(backbone(name, suspend=True) for name in names))
+    until(lambda: unanswered(kubectl), lambda left: not left, truth.TRUE_AGAIN, "each has its status")
+    api.harm = Harm(delay=SLOW)
+    kubectl.apply(*(backbone(name, suspend=True, deletionPolicy="Delete") for name in names))
+    took = truth.seconds(
+        lambda: until(lambda: unanswered(kubectl), lambda left: not left, 180, "each has its status again")
+    )
+    assert operator.alive, "visits that wait do not keep the Lease from being renewed"
+    assert operator.page("/healthz") == (200, "leading\n")
+    figure(f"{MANY} changed objects true with {SLOW} s more for each answer", took, "s")
+
+
+def unanswered(kubectl: Kubectl) -> list[str]:
+    """Backbones whose status does not speak of their present spec."""
+    items = kubectl.get("databackbones")["items"]
+    return [item["metadata"]["name"] for item in items if truth.current(item) != ("False", "Suspended")]
 
 
 def test_watches_that_are_cut_and_refused_for_a_while(
