@@ -212,6 +212,6 @@ def _refusal_message(refusal: Refusal) -> str:
 
 def _previous(backbone: Backbone) -> DataBackboneStatus:
     try:
-        return DataBackboneStatus.model_validate(backbone.status)
+        return DataBackboneStatus.model_validate(backbone.status, extra="ignore")
     except ValidationError:
         return DataBackboneStatus()

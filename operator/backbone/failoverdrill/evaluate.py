@@ -34,6 +34,6 @@ def evaluate(
 
 def _previous(drill: Subject[FailoverDrillSpec]) -> FailoverDrillStatus:
     try:
-        return FailoverDrillStatus.model_validate(drill.status)
+        return FailoverDrillStatus.model_validate(drill.status, extra="ignore")
     except ValidationError:
         return FailoverDrillStatus()

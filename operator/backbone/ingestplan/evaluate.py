@@ -239,7 +239,7 @@ def _stalled(ready: Finding) -> Finding:
 
 def _previous(plan: Plan) -> IngestPlanStatus:
     try:
-        status = IngestPlanStatus.model_validate(plan.status)
+        status = IngestPlanStatus.model_validate(plan.status, extra="ignore")
     except ValidationError:
         return IngestPlanStatus()
     last = status.last_run

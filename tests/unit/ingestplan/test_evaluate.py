@@ -38,6 +38,13 @@ from backbone.vocabulary import Reason
     ("subject", "seen", "refusals", "expected"),
     [
         pytest.param(plan(DELIVERED), SEEN, (), {}, id="a plan whose last run delivered is Ready"),
+        pytest.param(
+            plan({**DELIVERED, "ofALaterVersion": {"some": "thing"}}),
+            SEEN,
+            (),
+            {},
+            id="a record with fields of a later version is still its record",
+        ),
         pytest.param(plan(), NEVER_RUN, (), AWAITING, id="a new plan waits for its first run"),
         pytest.param(
             plan(),
