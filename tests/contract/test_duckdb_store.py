@@ -123,7 +123,7 @@ def test_two_deliveries_of_a_new_source_in_one_batch_are_versions_of_the_same_ro
     with DuckDBStore(tmp_path).writer("run-1", NO_WAIT) as writer:
         with writer.batch():
             changed = [
-                writer.upsert(DAILY_BARS, stamp(DAILY_BARS, facts, Lineage("run-1", 1, at)))
+                writer.upsert(DAILY_BARS, stamp(DAILY_BARS, facts, Lineage("run-1", 1, at, "Test")))
                 for facts, at in ((first, NOW), (second, LATER))
             ]
         writer.publish()
