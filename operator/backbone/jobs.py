@@ -73,6 +73,8 @@ def why_no_report(job: JobReading, told: str | None, earlier: Trouble | None) ->
         if known is not None and known.outcome in NEVER_STARTED:
             return Trouble(known.outcome, f"it never ran, and its deadline passed. {known.message}")
         return Trouble(Outcome.DEADLINE_EXCEEDED, "it was stopped at its deadline")
+    if pod is None and job.succeeded:
+        return Trouble(Outcome.JOB_VANISHED, "it ended, and its pod was deleted before its report was read")
     if pod is None:
         return earlier or Trouble(Outcome.DIED_WITHOUT_MESSAGE, "its pod is gone")
     return _death(pod, told)

@@ -205,7 +205,7 @@ class Outcome(Documented):
     DEADLINE_EXCEEDED = ("DeadlineExceeded", "The run passed spec.worker.deadlineSeconds and was stopped.")
     STOPPED = ("Stopped", "The worker was told to stop before the run ended.")
     INTERNAL_ERROR = ("InternalError", "A bug in the worker: its log has the traceback; please report it.")
-    JOB_VANISHED = ("JobVanished", "The run's Job was deleted before its outcome was read.")
+    JOB_VANISHED = ("JobVanished", "The run's Job, or its pod, was deleted before its outcome was read.")
 
 
 class Defect(Documented):

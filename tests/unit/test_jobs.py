@@ -183,6 +183,14 @@ UNPULLED = Trouble(Outcome.IMAGE_PULL_FAILED, "no such tag")
             "its pod is gone",
             id="a Job without its pod says so",
         ),
+        pytest.param(
+            replace(JOB, succeeded=True, failure="CompletionsReached"),
+            None,
+            None,
+            Outcome.JOB_VANISHED,
+            "before its report was read",
+            id="a Job that did its work and lost its pod has an outcome that nobody read",
+        ),
     ],
 )
 def test_why_there_is_no_report(

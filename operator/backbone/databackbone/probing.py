@@ -19,7 +19,7 @@ RETRY_LIMIT = timedelta(minutes=10)
 STANDS_FOR = 3
 """Probe intervals after which an old verdict says nothing any more."""
 
-SAYS_NOTHING = NEVER_STARTED | {Outcome.EVICTED}
+SAYS_NOTHING = NEVER_STARTED | {Outcome.EVICTED, Outcome.JOB_VANISHED}
 """Ends of a Job that say nothing about the volume."""
 
 

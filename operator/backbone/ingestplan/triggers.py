@@ -55,11 +55,13 @@ def record_trigger(status: IngestPlanStatus, trigger: Trigger | None) -> IngestP
 
 
 def _first_is_due(done: Triggers, status: IngestPlanStatus, seen: Observation) -> bool:
-    """Whether nothing ran yet, or the first run's Job went away before anybody read its outcome."""
-    if status.last_success is not None or seen.runs:
-        return False
+    """Whether nothing ran yet, or the first run's Job or pod went away before anybody read its outcome."""
     last = status.last_run
-    return last is None or (last.id == done.first and last.outcome == Outcome.JOB_VANISHED)
+    if status.last_success is not None or any(job.finished is None for job in seen.runs):
+        return False
+    if last is None:
+        return not seen.runs
+    return last.id == done.first and last.outcome == Outcome.JOB_VANISHED
 
 
 def _token(plan: Plan) -> str | None:

@@ -22,6 +22,7 @@ from plan_values import (
     failed,
     fields,
     hindered,
+    job,
     message,
     plan,
     started,
@@ -269,6 +270,12 @@ def test_a_wrong_schedule_makes_no_cron_job_where_none_stands() -> None:
             SEEN,
             1,
             id="a first run that vanished unread is started again",
+        ),
+        pytest.param(
+            plan({"triggers": {"first": "run-1"}}),
+            replace(SEEN, runs=(job("run-1", pods=()),)),
+            1,
+            id="a first run whose pod was deleted before its report was read is started again",
         ),
         pytest.param(
             plan({**DELIVERED, "activeRun": {"id": "run-2"}}),

@@ -158,7 +158,8 @@ def test_how_a_release_ended_is_told_once_and_is_no_run_of_the_plan() -> None:
         pytest.param(
             {"succeeded": False, "failure": "DeadlineExceeded"}, "DeadlineExceeded", id="past its deadline"
         ),
-        pytest.param({"pods": ()}, "DiedWithoutMessage", id="without a word"),
+        pytest.param({"pods": ()}, "JobVanished", id="done, and its pod gone before its report was read"),
+        pytest.param({"pods": (), "succeeded": False}, "DiedWithoutMessage", id="without a word"),
     ],
 )
 def test_a_release_that_failed_is_named_and_starts_no_other(more: dict[str, Any], outcome: str) -> None:
