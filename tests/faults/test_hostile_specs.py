@@ -29,7 +29,7 @@ PLURALS = {
 GROUP, VERSION = "backbone.emp.dev", "v1alpha1"
 VISITS = "backbone_visits_total{"
 QUIET_SECONDS = 15.0
-GROWTH = 16 * 1024 * 1024
+GROWTH = 32 * 1024 * 1024
 """Bytes that a second round may add to what the first left."""
 
 NO_PODS = {
