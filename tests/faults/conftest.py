@@ -11,7 +11,7 @@ import pytest
 
 import figures
 from api_proxy import ApiProxy
-from deployment import RELEASE, ROOT, SYSTEM_NAMESPACE, Image, Kubectl, apply_crds
+from deployment import RELEASE, ROOT, SYSTEM_NAMESPACE, Image, Kubectl, apply_crds, until
 from figures import Figure
 from local_cluster import cluster, images, pytest_sessionfinish, pytest_sessionstart, wait_condition
 from operator_process import OperatorProcess, Replica, grant, operator_token
@@ -22,8 +22,11 @@ __all__ = ["cluster", "images", "pytest_sessionfinish", "pytest_sessionstart", "
 @pytest.fixture(scope="session")
 def served(cluster: Kubectl, images: dict[str, Image]) -> Kubectl:
     """The cluster with our kinds and without an operator that serves every namespace."""
-    if cluster.of(SYSTEM_NAMESPACE).find("deployment", RELEASE) is not None:
-        cluster.of(SYSTEM_NAMESPACE).run("uninstall", RELEASE, "--wait", "--ignore-not-found", tool="helm")
+    system = cluster.of(SYSTEM_NAMESPACE)
+    if system.find("deployment", RELEASE) is not None:
+        # Another process of this suite may be at the same.
+        system.try_run("uninstall", RELEASE, "--wait", tool="helm")
+        until(lambda: system.find("deployment", RELEASE), lambda seen: seen is None, 90, "no operator of all")
     apply_crds(cluster)
     return cluster
 
