@@ -19,9 +19,13 @@ class Measured:
     value: float
     unit: str = ""
 
+    @property
+    def shown(self) -> str:
+        """The value as a reader wants it."""
+        return f"{self.value:.1f} {self.unit}" if self.unit else f"{self.value:,.0f}"
+
     def __str__(self) -> str:
-        value = f"{self.value:.1f} {self.unit}" if self.unit else f"{self.value:.0f}"
-        return f"{self.name}: {value}"
+        return f"{self.name}: {self.shown}"
 
 
 def keep(path: Path, measured: Measured) -> None:

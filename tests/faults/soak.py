@@ -148,7 +148,7 @@ def page(progress: Progress) -> str:
     deaths = sum(sum(item["deaths"].values()) for number, item in kills.items() if number)
     slowest = max(item["slowest"] for item in schedule.values())
     tried = {name for item in schedule.values() for name in item["faults"]}
-    rows = "\n".join(f"| {item.name} | {_value(item)} |" for item in figures.read(FAULTS))
+    rows = "\n".join(f"| {item.name} | {item.shown} |" for item in figures.read(FAULTS))
     listed = ", ".join(f"{count} to {name}" for name, count in writes.items())
     faults = sum(sum(item["faults"].values()) for item in schedule.values())
     machine = f"{os.cpu_count()} cores ({platform.machine()}, Linux {platform.release()})"
@@ -179,10 +179,6 @@ As the tests measured them last.
 |---|---|
 {rows}
 """
-
-
-def _value(item: figures.Measured) -> str:
-    return f"{item.value:.1f} {item.unit}" if item.unit else f"{item.value:,.0f}"
 
 
 def main() -> int:
