@@ -84,18 +84,26 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
+class Ended:
+    """A run that ended since the last visit, to be counted: what it asked of providers, and asked again."""
+
+    outcome: str
+    requests: int = 0
+    retried: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Evaluation:
     """What is true, and what is to be done about it.
 
-    The actions are taken in their order, and the first refusal ends them. `outcomes` are those of runs that
-    ended since the last visit. Without `recheck_after` the next look is the ordinary one.
+    The actions are taken in their order, and the first refusal ends them. Without `recheck_after` the next look is the ordinary one.
     """
 
     conditions: tuple[Condition, ...]
     fields: Model
     actions: tuple[Action, ...] = ()
     notices: tuple[Notice, ...] = ()
-    outcomes: tuple[str, ...] = ()
+    ended: tuple[Ended, ...] = ()
     recheck_after: timedelta | None = None
 
 

@@ -93,8 +93,8 @@ class Reconciler(Generic[S, O]):
         evaluation, drifted, refused = await self._judge(subject)
         fields = evaluation.fields.model_dump(mode="json", by_alias=True, exclude_none=True)
         await self._write(body, fields, evaluation.conditions, (*evaluation.notices, *drifted))
-        for outcome in evaluation.outcomes:
-            self._metrics.count_run(namespace, name, outcome)
+        for run in evaluation.ended:
+            self._metrics.count_run(namespace, name, run)
         return Visited("done", after=evaluation.recheck_after, refused=refused)
 
     async def admit(self, namespace: str, name: str, reason: Reason, message: str) -> None:

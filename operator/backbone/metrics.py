@@ -16,6 +16,7 @@ from prometheus_client import (
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from .evaluation import Ended
 from .health import Look, Page, Progress
 
 STATUSES = ("True", "False", "Unknown")
@@ -85,6 +86,18 @@ class Metrics:
             ["namespace", "plan", "outcome"],
             registry=registry,
         )
+        self.requests = Counter(
+            "backbone_provider_requests",
+            "Requests that runs which ended have sent to providers.",
+            ["namespace", "plan"],
+            registry=registry,
+        )
+        self.retries = Counter(
+            "backbone_provider_retries",
+            "Questions that runs which ended have asked providers again.",
+            ["namespace", "plan"],
+            registry=registry,
+        )
 
     def show_ready(self, kind: str, namespace: str, name: str, status: str) -> None:
         """Set the series of one object's summary condition."""
@@ -95,9 +108,11 @@ class Metrics:
         """Count one call of the Kubernetes API."""
         self.api_calls.labels(verb, resource, result).inc()
 
-    def count_run(self, namespace: str, plan: str, outcome: str) -> None:
+    def count_run(self, namespace: str, plan: str, run: Ended) -> None:
         """Count one run that ended."""
-        self.runs.labels(namespace, plan, outcome).inc()
+        self.runs.labels(namespace, plan, run.outcome).inc()
+        self.requests.labels(namespace, plan).inc(run.requests)
+        self.retries.labels(namespace, plan).inc(run.retried)
 
     def follow(self, progress: Look) -> None:
         """Show how the visits get on, each time somebody asks."""
@@ -111,7 +126,8 @@ class Metrics:
         """Forget an object that is gone."""
         self.ready.remove_by_labels({"kind": kind, "namespace": namespace, "name": name})
         if kind == "IngestPlan":
-            self.runs.remove_by_labels({"namespace": namespace, "plan": name})
+            for family in (self.runs, self.requests, self.retries):
+                family.remove_by_labels({"namespace": namespace, "plan": name})
 
 
 class _ProgressCollector(Collector):

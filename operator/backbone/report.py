@@ -50,7 +50,8 @@ class DimensionReport(Model):
     """One dimension of a run. Times are UTC.
 
     `rows` were kept. `quarantined` came and were not, by reason; `flagged` are kept rows by flag, the most
-    frequent first. `unchecked` counts the symbols whose exchange has no calendar that is known.
+    frequent first. `unchecked` counts the symbols whose exchange has no calendar that is known. `requests`
+    were sent to the provider, and `retried` questions were asked again.
     """
 
     name: str
@@ -66,6 +67,8 @@ class DimensionReport(Model):
     quarantined: tuple[RowCount, ...] = ()
     flagged: tuple[RowCount, ...] = ()
     unchecked: int = 0
+    requests: int = 0
+    retried: int = 0
     message: str = ""
 
 

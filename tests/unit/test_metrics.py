@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from prometheus_client import CollectorRegistry
 
+from backbone.evaluation import Ended
 from backbone.health import Progress
 from backbone.metrics import Metrics
 
@@ -34,12 +35,18 @@ def test_the_series_of_an_object_go_with_it(metrics: Metrics) -> None:
 
 
 def test_runs_are_counted_by_outcome_until_their_plan_goes(metrics: Metrics) -> None:
-    metrics.count_run("ns", "daily", "Succeeded")
-    metrics.count_run("ns", "daily", "Succeeded")
-    labels = {"namespace": "ns", "plan": "daily", "outcome": "Succeeded"}
-    assert metrics.registry.get_sample_value("backbone_runs_total", labels) == 2
+    metrics.count_run("ns", "daily", Ended("Succeeded", requests=5, retried=1))
+    metrics.count_run("ns", "daily", Ended("Succeeded", requests=5, retried=1))
+    plan = {"namespace": "ns", "plan": "daily"}
+    families = {
+        "backbone_runs_total": plan | {"outcome": "Succeeded"},
+        "backbone_provider_requests_total": plan,
+        "backbone_provider_retries_total": plan,
+    }
+    value = metrics.registry.get_sample_value
+    assert [value(name, labels) for name, labels in families.items()] == [2, 10, 2]
     metrics.drop("IngestPlan", "ns", "daily")
-    assert metrics.registry.get_sample_value("backbone_runs_total", labels) is None
+    assert [value(name, labels) for name, labels in families.items()] == [None, None, None]
 
 
 def test_calls_are_counted_by_resource_so_that_a_missing_right_is_found(metrics: Metrics) -> None:

@@ -156,7 +156,8 @@ class IngestRun:
             del self._dimensions[before:]
             if isinstance(error, StoreCorrupt) or error.outcome in _VOLUME_FAULTS:
                 raise
-            self._conclude(writer, sequence, task, _failed(name, error.outcome, str(error)), None)
+            report = _failed(name, error.outcome, str(error), delivery)
+            self._conclude(writer, sequence, task, report, None)
 
     def _conclude(
         self, writer: Writer, sequence: int, task: Task, report: DimensionReport, stored: Delivery | None
@@ -225,6 +226,8 @@ def dimension_report(task: Task, stored: Stored) -> DimensionReport:
         quarantined=_counts(stored.quarantined),
         flagged=_counts(stored.flagged),
         unchecked=len(stored.unchecked),
+        requests=delivery.requests,
+        retried=delivery.retried,
         message=_missing_message(task, delivery),
     )
 
@@ -279,8 +282,11 @@ def _outcome(entry: JournalEntry) -> Outcome:
     return next((item for item in Outcome if item.value == entry.outcome), Outcome.DIED_WITHOUT_MESSAGE)
 
 
-def _failed(name: str, outcome: Outcome, message: str) -> DimensionReport:
-    return DimensionReport(name=name, outcome=outcome, message=message)
+def _failed(
+    name: str, outcome: Outcome, message: str, delivery: Delivery | None = None
+) -> DimensionReport:
+    asked = {} if delivery is None else {"requests": delivery.requests, "retried": delivery.retried}
+    return DimensionReport(name=name, outcome=outcome, message=message, **asked)
 
 
 def _interruption(error: BaseException) -> tuple[Outcome, str]:

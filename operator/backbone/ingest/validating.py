@@ -57,27 +57,28 @@ def store(
     empty: set[str] = set()
     for item in delivery.slices:
         checkpoint()
-        judged = _judged(writer, task, item, now)
-        if judged.quarantined.num_rows:
-            writer.quarantine(dimension, judged.quarantined, judged.reasons, origin)
-            empty |= _subjects(judged.quarantined, task) - _subjects(judged.kept, task)
-        changed = writer.upsert(dimension, stamp(dimension, judged.kept, lineage, judged.flags))
-        rows = judged.kept.num_rows
+        verdict = judged(writer, task, item, now)
+        if verdict.quarantined.num_rows:
+            writer.quarantine(dimension, verdict.quarantined, verdict.reasons, origin)
+            empty |= _subjects(verdict.quarantined, task) - _subjects(verdict.kept, task)
+        changed = writer.upsert(dimension, stamp(dimension, verdict.kept, lineage, verdict.flags))
+        rows = verdict.kept.num_rows
         writer.record(
             sequence, Arrival(dimension.name, item.source, origin.provider, item.as_of, rows, changed)
         )
         stored.changed += changed
-        stored.flagged.update({str(flag): count for flag, count in judged.flagged_counts.items()})
-        stored.unchecked |= set(judged.unchecked)
+        stored.flagged.update({str(flag): count for flag, count in verdict.flagged_counts.items()})
+        stored.unchecked |= set(verdict.unchecked)
         if rows:
-            kept.append(replace(item, facts=judged.kept))
+            kept.append(replace(item, facts=verdict.kept))
     stored.quarantined = writer.held(dimension, origin.run_id)
     present = {name for item in kept for name in _subjects(item.facts, task)}
     stored.delivery = _without(delivery, kept, empty - present)
     return stored
 
 
-def _judged(writer: Writer, task: Task, item: Slice, now: datetime) -> Judgement:
+def judged(writer: Writer, task: Task, item: Slice, now: datetime) -> Judgement:
+    """One slice against the checks and what is stored of its lines."""
     dimension = task.query.dimension
     facts, _ = conform(dimension, item.facts)
     whole = keyed(dimension, facts)

@@ -177,6 +177,10 @@ class DimensionStatus(Model):
         ge=0,
         description="Symbols for which no exchange's calendar is known, so that gaps do not show.",
     )
+    requests: int = Field(default=0, ge=0, description="Requests that were sent to the provider.")
+    retried: int = Field(
+        default=0, ge=0, description="Questions that the provider was asked again, such as after a refusal."
+    )
     message: str = Field(default="", max_length=512, description="What went wrong, if anything.")
 
 

@@ -65,7 +65,7 @@ def evaluate(plan: Plan, seen: Observation, refusals: Sequence[Refusal], now: da
         fields=status.model_copy(update={"schedule": _schedule_in_force(plan, seen, valid)}),
         actions=(*work.actions, *prunes),
         notices=(*replaced, *record.notices, *released, *_begun(started, release)),
-        outcomes=record.outcomes,
+        ended=record.ended,
         recheck_after=SOON if _claim_goes(every) and any(job.finished for job in every.runs) else None,
     )
 

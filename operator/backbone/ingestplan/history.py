@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from ..evaluation import Notice
+from ..evaluation import Ended, Notice
 from ..vocabulary import Outcome, Reason
 from .api import IngestPlanStatus, RunStatus
 from .children import Plan
@@ -26,7 +26,7 @@ class Record:
 
     status: IngestPlanStatus
     notices: tuple[Notice, ...]
-    outcomes: tuple[str, ...]
+    ended: tuple[Ended, ...]
 
 
 def update(plan: Plan, seen: Observation, previous: IngestPlanStatus, now: datetime) -> Record:
@@ -44,7 +44,7 @@ def update(plan: Plan, seen: Observation, previous: IngestPlanStatus, now: datet
     status = status.model_copy(
         update={"active_run": active_run(seen.runs, previous), "outcomes_read_until": until}
     )
-    return Record(status, tuple(notices), tuple(_name(run.status) for run in news))
+    return Record(status, tuple(notices), tuple(_counted(run) for run in news))
 
 
 def _unread(run: Run, previous: IngestPlanStatus) -> bool:
@@ -112,6 +112,15 @@ def _ended(run: RunStatus) -> Notice:
     good = run.outcome == Outcome.SUCCEEDED
     words = f"{run.rows or 0:,} rows" if good else run.message
     return Notice("Normal" if good else "Warning", _name(run), f"Run {run.id}: {words}")
+
+
+def _counted(run: Run) -> Ended:
+    dimensions = run.report.dimensions if run.report is not None else ()
+    return Ended(
+        _name(run.status),
+        requests=sum(item.requests for item in dimensions),
+        retried=sum(item.retried for item in dimensions),
+    )
 
 
 def _name(run: RunStatus) -> str:

@@ -163,6 +163,8 @@ def _dimensions(report: RunReport) -> tuple[DimensionStatus, ...]:
             quarantined=_counts(item.quarantined),
             flagged=_counts(item.flagged),
             unchecked=item.unchecked,
+            requests=item.requests,
+            retried=item.retried,
             message=item.message[:512],
         )
         for item in report.dimensions[:5]

@@ -89,7 +89,8 @@ class Delivery:
 
     `unknown` are names that the provider does not have, `without_data` those without a row in the window;
     `hint` tells in a few words where the names that it has are found. `failed` tells what became of the other
-    names that did not come in full; of a partial answer the rows that came are in the slices.
+    names that did not come in full; of a partial answer the rows that came are in the slices. It took
+    `requests` of the provider, and `retried` questions were asked again.
     """
 
     slices: tuple[Slice, ...]
@@ -97,6 +98,8 @@ class Delivery:
     without_data: tuple[str, ...] = ()
     hint: str = ""
     failed: tuple[Fate, ...] = ()
+    requests: int = 0
+    retried: int = 0
 
     @property
     def missing(self) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ class Round(Generic[Answer]):
 
     answers: dict[str, Answer] = field(default_factory=dict)
     fates: dict[str, Fate] = field(default_factory=dict)
-    repeated: int = 0
+    retried: int = 0
     """How many questions were asked again."""
 
     def of(self, outcome: Outcome) -> tuple[str, ...]:
@@ -60,7 +60,7 @@ def ask_for(
             again = trouble.outcome in PASSING and attempt < limits.attempts
             if again and patience.wait(max(attempt, refused), trouble.wait):
                 queue.append((name, attempt + 1))
-                found.repeated += 1
+                found.retried += 1
                 continue
             found.fates[name] = Fate(name, trouble.outcome, str(trouble))
             if limited and refused >= limits.refusals:

@@ -24,7 +24,7 @@ from plan_values import (
     started,
 )
 
-from backbone.evaluation import Prune
+from backbone.evaluation import Ended, Prune
 from backbone.ingestplan.evaluate import evaluate
 from backbone.ports.readings import BackboneReading, JobReading
 from backbone.report import DimensionReport, PastRun, RowCount, RunReport, StoreRecoveryReport
@@ -35,7 +35,7 @@ def test_a_finished_run_is_recorded_told_and_counted_once() -> None:
     seen = replace(SEEN, runs=(job("run-1", report(rows=1200)),))
     first = evaluate(plan({"triggers": {"first": "run-1"}}), seen, (), NOW + 2 * MINUTE)
     assert conditions(first) == READY
-    assert first.outcomes == ("Succeeded",)
+    assert [run.outcome for run in first.ended] == ["Succeeded"]
     assert [(notice.type, notice.reason) for notice in first.notices] == [("Normal", "Succeeded")]
     found = fields(first)
     assert found["lastRun"] == {
@@ -51,7 +51,7 @@ def test_a_finished_run_is_recorded_told_and_counted_once() -> None:
     assert found["lastSuccess"] == "2024-03-01T12:01:00Z"
     assert found["dimensions"][0]["name"] == "dailyBars"
     again = evaluate(plan(found), seen, (), NOW + 3 * MINUTE)
-    assert (again.outcomes, again.notices) == ((), ())
+    assert (again.ended, again.notices) == ((), ())
     assert fields(again) == found
 
 
@@ -89,6 +89,17 @@ def test_how_a_run_ended(ended: JobReading, outcome: str, words: str) -> None:
     assert [(notice.type, notice.reason) for notice in result.notices] == [("Warning", outcome)]
 
 
+def test_what_a_run_asked_of_providers_is_counted_over_its_dimensions() -> None:
+    asked = tuple(
+        DimensionReport(name=name, outcome=Outcome.SUCCEEDED, requests=requests, retried=retried)
+        for name, requests, retried in (("dailyBars", 7, 2), ("macroSeries", 3, 0))
+    )
+    seen = replace(SEEN, runs=(job("run-1", report(rows=10).model_copy(update={"dimensions": asked})),))
+    found = evaluate(plan(), seen, (), NOW + 2 * MINUTE)
+    assert found.ended == (Ended("Succeeded", requests=10, retried=2),)
+    assert [(item["requests"], item["retried"]) for item in fields(found)["dimensions"]] == [(7, 2), (3, 0)]
+
+
 def test_a_run_that_never_pulled_its_image_keeps_that_name_past_its_deadline() -> None:
     waiting = evaluate(plan(), replace(SEEN, runs=(active("run-1", UNPULLED),)), (), NOW)
     ended = job("run-1", pods=(), succeeded=False, failure="DeadlineExceeded")
@@ -103,7 +114,7 @@ def test_a_run_whose_job_was_deleted_is_job_vanished() -> None:
     assert conditions(result)["Ready"] == ("False", "JobVanished")
     assert fields(result)["lastRun"]["id"] == "run-2"
     assert "activeRun" not in fields(result)
-    assert result.outcomes == ("JobVanished",)
+    assert [run.outcome for run in result.ended] == ["JobVanished"]
 
 
 def test_missing_symbols_are_named_and_counted() -> None:
@@ -162,7 +173,7 @@ def test_a_report_that_status_could_not_hold_is_no_report() -> None:
 def test_which_run_is_the_last_one(runs: tuple[JobReading, ...], last: str) -> None:
     result = evaluate(plan({"triggers": {"first": "a"}}), replace(SEEN, runs=runs), (), NOW)
     assert fields(result)["lastRun"]["id"] == last
-    assert len(result.outcomes) == 2
+    assert len(result.ended) == 2
 
 
 def past(sequence: int, outcome: Outcome = Outcome.NO_DATA, by: str = "daily") -> PastRun:

@@ -34,7 +34,7 @@ def test_what_passes_is_asked_again_behind_the_others() -> None:
     assert asked == ["a", "b", "c", "a"]
     assert found.answers == {"b": "B", "c": "C", "a": "A"}
     assert found.fates == {}
-    assert found.repeated == 1
+    assert found.retried == 1
 
 
 def test_what_stays_is_asked_once_and_what_may_pass_no_more_often_than_the_limit() -> None:

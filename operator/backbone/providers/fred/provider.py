@@ -55,7 +55,7 @@ class FredProvider:
         )
         self._progress(
             f"Fred: {len(found.answers)} series came, {len(found.fates)} did not; {client.count} requests, "
-            f"{found.repeated} of the series asked for again"
+            f"{found.retried} of the series asked for again"
         )
         tables = list(found.answers.values())
         return Delivery(
@@ -64,6 +64,8 @@ class FredProvider:
             without_data=found.of(Outcome.NO_DATA),
             hint=HINT,
             failed=found.failed(),
+            requests=client.count,
+            retried=found.retried,
         )
 
     def _client(self, query: Query) -> Client:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pyarrow as pa
@@ -86,6 +87,8 @@ class YahooProvider:
             without_data=found.of(Outcome.NO_DATA),
             hint=HINT,
             failed=(*found.failed(), *lacking),
+            requests=session.count,
+            retried=found.retried,
         )
 
     def _events(self, query: Query, session: Session) -> Delivery:
@@ -94,9 +97,10 @@ class YahooProvider:
         asked = ask_for(
             ("calendar",), lambda _: calendar.events(session, query.lookback, now), self._limits, self._pause
         )
+        counts = {"requests": session.count, "retried": asked.retried}
         if not asked.answers:
             fate = asked.fates["calendar"]
-            raise ProviderFailure(fate.outcome, fate.message)
+            return Delivery((), failed=tuple(replace(fate, name=name) for name in query.names), **counts)
         found = asked.answers["calendar"]
         wanted = found.filter(pc.is_in(found["calendar"], value_set=pa.array(query.names, pa.string())))
         present = set(wanted["calendar"].to_pylist())
@@ -106,12 +110,13 @@ class YahooProvider:
             slices=(Slice(calendar.SOURCE, now, facts),) if wanted.num_rows else (),
             without_data=tuple(name for name in query.names if name not in present),
             hint="calendars are countries by their code of two letters",
+            **counts,
         )
 
     def _tell(self, found: Round[Bars], session: Session, now: datetime) -> None:
         self._progress(
             f"Yahoo: {len(found.answers)} names came, {len(found.fates)} did not; {session.count} requests, "
-            f"{found.repeated} of the names asked for again"
+            f"{found.retried} of the names asked for again"
         )
         theirs = session.clock()
         if theirs is not None and abs(theirs - self._clock()) > SKEW:
