@@ -22,6 +22,7 @@ from . import __version__
 from .adapters.http import serve
 from .adapters.kubernetes import KubernetesCluster, connect
 from .databackbone import handlers as databackbone
+from .databackbone.plans import Plans
 from .errors import BackboneError, Rejected, Unreachable
 from .evaluation import Notice
 from .failoverdrill import handlers as failoverdrill
@@ -81,8 +82,9 @@ class Operator:
 def build(settings: Settings, cluster: Cluster, metrics: Metrics) -> Operator:
     """Wire the rooms to the cluster and to kopf."""
     images = WorkerImages(settings.worker_image, settings.sample_worker_image, settings.image_pull_policy)
+    plans = Plans(cluster)
     rooms: list[Any] = [
-        databackbone.room(cluster, images, settings.probe_interval),
+        databackbone.room(cluster, plans, images, settings.probe_interval),
         ingestplan.room(cluster, images),
         failoverdrill.ROOM,
     ]
@@ -90,8 +92,9 @@ def build(settings: Settings, cluster: Cluster, metrics: Metrics) -> Operator:
     visits = Visits(reconcilers, metrics, settings.resync)
     registry = kopf.OperatorRegistry()
     kopf.on.login(registry=registry)(kopf.login_via_client)
-    for register in (databackbone.register, ingestplan.register, failoverdrill.register):
-        register(registry, visits)
+    databackbone.register(registry, visits, plans)
+    ingestplan.register(registry, visits)
+    failoverdrill.register(registry, visits)
     return Operator(settings, cluster, metrics, visits, registry)
 
 

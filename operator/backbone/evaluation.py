@@ -96,7 +96,8 @@ class Ended:
 class Evaluation:
     """What is true, and what is to be done about it.
 
-    The actions are taken in their order, and the first refusal ends them. Without `recheck_after` the next look is the ordinary one.
+    The actions are taken in their order, and the first refusal ends them. Without `recheck_after` the
+    next look is the ordinary one.
     """
 
     conditions: tuple[Condition, ...]

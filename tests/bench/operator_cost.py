@@ -177,12 +177,12 @@ def _asked(api: ApiProxy) -> int:
 
 ABOUT = f"""
 Processor time, memory and requests while nothing changes, after the operator has settled, over {WINDOW:.0f}
-s. A suspended object is visited once in that time (a resync of {PERIOD} s where the chart has 300 s); a
-live one only when its next probe is due, an hour later. The peer is the least that a kopf operator can be:
-it watches the same objects with events off, and a timer of the same period repeats one unchanging patch of
-the status. It compares nothing and has no children; a visit of ours looks at claim, binding, Jobs, pods and
-plans, and applies the children again. Both run alone, one after the other, on the same objects. Requests
-are counted by a proxy; watches and the renewals of the Lease are left out.
+s. Each object is visited once in that time (a resync of {PERIOD} s where the chart has 300 s). The peer is
+the least that a kopf operator can be: it watches the same objects with events off, and a timer of the same
+period repeats one unchanging patch of the status. It compares nothing and has no children; a visit of ours
+looks at claim, binding, Jobs and plans, at pods where a Job has news, and compares all of it with what should
+be. Both run alone, one after the other, on the same objects. Requests are counted by a proxy; watches and the
+renewals of the Lease are left out.
 """
 
 BENCHMARK = Benchmark("operator-cost", "What the operator costs at rest", ABOUT, measure)

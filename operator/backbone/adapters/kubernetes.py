@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import re
 import ssl
+import time
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from http import HTTPStatus
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import aiohttp
 from kubernetes import client, config
+from yarl import URL
 
 from ..errors import Conflict, Denied, Rejected, Unreachable, Waiting
 from ..ports.cluster import KINDS, JsonObject, Kind
@@ -24,6 +26,8 @@ CONNECTIONS = 32
 NAMESPACE_ENDS = timedelta(seconds=30)
 """When to look again at an object whose namespace is being deleted; its own end wakes its visits earlier."""
 PAGE = 500
+TOKEN_SECONDS = 10.0
+"""How long a token is used before it is asked for again: in a cluster its file is renewed by the hour."""
 
 _RIGHT_IS_MISSING = re.compile(r'User "[^"]*" cannot ')
 """An authorizer's refusal. Admission (a quota, a claim that may not grow) refuses with the same code 403 and
@@ -75,6 +79,8 @@ class KubernetesCluster:
         self._configuration = configuration
         self._count = count
         self._session: aiohttp.ClientSession | None = None
+        self._token: str | None = None
+        self._token_until = 0.0
 
     async def close(self) -> None:
         """End its connections."""
@@ -196,17 +202,19 @@ class KubernetesCluster:
         if self._session is None:
             self._session = _session(self._configuration)
         content = "application/apply-patch+yaml" if method == "PATCH" else "application/json"
-        # Asked for each time, since tokens in a cluster are renewed.
-        token = self._configuration.get_api_key_with_prefix("BearerToken", alias="authorization")
-        headers = {"Authorization": token} if token else {}
+        now = time.monotonic()
+        if now >= self._token_until:
+            self._token_until = now + TOKEN_SECONDS
+            self._token = self._configuration.get_api_key_with_prefix("BearerToken", alias="authorization")
+        headers = {"Authorization": self._token} if self._token else {}
+        address = f"{self._configuration.host.rstrip('/')}{path}"
         async with self._session.request(
             method,
-            f"{self._configuration.host.rstrip('/')}{path}",
-            params=query,
+            # Names and selectors are quoted already.
+            URL(f"{address}?{urlencode(query)}" if query else address, encoded=True),
             data=None if body is None else json.dumps(body),
             headers={"Accept": "application/json", "Content-Type": content, **headers},
             proxy=self._configuration.proxy,
-            timeout=aiohttp.ClientTimeout(total=READ_SECONDS, sock_connect=CONNECT_SECONDS),
         ) as answer:
             return answer.status, await answer.read()
 
@@ -220,7 +228,11 @@ def _session(configuration: client.Configuration) -> aiohttp.ClientSession:
             context.verify_mode = ssl.CERT_NONE
         if configuration.cert_file:
             context.load_cert_chain(configuration.cert_file, configuration.key_file)
-    return aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=CONNECTIONS, ssl=context))
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=CONNECTIONS, ssl=context),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        timeout=aiohttp.ClientTimeout(total=READ_SECONDS, sock_connect=CONNECT_SECONDS),
+    )
 
 
 def _says_missing(verb: str, problem: JsonObject) -> bool:

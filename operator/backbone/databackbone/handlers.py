@@ -16,20 +16,21 @@ from .api import RESOURCE, DataBackboneSpec
 from .evaluate import evaluate
 from .observation import Observation
 from .observe import Observer
+from .plans import Plans
 
 OWN = {LABEL_BACKBONE: kopf.PRESENT, LABEL_PLAN: kopf.ABSENT}
 """Labels of a backbone's children; those of a plan name the plan as well."""
 
 
 def room(
-    cluster: Cluster, images: WorkerImages, probe_interval: timedelta
+    cluster: Cluster, plans: Plans, images: WorkerImages, probe_interval: timedelta
 ) -> Room[DataBackboneSpec, Observation]:
     """The kind, with what its observer needs."""
-    observer = Observer(cluster, images, probe_interval)
+    observer = Observer(cluster, plans, images, probe_interval)
     return Room(DATA_BACKBONE, DataBackboneSpec, RESOURCE.conditions, observer, evaluate)
 
 
-def register(registry: kopf.OperatorRegistry, visits: Visits) -> None:
+def register(registry: kopf.OperatorRegistry, visits: Visits, plans: Plans) -> None:
     """Have everything that could change a backbone's state wake its visits."""
 
     @kopf.on.event(DATA_BACKBONE.api_version, DATA_BACKBONE.plural, registry=registry)
@@ -43,6 +44,7 @@ def register(registry: kopf.OperatorRegistry, visits: Visits) -> None:
         last = (body.get("status") or {}).get("lastRun") or {}
         key = key_of(INGEST_PLAN, body)
         if visits.changed(("backbone of", key), mark_of(body, type, last.get("id"), last.get("outcome"))):
+            plans.void(key.namespace)
             visits.wake(Key(DATA_BACKBONE.kind, key.namespace, body["spec"]["backboneRef"]["name"]))
 
     for child in (CLAIM, CONFIG_MAP, JOB, POD):

@@ -282,9 +282,7 @@ def _outcome(entry: JournalEntry) -> Outcome:
     return next((item for item in Outcome if item.value == entry.outcome), Outcome.DIED_WITHOUT_MESSAGE)
 
 
-def _failed(
-    name: str, outcome: Outcome, message: str, delivery: Delivery | None = None
-) -> DimensionReport:
+def _failed(name: str, outcome: Outcome, message: str, delivery: Delivery | None = None) -> DimensionReport:
     asked = {} if delivery is None else {"requests": delivery.requests, "retried": delivery.retried}
     return DimensionReport(name=name, outcome=outcome, message=message, **asked)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -11,8 +12,9 @@ import pytest
 from backbone.databackbone import children
 from backbone.databackbone.api import DataBackboneSpec
 from backbone.databackbone.observe import Observer
+from backbone.databackbone.plans import Plans
 from backbone.evaluation import Subject
-from backbone.ports.cluster import JOB, Kind
+from backbone.ports.cluster import JOB, POD, Kind
 from backbone.workload import WorkerImages
 
 IMAGES = WorkerImages("worker:1", "sample:1", "Never")
@@ -24,11 +26,13 @@ class Jobs:
 
     def __init__(self, *jobs: dict[str, Any]) -> None:
         self.jobs = jobs
+        self.listed: list[Kind] = []
 
     async def get(self, kind: Kind, namespace: str, name: str) -> None:
         return None
 
     async def list(self, kind: Kind, namespace: str, labels: Mapping[str, str]) -> list[dict[str, Any]]:
+        self.listed.append(kind)
         if kind is not JOB:
             return []
         return [job for job in self.jobs if labels.items() <= job["metadata"]["labels"].items()]
@@ -39,6 +43,12 @@ def owned_by(owners: list[dict[str, Any]]) -> dict[str, Any]:
     job = children.probe(BACKBONE, "claim-1", "first", IMAGES)
     more = {"uid": "j", "creationTimestamp": "2024-03-01T12:00:00Z", "ownerReferences": owners}
     return {**job, "metadata": {**job["metadata"], **more}}
+
+
+def observer(*jobs: dict[str, Any]) -> Observer:
+    """Looks at a cluster with these Jobs."""
+    cluster: Any = Jobs(*jobs)
+    return Observer(cluster, Plans(cluster), IMAGES, timedelta(hours=1))
 
 
 OURS = children.probe(BACKBONE, "claim-1", "first", IMAGES)["metadata"]["ownerReferences"]
@@ -54,5 +64,18 @@ OURS = children.probe(BACKBONE, "claim-1", "first", IMAGES)["metadata"]["ownerRe
     ],
 )
 async def test_a_probe_is_a_job_that_the_backbone_controls(owners: list[dict[str, Any]], count: int) -> None:
-    observer = Observer(Jobs(owned_by(owners)), IMAGES, timedelta(hours=1))  # type: ignore[arg-type]
-    assert len((await observer(BACKBONE)).probes) == count
+    assert len((await observer(owned_by(owners))(BACKBONE)).probes) == count
+
+
+@pytest.mark.parametrize(
+    ("read", "asked"),
+    [pytest.param("another", True, id="news"), pytest.param(None, True, id="the first"), ("its own", False)],
+)
+async def test_pods_are_looked_at_only_for_a_probe_whose_end_is_not_on_record(
+    read: str | None, asked: bool
+) -> None:
+    job = owned_by(OURS)
+    name = job["metadata"]["name"] if read == "its own" else read
+    look = observer(job)
+    await look(replace(BACKBONE, status={"volume": {"probeJob": name}}))
+    assert (POD in look.cluster.listed) == asked  # type: ignore[attr-defined]

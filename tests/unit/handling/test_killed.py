@@ -11,6 +11,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from backbone.databackbone import handlers as databackbone
+from backbone.databackbone.plans import Plans
 from backbone.handling import Reconciler
 from backbone.ingestplan import handlers as ingestplan
 from backbone.metrics import Metrics
@@ -54,7 +55,7 @@ async def one_life(cluster: Any) -> None:
     """A fresh process visits both objects until nothing changes any more."""
     metrics = Metrics(CollectorRegistry())
     rooms: list[tuple[Any, str]] = [
-        (databackbone.room(cluster, IMAGES, timedelta(hours=1)), "market"),
+        (databackbone.room(cluster, Plans(cluster), IMAGES, timedelta(hours=1)), "market"),
         (ingestplan.room(cluster, IMAGES), "daily"),
     ]
     for _ in range(6):

@@ -10,6 +10,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from backbone.databackbone import handlers as databackbone
+from backbone.databackbone.plans import Plans
 from backbone.errors import Conflict
 from backbone.evaluation import Notice
 from backbone.handling import Reconciler, Visited
@@ -35,7 +36,7 @@ def metrics() -> Metrics:
 def visit(cluster: Any, metrics: Metrics, told: list[Notice], custom: Callable[..., Any]) -> Any:
     """Visit the backbone `market`, which exists."""
     images = WorkerImages("worker:1", "sample:1", "IfNotPresent")
-    room = databackbone.room(cluster, images, timedelta(hours=1))
+    room = databackbone.room(cluster, Plans(cluster), images, timedelta(hours=1))
     reconciler = Reconciler(room, cluster, metrics, lambda: NOW, lambda body, notice: told.append(notice))
     cluster.put(custom("DataBackbone", "market", {}))
 

@@ -97,10 +97,14 @@ class YahooProvider:
         asked = ask_for(
             ("calendar",), lambda _: calendar.events(session, query.lookback, now), self._limits, self._pause
         )
-        counts = {"requests": session.count, "retried": asked.retried}
         if not asked.answers:
             fate = asked.fates["calendar"]
-            return Delivery((), failed=tuple(replace(fate, name=name) for name in query.names), **counts)
+            return Delivery(
+                (),
+                failed=tuple(replace(fate, name=name) for name in query.names),
+                requests=session.count,
+                retried=asked.retried,
+            )
         found = asked.answers["calendar"]
         wanted = found.filter(pc.is_in(found["calendar"], value_set=pa.array(query.names, pa.string())))
         present = set(wanted["calendar"].to_pylist())
@@ -110,7 +114,8 @@ class YahooProvider:
             slices=(Slice(calendar.SOURCE, now, facts),) if wanted.num_rows else (),
             without_data=tuple(name for name in query.names if name not in present),
             hint="calendars are countries by their code of two letters",
-            **counts,
+            requests=session.count,
+            retried=asked.retried,
         )
 
     def _tell(self, found: Round[Bars], session: Session, now: datetime) -> None:
