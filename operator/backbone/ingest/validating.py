@@ -11,7 +11,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..market.lineage import Lineage, stamp
-from ..market.validation.conforming import conform, keyed
 from ..market.validation.judge import HISTORY, Context, Judgement, judge
 from ..ports.quarantine import Origin
 from ..ports.store import Arrival, Writer
@@ -80,11 +79,11 @@ def store(
 def judged(writer: Writer, task: Task, item: Slice, now: datetime) -> Judgement:
     """One slice against the checks and what is stored of its lines."""
     dimension = task.query.dimension
-    facts, _ = conform(dimension, item.facts)
-    whole = keyed(dimension, facts)
-    known = facts if bool(whole.all()) else facts.filter(pa.array(whole))
-    history = writer.before(dimension, known, HISTORY) if known.num_rows else None
-    return judge(dimension, item.facts, Context(now, item.exchanges, history))
+    return judge(
+        dimension,
+        item.facts,
+        Context(now, item.exchanges, lambda facts: writer.before(dimension, facts, HISTORY)),
+    )
 
 
 def _subjects(table: pa.Table, task: Task) -> set[str]:

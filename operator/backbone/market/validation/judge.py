@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -33,12 +33,13 @@ class Context:
     """What a delivery is judged by.
 
     `now` is the run's moment (UTC). `exchanges` names the calendar of symbols where the source knows it, by
-    ISO 10383 code. `history` holds the last stored rows of the delivered lines, in the facts' columns.
+    ISO 10383 code. `before` gives, for facts with whole keys, the last HISTORY stored rows of each line
+    before its first one there, in the facts' columns.
     """
 
     now: datetime
     exchanges: Mapping[str, str] = field(default_factory=dict)
-    history: pa.Table | None = None
+    before: Callable[[pa.Table], pa.Table] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,10 @@ def _check(dimension: Dimension, facts: pa.Table, context: Context, sheet: Sheet
     """Structural checks of single rows, then of keys, then rows among their neighbours."""
     unchecked: tuple[str, ...] = ()
     # A row that goes into quarantine came all the same: it is no gap.
-    came = lines_of(dimension, facts, keyed(dimension, facts), context.history)
+    whole = keyed(dimension, facts)
+    known = facts if bool(whole.all()) else facts.filter(pa.array(whole))
+    history = context.before(known) if context.before is not None and known.num_rows else None
+    came = lines_of(dimension, facts, whole, history)
     check_numbers(dimension, facts, sheet)
     check_dates(dimension, facts, context.now, sheet)
     if not came.distinct:
@@ -96,10 +100,10 @@ def _check(dimension: Dimension, facts: pa.Table, context: Context, sheet: Sheet
         unchecked = check_sessions(dimension, came, context.exchanges, context.now, sheet)
     elif dimension is MACRO_SERIES:
         check_periods(came, sheet)
-    lines = _still_sound(dimension, facts, context, sheet, came)
+    lines = _still_sound(dimension, facts, history, sheet, came)
     if dimension in BARS:
         check_repeats(lines, sheet)
-        lines = _still_sound(dimension, facts, context, sheet, lines)
+        lines = _still_sound(dimension, facts, history, sheet, lines)
     if dimension in TRADED:
         check_moves(dimension, lines, sheet)
     elif dimension is MACRO_SERIES:
@@ -108,9 +112,10 @@ def _check(dimension: Dimension, facts: pa.Table, context: Context, sheet: Sheet
 
 
 def _still_sound(
-    dimension: Dimension, facts: pa.Table, context: Context, sheet: Sheet, lines: Lines
+    dimension: Dimension, facts: pa.Table, history: pa.Table | None, sheet: Sheet, lines: Lines
 ) -> Lines:
     """The lines without the rows that went into quarantine meanwhile."""
-    if bool(sheet.sound[lines.place[lines.delivered]].all()):
+    sound = sheet.sound
+    if bool(sound.all()) or bool(sound[lines.place[lines.delivered]].all()):
         return lines
-    return lines_of(dimension, facts, sheet.sound, context.history)
+    return lines_of(dimension, facts, sheet.sound, history)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -35,6 +35,7 @@ class Lines:
     time: Whole
     first: Mask
     distinct: bool
+    _columns: dict[str, Floats] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def delivered(self) -> Mask:
@@ -53,12 +54,18 @@ class Lines:
 
     def column(self, name: str) -> Floats:
         """A column's numbers; NaN where there is none."""
-        found = pc.fill_null(self.table[name].combine_chunks().cast(pa.float64()), float("nan"))
-        return np.asarray(found.to_numpy(zero_copy_only=False), np.float64)
+        if name not in self._columns:
+            self._columns[name] = floats(self.table[name])
+        return self._columns[name]
 
     def places(self, rows: Mask) -> Rows:
         """Places in the delivery of some of the rows."""
         return self.place[rows & self.delivered]
+
+
+def floats(column: pa.ChunkedArray) -> Floats:
+    """A column's numbers; NaN where there is none. Not to be written to."""
+    return np.asarray(column.combine_chunks().cast(pa.float64()).to_numpy(zero_copy_only=False), np.float64)
 
 
 def lines_of(dimension: Dimension, facts: pa.Table, rows: Mask, history: pa.Table | None) -> Lines:
@@ -92,8 +99,11 @@ def _numbered(dimension: Dimension, table: pa.Table) -> tuple[Whole, tuple[tuple
     labels = []
     keys = ["source", dimension.subject, *(name for name in dimension.key if name == "interval_seconds")]
     for name in keys:
-        encoded = table[name].combine_chunks().dictionary_encode()
-        codes = np.asarray(encoded.indices.to_numpy(zero_copy_only=False), np.int64)
+        # A subject's rows mostly come together: runs are far fewer than rows.
+        runs = pc.run_end_encode(table[name].combine_chunks(), run_end_type=pa.int64())
+        encoded = runs.values.dictionary_encode()
+        lengths = np.diff(runs.run_ends.to_numpy(), prepend=0)
+        codes = np.repeat(np.asarray(encoded.indices.to_numpy(zero_copy_only=False), np.int64), lengths)
         labels.append((codes, encoded.dictionary.to_pylist()))
         number = number * max(1, len(labels[-1][1])) + codes
     dense, sample = _dense(number)

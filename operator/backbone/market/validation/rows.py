@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from ...vocabulary import Defect
 from ..dimensions import INTRADAY_TRADES, MACRO_EVENTS, MACRO_SERIES, Dimension
-from .lines import Floats, Mask
+from .lines import Mask, floats
 from .sheet import Sheet
 
 PRICES = ("open", "high", "low", "close", "adjusted_close", "price")
@@ -25,16 +25,18 @@ MICROSECONDS = 1_000_000
 
 def check_numbers(dimension: Dimension, facts: pa.Table, sheet: Sheet) -> None:
     """NaN and infinity, prices that are not positive, sizes that are negative, prices out of order."""
-    prices = {name: _numbers(facts, name) for name in PRICES if name in dimension.facts.names}
-    values = {"value": _numbers(facts, "value")} if dimension is MACRO_SERIES else prices
+    prices = {name: floats(facts[name]) for name in PRICES if name in dimension.facts.names}
+    values = {"value": floats(facts["value"])} if dimension is MACRO_SERIES else prices
     for name, column in values.items():
-        sheet.quarantine(~np.isfinite(column) & ~_absent(facts, name), Defect.NOT_FINITE)
+        odd = np.flatnonzero(~np.isfinite(column))
+        there = pc.is_valid(facts[name].combine_chunks().take(pa.array(odd)))
+        sheet.quarantine(odd[np.asarray(there.to_numpy(zero_copy_only=False), bool)], Defect.NOT_FINITE)
     for column in prices.values():
         sheet.quarantine(column <= 0, Defect.NON_POSITIVE_PRICE)
     for name in SIZES:
         if name in dimension.facts.names:
             least = 1 if dimension is INTRADAY_TRADES else 0
-            sheet.quarantine(_numbers(facts, name) < least, Defect.NEGATIVE_SIZE)
+            sheet.quarantine(floats(facts[name]) < least, Defect.NEGATIVE_SIZE)
     if "high" in prices:
         highest = np.maximum(np.maximum(prices["open"], prices["close"]), prices["low"])
         lowest = np.minimum(np.minimum(prices["open"], prices["close"]), prices["high"])
@@ -60,15 +62,6 @@ def check_dates(dimension: Dimension, facts: pa.Table, now: datetime, sheet: She
         # Bars are counted from the opening, which may fall on a quarter of an hour: hours begin there too.
         grid = np.clip(width, 1, QUARTER_HOUR)
         sheet.quarantine((width <= 0) | (start % grid != 0), Defect.MISALIGNED)
-
-
-def _numbers(facts: pa.Table, name: str) -> Floats:
-    column = facts[name].combine_chunks().cast(pa.float64())
-    return np.asarray(pc.fill_null(column, float("nan")).to_numpy(zero_copy_only=False), np.float64)
-
-
-def _absent(facts: pa.Table, name: str) -> Mask:
-    return np.asarray(pc.is_null(facts[name].combine_chunks()).to_numpy(zero_copy_only=False), bool)
 
 
 def _mask(found: pa.ChunkedArray) -> Mask:

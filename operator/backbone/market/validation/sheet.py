@@ -39,17 +39,22 @@ class Sheet:
 
     def reasons(self) -> pa.Array:
         """Per row the reason for its quarantine, null where it is kept."""
+        if not self._reasons.any():
+            return pa.nulls(len(self._reasons), pa.string())
         names = pa.array([None, *(str(defect) for defect in _DEFECTS)], pa.string())
         return names.take(pa.array(self._reasons))
 
     def flags(self) -> pa.Array:
         """Per row its flags in the order of Defect, joined by commas; null where it has none."""
+        if not self._flags.any():
+            return pa.nulls(len(self._flags), pa.string())
         distinct, which = np.unique(self._flags, return_inverse=True)
         return pa.array([_names(mask) for mask in distinct.tolist()], pa.string()).take(pa.array(which))
 
     def quarantined(self) -> dict[Defect, int]:
         """Rows in quarantine by reason, the most frequent first."""
-        return _counted({defect: int((self._reasons == code).sum()) for defect, code in _CODES.items()})
+        rows = np.bincount(self._reasons, minlength=len(_CODES) + 1)
+        return _counted({defect: int(rows[code]) for defect, code in _CODES.items()})
 
     def flagged(self) -> dict[Defect, int]:
         """Kept rows by flag, the most frequent first."""

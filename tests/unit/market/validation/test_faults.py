@@ -50,7 +50,7 @@ def bars(count: int = 60, symbol: str = "AAPL", **columns: object) -> list[dict[
 def judged(rows: list[dict[str, object]], history: list[dict[str, object]] | None = None) -> Judgement:
     table = pa.Table.from_pylist(rows, schema=DAILY_BARS.facts)
     stored = pa.Table.from_pylist(history, schema=DAILY_BARS.facts) if history else None
-    return judge(DAILY_BARS, table, Context(NOW, history=stored))
+    return judge(DAILY_BARS, table, Context(NOW, before=lambda _: stored))
 
 
 def minutes(*spans: tuple[str, str], symbol: str = "AAPL") -> list[dict[str, object]]:
