@@ -9,7 +9,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -54,14 +54,12 @@ class ServerProcess:
             os.waitpid(record.pid, os.WNOHANG)
         return record.pid if record.alive() else None
 
-    def start(
-        self, argv: list[str], *, user: str | None = None, env: Mapping[str, str] | None = None
-    ) -> None:
+    def start(self, argv: list[str], *, user: str | None = None) -> None:
         """Start it in a session of its own, as another user where one is named."""
         with self.log.open("ab") as output:
             child = subprocess.Popen(
                 argv,
-                env={"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", **(env or {})},
+                env={"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"},
                 cwd=self.log.parent,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -90,7 +88,7 @@ class ServerProcess:
             time.sleep(0.05)
 
     def end(self, how: signal.Signals) -> None:
-        """Send it a signal and wait for its end; its own processes get SIGKILL with it. Fine to call twice."""
+        """Send it a signal and wait for its end; SIGKILL goes to its own processes too."""
         pid = self.pid
         if pid is None:
             return

@@ -1,7 +1,7 @@
 """TimescaleDB as a process on the loopback, for development and tests.
 
-No package index has a native build, so this is the real TimescaleDB compiled to WebAssembly, behind a server of
-our own in `timescale/`, whose first lines say what it does not show faithfully.
+No package index has a native build, so this is the real TimescaleDB compiled to WebAssembly, behind a server
+of our own in `timescale/`; the first lines of its server.mjs say what it does not show faithfully.
 """
 
 from __future__ import annotations
