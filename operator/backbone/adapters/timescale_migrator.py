@@ -52,7 +52,7 @@ _WIDTHS = """
     WHERE hypertable_schema = ANY(%s) AND dimension_number = 1 AND time_interval IS NOT NULL
 """
 _HOLDER = """
-    SELECT activity.pid, activity.application_name, activity.client_addr::text, activity.xact_start
+    SELECT activity.pid, activity.application_name, host(activity.client_addr), activity.xact_start
     FROM pg_locks AS held JOIN pg_stat_activity AS activity USING (pid)
     WHERE held.locktype = 'advisory' AND held.granted
       AND (held.classid::bigint << 32) + held.objid::bigint = %s

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import psycopg
 from psycopg import Connection
 from psycopg.conninfo import make_conninfo
-from psycopg_pool import ConnectionPool, PoolTimeout
+from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 
 from ..ports.database import DatabaseError, DatabaseFault, Finding
 from .timescale_errors import translated
@@ -29,7 +29,7 @@ logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
 
 @dataclass(frozen=True, slots=True)
 class PoolReading:
-    """Connections there are, those nobody uses, callers that wait now, and waits that ended in vain so far."""
+    """Connections there are, those nobody uses, callers that wait now, waits in vain so far."""
 
     size: int
     idle: int
@@ -38,7 +38,7 @@ class PoolReading:
 
 
 class DatabasePool:
-    """Connections to the database of some settings; closed by `close` or as a context. Threads may share it."""
+    """Connections to the database of some settings, which threads may share; closed as a context."""
 
     def __init__(self, settings: ConnectionSettings) -> None:
         self._settings = settings
@@ -57,13 +57,9 @@ class DatabasePool:
         Raises DatabaseError where none is to be had in the time of the settings, with the reason: all are in
         use, or no new one comes about. An error of the driver inside the block becomes one too.
         """
-        pool, settings = self._pool, self._settings
+        pool, connection = self._acquired()
         try:
-            connection = pool.getconn(settings.acquire_timeout)
-        except (PoolTimeout, psycopg.Error):
-            raise _why_none(settings, pool.get_stats()) from None
-        try:
-            with translated("work", settings):
+            with translated("work", self._settings):
                 yield connection
         finally:
             with suppress(psycopg.Error):
@@ -71,12 +67,24 @@ class DatabasePool:
                     connection.rollback()
             pool.putconn(connection)
 
+    def _acquired(self) -> tuple[ConnectionPool[Connection[Row]], Connection[Row]]:
+        while True:
+            pool, settings = self._pool, self._settings
+            try:
+                return pool, pool.getconn(settings.acquire_timeout)
+            except PoolClosed:
+                if pool is self._pool:
+                    raise DatabaseError(DatabaseFault.CONNECTION_LOST, "the pool is closed") from None
+                # It was renewed between two lines, or while we waited.
+            except (PoolTimeout, psycopg.Error):
+                raise _why_none(settings, pool.get_stats()) from None
+
     def renew(self, settings: ConnectionSettings) -> Finding | None:
         """Go over to other settings, such as a changed password; None where it did.
 
-        The new ones are tried first. Where they do not lead in, the finding says why, and the old ones stay in
-        use. Where they do, whoever comes from now on gets a connection of the new ones, and whoever works on one
-        of the old ones ends his work there: it is closed when it comes back.
+        The new ones are tried first. Where they do not lead in, the finding says why, and the old ones stay
+        in use. Where they do, whoever comes from now on gets a connection of the new ones, and whoever works
+        on an old one ends his work there: it is closed when it comes back.
         """
         with self._renewing:
             if settings == self._settings:
