@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import fcntl
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -33,9 +36,17 @@ def servers() -> dict[str, PostgresServer | TimescaleServer]:
     }
 
 
+@contextmanager
+def alone() -> Iterator[None]:
+    """One command at a time: a lock that a killed process cannot leave behind."""
+    folder().mkdir(parents=True, exist_ok=True)
+    with (folder() / "lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield
+
+
 def up() -> None:
     """Start what does not run, and print where all is, as lines for a shell."""
-    folder().mkdir(parents=True, exist_ok=True)
     for server in servers().values():
         if not server.running:
             with step(f"{server.title} on port {server.wanted_port}"):
@@ -82,10 +93,11 @@ def main() -> int:
     try:
         if given.verb == "status":
             return status()
-        if given.verb == "down":
-            down(remove=given.remove)
-        else:
-            {"up": up, "env": env}[given.verb]()
+        with alone():
+            if given.verb == "down":
+                down(remove=given.remove)
+            else:
+                {"up": up, "env": env}[given.verb]()
     except Failure as failure:
         say(f"services: {failure}")
         return 1

@@ -13,7 +13,7 @@ from console import Failure, say, step
 HERE = Path(__file__).resolve().parent
 MANIFEST = HERE / "timescale"
 INSTALL_DEADLINE = 900.0
-OLDEST_NODE = 20
+OLDEST_NODE = 18
 
 
 def cache() -> Path:
@@ -22,34 +22,26 @@ def cache() -> Path:
     return Path(os.environ.get("EMP_CACHE") or default).absolute()
 
 
-def ensure() -> None:
+def ensure_postgres() -> None:
     """Have PostgreSQL's programs on this machine."""
     if any(Path("/usr/lib/postgresql").glob("*/bin/initdb")) or shutil.which("initdb"):
         return
-    if os.geteuid() != 0 or shutil.which("apt-get") is None:
-        raise Failure("PostgreSQL is not on this machine; on Debian: apt-get install postgresql")
     # Without this the package would make a server of its own and start it.
     settings = Path("/etc/postgresql-common/createcluster.conf")
-    if not settings.exists():
+    if os.geteuid() == 0 and not settings.exists():
         settings.parent.mkdir(parents=True, exist_ok=True)
         settings.write_text("create_main_cluster = false\n")
-    say("  installing Debian packages, which stay: postgresql")
-    with step("Debian packages"):
-        for verb in (["update"], ["install", "--yes", "--no-install-recommends", "postgresql"]):
-            _run(["apt-get", "--quiet", "--option", "DPkg::Lock::Timeout=300", *verb])
+    _install("postgresql")
 
 
 def node() -> str:
-    """The full path of node. Raises Failure where it is missing or too old."""
-    path = shutil.which("node")
-    advice = (
-        f"TimescaleDB's stand-in needs node {OLDEST_NODE} or newer with npm; on Debian: apt-get install npm"
-    )
-    if path is None:
-        raise Failure(f"node is not on this machine. {advice}")
+    """The full path of node. Raises Failure where it is too old."""
+    if shutil.which("node") is None or shutil.which("npm") is None:
+        _install("nodejs", "npm")
+    path = shutil.which("node") or "node"
     said = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=30, check=True).stdout
     if int(said.removeprefix("v").split(".")[0]) < OLDEST_NODE:
-        raise Failure(f"node {said.strip()} is too old. {advice}")
+        raise Failure(f"node {said.strip()} is too old for TimescaleDB; it needs {OLDEST_NODE} or newer")
     return path
 
 
@@ -59,21 +51,30 @@ def modules() -> Path:
     place = cache() / "services" / hashlib.sha256(lock.read_bytes()).hexdigest()[:16]
     if place.exists():
         return place
-    npm = shutil.which("npm")
-    if npm is None:
-        raise Failure("npm is not on this machine; on Debian: apt-get install npm")
     scratch = place.with_suffix(f".{os.getpid()}")
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)
     for name in ("package.json", "package-lock.json"):
         shutil.copyfile(MANIFEST / name, scratch / name)
     with step("npm packages"):
-        _run([npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=scratch)
+        _run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=scratch)
     try:
         scratch.rename(place)
     except OSError:
         shutil.rmtree(scratch)  # another process was first
     return place
+
+
+def _install(*packages: str) -> None:
+    """Install Debian packages, which stay, where we may."""
+    if os.geteuid() != 0 or shutil.which("apt-get") is None:
+        raise Failure(
+            f"please install: {' '.join(packages)} (on Debian: apt-get install {' '.join(packages)})"
+        )
+    say(f"  installing Debian packages, which stay: {' '.join(packages)}")
+    with step("Debian packages"):
+        for verb in (["update"], ["install", "--yes", "--no-install-recommends", *packages]):
+            _run(["apt-get", "--quiet", "--option", "DPkg::Lock::Timeout=300", *verb])
 
 
 def _run(argv: list[str], cwd: Path | None = None) -> None:

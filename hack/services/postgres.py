@@ -13,7 +13,7 @@ from typing import Self
 from urllib.parse import quote
 
 from console import Failure
-from services.packages import ensure
+from services.packages import ensure_postgres
 from services.process import LOOPBACK, ServerProcess, answers, free_port
 
 DATABASE = "market"
@@ -145,7 +145,7 @@ class PostgresServer:
         return subprocess.run(asked, timeout=10, check=False).returncode == 0
 
     def _initialise(self) -> None:
-        ensure()
+        ensure_postgres()
         self._prepare_folder()
         (self.folder / "password").write_text(secrets.token_urlsafe(18))
         self._hand_over()

@@ -70,10 +70,10 @@ class TimescaleServer:
         if not (self.folder / "port").exists():
             (self.folder / "port").write_text(str(self.wanted_port or free_port()))
             self.users = {ADMIN: secrets.token_urlsafe(18)}
-        place = modules()
+        program, place = node(), modules()
         if not (self.folder / "data").exists():
-            self._copy_template(place)
-        self._run(place)
+            self._copy_template(program, place)
+        self._run(program, place)
         return self
 
     def stop(self) -> None:
@@ -103,7 +103,7 @@ class TimescaleServer:
     def __exit__(self, *_: object) -> None:
         self.kill()
 
-    def _run(self, place: Path) -> None:
+    def _run(self, program: str, place: Path) -> None:
         settings = {
             "folder": str(self.folder / "data"),
             "modules": str(place),
@@ -112,10 +112,10 @@ class TimescaleServer:
             "users": str(self.folder / "users.json"),
             "database": DATABASE,
         }
-        self._process.start([node(), str(MANIFEST / "server.mjs"), json.dumps(settings)])
+        self._process.start([program, str(MANIFEST / "server.mjs"), json.dumps(settings)])
         self._process.wait_until(lambda: answers(self.port), seconds=START_DEADLINE)
 
-    def _copy_template(self, place: Path) -> None:
+    def _copy_template(self, program: str, place: Path) -> None:
         """An empty database takes ten seconds to make; one is made per version and copied from then on."""
         template = cache() / "services" / f"{place.name}-empty"
         if not template.exists():
@@ -123,7 +123,7 @@ class TimescaleServer:
             made.folder.mkdir(parents=True, mode=0o700)
             (made.folder / "port").write_text(str(free_port()))
             made.users = {ADMIN: ""}
-            made._run(place)
+            made._run(program, place)
             made.stop()
             with suppress(OSError):  # another process was first
                 (made.folder / "data").rename(template)
