@@ -142,21 +142,24 @@ def test_a_copy_that_fails_copies_nothing(settings: ConnectionSettings) -> None:
 
 
 def test_a_statement_is_stopped_at_its_limit(settings: ConnectionSettings) -> None:
-    with connected(changed(settings, statement_timeout=1.0)) as connection:
+    with connected(settings) as connection:
+        connection.execute("SET statement_timeout = '3s'")
         started = time.monotonic()
         with pytest.raises(errors.QueryCanceled, match="statement timeout"):
             connection.execute(ENDLESS)
-        assert time.monotonic() - started < 30
+        assert time.monotonic() - started < 60
+        connection.execute("SET statement_timeout = 0")
         insert(connection, 1)
         with pytest.raises(errors.QueryCanceled), connection.transaction():
             insert(connection, 2)
+            connection.execute("SET LOCAL statement_timeout = '1s'")
             connection.execute(ENDLESS)
         insert(connection, 3)
     assert count(settings) == 2
 
 
 def test_a_client_that_waits_for_another_is_stopped_at_its_limit(settings: ConnectionSettings) -> None:
-    with connected(settings) as one, connected(changed(settings, statement_timeout=0.5)) as other:
+    with connected(settings) as one, connected(changed(settings, statement_timeout=1.5)) as other:
         one.execute("BEGIN")
         insert(one, 1)
         with pytest.raises(errors.QueryCanceled, match="statement timeout"):

@@ -5,7 +5,7 @@ CREATE SCHEMA IF NOT EXISTS telemetry;
 CREATE TABLE telemetry.ingest_runs (
     "sequence" BIGINT PRIMARY KEY,
     run_id TEXT NOT NULL,
-    plan TEXT NOT NULL,
+    plan TEXT COLLATE "C" NOT NULL,
     plan_generation BIGINT NOT NULL,
     started_at TIMESTAMPTZ NOT NULL,
     ended_at TIMESTAMPTZ,
@@ -19,8 +19,8 @@ CREATE INDEX ingest_runs_by_run ON telemetry.ingest_runs (run_id);
 
 CREATE TABLE telemetry.ingest_arrivals (
     "sequence" BIGINT NOT NULL,
-    dimension TEXT NOT NULL,
-    source TEXT NOT NULL,
+    dimension TEXT COLLATE "C" NOT NULL,
+    source TEXT COLLATE "C" NOT NULL,
     provider TEXT NOT NULL,
     as_of TIMESTAMPTZ NOT NULL,
     "rows" BIGINT NOT NULL,
@@ -30,9 +30,9 @@ CREATE TABLE telemetry.ingest_arrivals (
 CREATE INDEX ingest_arrivals_by_source ON telemetry.ingest_arrivals (dimension, source, "sequence");
 
 CREATE TABLE telemetry.ingest_attempts (
-    plan TEXT NOT NULL,
-    dimension TEXT NOT NULL,
-    subject TEXT NOT NULL,
+    plan TEXT COLLATE "C" NOT NULL,
+    dimension TEXT COLLATE "C" NOT NULL,
+    subject TEXT COLLATE "C" NOT NULL,
     provider TEXT NOT NULL,
     "sequence" BIGINT NOT NULL,
     outcome TEXT NOT NULL

@@ -1,16 +1,16 @@
 -- Rows that the checks kept out of the market's tables; raw is JSON, each value as text.
 
 CREATE TABLE telemetry.quarantine (
-    id TEXT PRIMARY KEY,
-    dimension TEXT NOT NULL,
-    source TEXT NOT NULL,
-    subject TEXT NOT NULL,
+    id TEXT COLLATE "C" PRIMARY KEY,
+    dimension TEXT COLLATE "C" NOT NULL,
+    source TEXT COLLATE "C" NOT NULL,
+    subject TEXT COLLATE "C" NOT NULL,
     "time" TEXT NOT NULL,
-    "key" TEXT NOT NULL,
+    "key" TEXT COLLATE "C" NOT NULL,
     reason TEXT NOT NULL,
     raw TEXT NOT NULL,
     provider TEXT NOT NULL,
-    plan TEXT NOT NULL,
+    plan TEXT COLLATE "C" NOT NULL,
     plan_generation BIGINT NOT NULL,
     run_id TEXT NOT NULL,
     schema_version INTEGER NOT NULL,

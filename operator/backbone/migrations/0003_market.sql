@@ -1,11 +1,12 @@
 -- The five dimensions. Columns stand in the order of market.dimensions, so that a row is copied as it is. A key
--- begins with the subject: that is what nearly every read names.
+-- begins with the subject, which nearly every read names; its texts compare by their bytes, whatever the database's
+-- language, so that rows come in the order of the bootstrap tier.
 
 CREATE SCHEMA IF NOT EXISTS market;
 
 CREATE TABLE market.daily_bars (
-    source TEXT NOT NULL,
-    symbol TEXT NOT NULL,
+    source TEXT COLLATE "C" NOT NULL,
+    symbol TEXT COLLATE "C" NOT NULL,
     session_date DATE NOT NULL,
     "open" DOUBLE PRECISION NOT NULL,
     high DOUBLE PRECISION NOT NULL,
@@ -25,8 +26,8 @@ CREATE TABLE market.daily_bars (
 );
 
 CREATE TABLE market.intraday_bars (
-    source TEXT NOT NULL,
-    symbol TEXT NOT NULL,
+    source TEXT COLLATE "C" NOT NULL,
+    symbol TEXT COLLATE "C" NOT NULL,
     interval_seconds INTEGER NOT NULL,
     "start" TIMESTAMPTZ NOT NULL,
     "open" DOUBLE PRECISION NOT NULL,
@@ -47,8 +48,8 @@ CREATE TABLE market.intraday_bars (
 );
 
 CREATE TABLE market.intraday_trades (
-    source TEXT NOT NULL,
-    symbol TEXT NOT NULL,
+    source TEXT COLLATE "C" NOT NULL,
+    symbol TEXT COLLATE "C" NOT NULL,
     ts TIMESTAMPTZ NOT NULL,
     ordinal BIGINT NOT NULL,
     price DOUBLE PRECISION NOT NULL,
@@ -65,8 +66,8 @@ CREATE TABLE market.intraday_trades (
 );
 
 CREATE TABLE market.macro_series (
-    source TEXT NOT NULL,
-    series TEXT NOT NULL,
+    source TEXT COLLATE "C" NOT NULL,
+    series TEXT COLLATE "C" NOT NULL,
     period DATE NOT NULL,
     frequency TEXT NOT NULL,
     vintage DATE NOT NULL,
@@ -83,9 +84,9 @@ CREATE TABLE market.macro_series (
 );
 
 CREATE TABLE market.macro_events (
-    source TEXT NOT NULL,
-    calendar TEXT NOT NULL,
-    event TEXT NOT NULL,
+    source TEXT COLLATE "C" NOT NULL,
+    calendar TEXT COLLATE "C" NOT NULL,
+    event TEXT COLLATE "C" NOT NULL,
     kind TEXT NOT NULL,
     period DATE NOT NULL,
     vintage DATE NOT NULL,
