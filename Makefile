@@ -1,7 +1,7 @@
 # Everything a contributor does; each target prepares what it needs. `make help` lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-down check test soak bench generate format lock clean
+.PHONY: help setup demo demo-down services services-down check test soak bench generate format lock clean
 
 PYTHON := .venv/bin/python
 BIN := .venv/bin
@@ -27,6 +27,12 @@ demo: ## The whole thing working, on a local cluster
 demo-down: setup ## Take the demo and its cluster down
 	@$(PYTHON) hack/demo down
 
+services: ## PostgreSQL and TimescaleDB for development; prints TIMESCALE_DSN and POSTGRES_DSN
+	@python3 hack/services up
+
+services-down: ## Stop them; their data stay
+	@python3 hack/services down
+
 check: setup ## Lint, types, import rules, generated files, unit tests
 	@hack/timed "lint" $(BIN)/ruff check --quiet --output-format concise .
 	@hack/timed "format" $(BIN)/ruff format --quiet --check .
@@ -35,6 +41,7 @@ check: setup ## Lint, types, import rules, generated files, unit tests
 	    MYPYPATH=hack:hack/$$program hack/timed "types: hack/$$program" \
 	        $(BIN)/mypy --cache-dir .mypy_cache/hack-$$program hack/$$program || exit 1; \
 	done
+	@MYPYPATH=hack hack/timed "types: hack/services" $(BIN)/mypy --cache-dir .mypy_cache/hack-services -p services
 	@hack/timed "import rules" $(BIN)/lint-imports --no-logo
 	@hack/timed "generated files" $(PYTHON) -m backbone.crds --check
 	@hack/timed "unit tests" $(BIN)/pytest --quiet --numprocesses 2 tests/unit tests/test_*.py

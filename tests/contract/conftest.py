@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+import databases
+from backbone.adapters.timescale_settings import ConnectionSettings
+from backbone.migrations import packaged, portable
 from backbone.providers.sample.fetch import fetch
 from backbone.providers.sample.files import sample_root
+from databases import Database
+from services.postgres import PostgresServer
+from services.timescaledb import TimescaleServer
 from worker import ROOT, Emp, command
 
 RUN_DEADLINE = 120
@@ -67,3 +73,59 @@ def small_volume(tmp_path: Path) -> Iterator[Path]:
         yield mount
     finally:
         subprocess.run(["umount", "--lazy", mount], check=True)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """A PostgreSQL of our own, which tests may kill; it is started again where it is used next."""
+    with databases.folder("postgres") as place, databases.on_postgres(place) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def timescale_server() -> Iterator[TimescaleServer]:
+    """A TimescaleDB of our own, which tests may kill; it is started again where it is used next."""
+    with databases.folder("timescale") as place, TimescaleServer(place) as server:
+        yield server
+
+
+@pytest.fixture
+def postgres(request: pytest.FixtureRequest) -> Iterator[ConnectionSettings]:
+    """An empty database on PostgreSQL: the one of POSTGRES_DSN, else our own."""
+    dsn = os.environ.get("POSTGRES_DSN") or request.getfixturevalue("postgres_server").start().dsn()
+    with databases.fresh_database(dsn, timescale=False) as settings:
+        yield settings
+
+
+@pytest.fixture
+def timescale(request: pytest.FixtureRequest) -> Iterator[ConnectionSettings]:
+    """An empty database with TimescaleDB: on the installation of TIMESCALE_DSN, else our own."""
+    if dsn := os.environ.get("TIMESCALE_DSN"):
+        with databases.fresh_database(dsn, timescale=True) as settings:
+            yield settings
+    else:
+        yield databases.emptied(request.getfixturevalue("timescale_server"))
+
+
+@pytest.fixture
+def database_of(request: pytest.FixtureRequest) -> Callable[[str], Database]:
+    """An empty database on the kind of server that is named, with the migrations that it can take."""
+
+    def of(kind: str) -> Database:
+        migrations = packaged() if kind == "timescale" else portable(packaged())
+        return Database(kind, request.getfixturevalue(kind), migrations)
+
+    return of
+
+
+@pytest.fixture(params=["postgres", "timescale"])
+def database(request: pytest.FixtureRequest, database_of: Callable[[str], Database]) -> Database:
+    """An empty database, once on each kind of server."""
+    return database_of(request.param)
+
+
+@pytest.fixture
+def own_postgres(postgres_server: PostgresServer) -> Iterator[ConnectionSettings]:
+    """An empty database on the PostgreSQL of our own, for tests that do more to a server than use it."""
+    with databases.fresh_database(postgres_server.start().dsn(), timescale=False) as settings:
+        yield settings

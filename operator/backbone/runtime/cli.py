@@ -166,6 +166,24 @@ def export(
     export_rows(wish, data_dir, form, to)
 
 
+@app.command()
+def migrate(
+    connection: Annotated[
+        str, typer.Option("--secret", help="Its connection: a folder under EMP_SECRETS_DIR, else ./secrets.")
+    ] = "timescale",
+    plan: Annotated[bool, typer.Option("--plan", help="Say what would be done, and do nothing.")] = False,
+    lock_wait: Annotated[int, typer.Option(min=1, help="Seconds to wait for another migration.")] = 30,
+) -> None:
+    """Bring a TimescaleDB to the schema of this version.
+
+    Each migration is done as a whole or not at all; a second run goes on where the first was stopped.
+    """
+    with _interruptible("what was done stays; run it again for the rest"):
+        from .migrating import migrate_database
+
+        migrate_database(connection, lock_wait, only_plan=plan)
+
+
 @app.command("probe-volume")
 def probe_volume(data_dir: DataDir = None) -> None:
     """Write a file to the volume and read it back."""

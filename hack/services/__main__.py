@@ -1,0 +1,108 @@
+"""Services for development: `python3 hack/services up`, `down`, `status`, `env`."""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from console import Failure, say, step
+from services.postgres import PostgresServer
+from services.timescaledb import TimescaleServer
+
+POSTGRES_PORT = 15432
+TIMESCALE_PORT = 15433
+
+
+def folder() -> Path:
+    """Where the services keep their data."""
+    home = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state")
+    default = Path("/var/lib/databackbone-services") if os.geteuid() == 0 else home / "databackbone-services"
+    return Path(os.environ.get("EMP_SERVICES_STATE") or default).absolute()
+
+
+def servers() -> dict[str, PostgresServer | TimescaleServer]:
+    """Each service by the variable that leads to it."""
+    place = folder()
+    return {
+        "POSTGRES_DSN": PostgresServer(place / "postgres", port=POSTGRES_PORT),
+        "TIMESCALE_DSN": TimescaleServer(place / "timescale", port=TIMESCALE_PORT),
+    }
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """One command at a time: a lock that a killed process cannot leave behind."""
+    folder().mkdir(parents=True, exist_ok=True)
+    with (folder() / "lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield
+
+
+def up() -> None:
+    """Start what does not run, and print where all is, as lines for a shell."""
+    for server in servers().values():
+        if not server.running:
+            with step(f"{server.title} on port {server.wanted_port}"):
+                server.start()
+    say(f"  data is under {folder()}; `make services-down` stops them and keeps it")
+    env()
+
+
+def down(*, remove: bool) -> None:
+    """Stop what runs; with `remove` the data go too."""
+    for server in servers().values():
+        if server.running:
+            with step(f"stop {server.title}"):
+                server.stop()
+        if remove:
+            server.remove()
+
+
+def status() -> int:
+    """Say what runs; 3 where something does not."""
+    states = {server.title: server.running for server in servers().values()}
+    for title, running in states.items():
+        print(f"{title}: {'running' if running else 'not running'}")
+    return 0 if all(states.values()) else 3
+
+
+def env() -> None:
+    """Print the addresses, with passwords, for `eval`."""
+    for name, server in servers().items():
+        if server.running:
+            print(f"export {name}='{server.dsn()}'")
+
+
+def main() -> int:
+    """Carry out one verb."""
+    parser = argparse.ArgumentParser(prog="python3 hack/services", description=__doc__)
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    verbs.add_parser("up", help="start what does not run, and print where it is")
+    ending = verbs.add_parser("down", help="stop what runs, and keep its data")
+    ending.add_argument("--remove", action="store_true", help="remove the data too")
+    verbs.add_parser("status", help="tell what runs; exit 3 when something does not")
+    verbs.add_parser("env", help="print exports for a shell to evaluate")
+    given = parser.parse_args()
+    try:
+        if given.verb == "status":
+            return status()
+        with alone():
+            if given.verb == "down":
+                down(remove=given.remove)
+            else:
+                {"up": up, "env": env}[given.verb]()
+    except Failure as failure:
+        say(f"services: {failure}")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,92 @@
+"""What the services need from Debian and from npm, installed only where it is missing."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from console import Failure, say, step
+
+HERE = Path(__file__).resolve().parent
+MANIFEST = HERE / "timescale"
+INSTALL_DEADLINE = 900.0
+OLDEST_NODE = 18
+
+
+def cache() -> Path:
+    """The machine's cache of what is fetched, which other checkouts share."""
+    default = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "databackbone"
+    return Path(os.environ.get("EMP_CACHE") or default).absolute()
+
+
+def ensure_postgres() -> None:
+    """Have PostgreSQL's programs on this machine."""
+    if any(Path("/usr/lib/postgresql").glob("*/bin/initdb")) or shutil.which("initdb"):
+        return
+    # Without this the package would make a server of its own and start it.
+    settings = Path("/etc/postgresql-common/createcluster.conf")
+    if os.geteuid() == 0 and not settings.exists():
+        settings.parent.mkdir(parents=True, exist_ok=True)
+        settings.write_text("create_main_cluster = false\n")
+    _install("postgresql")
+
+
+def node() -> str:
+    """The full path of node. Raises Failure where it is too old."""
+    if shutil.which("node") is None or shutil.which("npm") is None:
+        _install("nodejs", "npm")
+    path = shutil.which("node") or "node"
+    said = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=30, check=True).stdout
+    if int(said.removeprefix("v").split(".")[0]) < OLDEST_NODE:
+        raise Failure(f"node {said.strip()} is too old for TimescaleDB; it needs {OLDEST_NODE} or newer")
+    return path
+
+
+def modules() -> Path:
+    """The folder with the pinned node_modules, fetched once per lock file."""
+    lock = MANIFEST / "package-lock.json"
+    place = cache() / "services" / hashlib.sha256(lock.read_bytes()).hexdigest()[:16]
+    if place.exists():
+        return place
+    scratch = place.with_suffix(f".{os.getpid()}")
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir(parents=True)
+    for name in ("package.json", "package-lock.json"):
+        shutil.copyfile(MANIFEST / name, scratch / name)
+    with step("npm packages"):
+        _run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=scratch)
+    try:
+        scratch.rename(place)
+    except OSError:
+        shutil.rmtree(scratch)  # another process was first
+    return place
+
+
+def _install(*packages: str) -> None:
+    """Install Debian packages, which stay, where we may."""
+    if os.geteuid() != 0 or shutil.which("apt-get") is None:
+        raise Failure(
+            f"please install: {' '.join(packages)} (on Debian: apt-get install {' '.join(packages)})"
+        )
+    say(f"  installing Debian packages, which stay: {' '.join(packages)}")
+    with step("Debian packages"):
+        for verb in (["update"], ["install", "--yes", "--no-install-recommends", *packages]):
+            _run(["apt-get", "--quiet", "--option", "DPkg::Lock::Timeout=300", *verb])
+
+
+def _run(argv: list[str], cwd: Path | None = None) -> None:
+    done = subprocess.run(
+        argv,
+        cwd=cwd,
+        env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=INSTALL_DEADLINE,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise Failure(f"{' '.join(argv[:2])} failed:\n{(done.stdout + done.stderr).strip()[-2000:]}")

@@ -1,0 +1,131 @@
+"""TimescaleDB as a process on the loopback, for development and tests.
+
+No package index has a native build, so this is the real TimescaleDB compiled to WebAssembly, behind a server
+of our own in `timescale/`; the first lines of its server.mjs say what it does not show faithfully.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import shutil
+import signal
+from contextlib import suppress
+from pathlib import Path
+from typing import Self
+from urllib.parse import quote
+
+from services.packages import MANIFEST, cache, modules, node
+from services.process import LOOPBACK, ServerProcess, answers, free_port
+
+DATABASE = "market"
+ADMIN = "postgres"
+START_DEADLINE = 120.0
+
+
+class TimescaleServer:
+    """A server in a folder of its own; the same folder gives the same data, port and passwords again."""
+
+    title = "TimescaleDB"
+
+    def __init__(self, folder: Path, *, port: int = 0) -> None:
+        self.folder = folder.absolute()
+        self.wanted_port = port
+        self._process = ServerProcess("timescaledb", self.folder)
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return int((self.folder / "port").read_text())
+
+    @property
+    def users(self) -> dict[str, str]:
+        """Passwords by user; assign to change them while the server runs."""
+        return dict(json.loads((self.folder / "users.json").read_text()))
+
+    @users.setter
+    def users(self, users: dict[str, str]) -> None:
+        scratch = self.folder / "users.new"
+        scratch.touch(mode=0o600)
+        scratch.write_text(json.dumps(users))
+        scratch.rename(self.folder / "users.json")
+
+    @property
+    def running(self) -> bool:
+        """Whether its process is there."""
+        return self._process.pid is not None
+
+    def dsn(self, user: str = ADMIN, password: str | None = None, database: str = DATABASE) -> str:
+        """The address of the database as a URI, with a password: the user's own if none is given."""
+        secret = self.users[user] if password is None else password
+        return (
+            f"postgresql://{quote(user, safe='')}:{quote(secret, safe='')}@{LOOPBACK}:{self.port}/{database}"
+        )
+
+    def start(self) -> Self:
+        """Start it and wait until it answers; nothing where it runs already."""
+        if self.running:
+            return self
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not (self.folder / "port").exists():
+            (self.folder / "port").write_text(str(self.wanted_port or free_port()))
+            self.users = {ADMIN: secrets.token_urlsafe(18)}
+        program, place = node(), modules()
+        if not (self.folder / "data").exists():
+            self._copy_template(program, place)
+        self._run(program, place)
+        return self
+
+    def stop(self) -> None:
+        """End it; every commit that was acknowledged is on disk."""
+        self._process.end(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """Kill -9."""
+        self._process.end(signal.SIGKILL)
+
+    def pause(self) -> None:
+        """Stop it without ending it: connections stay and nothing is answered."""
+        self._process.signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let a paused one go on."""
+        self._process.signal(signal.SIGCONT)
+
+    def remove(self) -> None:
+        """Kill it and remove its folder."""
+        self.kill()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+
+    def _run(self, program: str, place: Path) -> None:
+        settings = {
+            "folder": str(self.folder / "data"),
+            "modules": str(place),
+            "host": LOOPBACK,
+            "port": self.port,
+            "users": str(self.folder / "users.json"),
+            "database": DATABASE,
+        }
+        self._process.start([program, str(MANIFEST / "server.mjs"), json.dumps(settings)])
+        self._process.wait_until(lambda: answers(self.port), seconds=START_DEADLINE)
+
+    def _copy_template(self, program: str, place: Path) -> None:
+        """An empty database takes ten seconds to make; one is made per version and copied from then on."""
+        template = cache() / "services" / f"{place.name}-empty"
+        if not template.exists():
+            made = TimescaleServer(template.with_name(f"{template.name}.{secrets.token_hex(4)}"))
+            made.folder.mkdir(parents=True, mode=0o700)
+            (made.folder / "port").write_text(str(free_port()))
+            made.users = {ADMIN: ""}
+            made._run(program, place)
+            made.stop()
+            with suppress(OSError):  # another process was first
+                (made.folder / "data").rename(template)
+            shutil.rmtree(made.folder)
+        shutil.copytree(template, self.folder / "data")
