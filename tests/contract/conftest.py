@@ -5,12 +5,17 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+import redis
 
+from backbone.adapters.redis_settings import from_keys
 from backbone.providers.sample.fetch import fetch
 from backbone.providers.sample.files import sample_root
+from redis_place import CACHE_USER, RedisPlace
+from services.redis_server import RedisServer
 from worker import ROOT, Emp, command
 
 RUN_DEADLINE = 120
@@ -67,3 +72,26 @@ def small_volume(tmp_path: Path) -> Iterator[Path]:
         yield mount
     finally:
         subprocess.run(["umount", "--lazy", mount], check=True)
+
+
+@pytest.fixture(scope="session")
+def redis_urls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
+    """Addresses for the cache's user and for one who may do all: REDIS_URL, or a server of our own."""
+    given = os.environ.get("REDIS_URL")
+    if given:
+        yield given, given
+        return
+    with RedisServer(tmp_path_factory.mktemp("redis"), users={"cache": CACHE_USER}) as server:
+        yield server.url("cache"), server.url()
+
+
+@pytest.fixture
+def redis_place(redis_urls: tuple[str, str]) -> Iterator[RedisPlace]:
+    """A namespace of the test's own."""
+    user, admin = redis_urls
+    with ExitStack() as stack, redis.Redis.from_url(admin, protocol=2) as everything:
+        place = RedisPlace(from_keys("redis", {"uri": user}), everything, stack)
+        try:
+            yield place
+        finally:
+            place.clear()
