@@ -5,17 +5,22 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+import redis
 
 import databases
+from backbone.adapters.redis_settings import from_keys
 from backbone.adapters.timescale_settings import ConnectionSettings
 from backbone.migrations import packaged, portable
 from backbone.providers.sample.fetch import fetch
 from backbone.providers.sample.files import sample_root
 from databases import Database
+from redis_place import CACHE_USER, RedisPlace
 from services.postgres import PostgresServer
+from services.redis_server import RedisServer
 from services.timescaledb import TimescaleServer
 from worker import ROOT, Emp, command
 
@@ -129,3 +134,26 @@ def own_postgres(postgres_server: PostgresServer) -> Iterator[ConnectionSettings
     """An empty database on the PostgreSQL of our own, for tests that do more to a server than use it."""
     with databases.fresh_database(postgres_server.start().dsn(), timescale=False) as settings:
         yield settings
+
+
+@pytest.fixture(scope="session")
+def redis_urls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
+    """Addresses for the cache's user and for one who may do all: REDIS_URL, or a server of our own."""
+    given = os.environ.get("REDIS_URL")
+    if given:
+        yield given, given
+        return
+    with RedisServer(tmp_path_factory.mktemp("redis"), users={"cache": CACHE_USER}) as server:
+        yield server.url("cache"), server.url()
+
+
+@pytest.fixture
+def redis_place(redis_urls: tuple[str, str]) -> Iterator[RedisPlace]:
+    """A namespace of the test's own."""
+    user, admin = redis_urls
+    with ExitStack() as stack, redis.Redis.from_url(admin, protocol=2) as everything:
+        place = RedisPlace(from_keys("redis", {"uri": user}), everything, stack)
+        try:
+            yield place
+        finally:
+            place.clear()

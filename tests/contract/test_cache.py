@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
@@ -23,6 +23,7 @@ from backbone.ports.cache import (
     SymbolTier,
 )
 from backbone.ports.store import Selection
+from redis_place import RedisPlace
 
 NOW = datetime(2024, 3, 1, 12, 0, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -32,14 +33,25 @@ SMALL = CachePolicy(ttl=timedelta(minutes=30), max_keys=2)
 Make = Callable[[CachePolicy], Cache]
 
 
-@dataclass
 class Clock:
-    """A time that the test sets."""
+    """A time that the test sets; `followers` are told how far it went."""
 
-    now: datetime = NOW
+    def __init__(self) -> None:
+        self._now = NOW
+        self.followers: list[Callable[[timedelta], object]] = []
 
     def __call__(self) -> datetime:
-        return self.now
+        return self._now
+
+    @property
+    def now(self) -> datetime:
+        return self._now
+
+    @now.setter
+    def now(self, moment: datetime) -> None:
+        for follow in self.followers:
+            follow(moment - self._now)
+        self._now = moment
 
 
 @pytest.fixture
@@ -47,10 +59,15 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture(params=[MemoryCache], ids=["in memory"])
-def make(request: pytest.FixtureRequest, clock: Clock) -> Make:
+@pytest.fixture(params=["in memory", "on Redis"])
+def make(request: pytest.FixtureRequest, clock: Clock) -> Iterator[Make]:
     """Makes an empty cache of a policy."""
-    return lambda policy: request.param(policy, clock)
+    if request.param == "in memory":
+        yield lambda policy: MemoryCache(policy, clock)
+        return
+    place: RedisPlace = request.getfixturevalue("redis_place")
+    clock.followers.append(place.age)
+    yield place.cache
 
 
 def key(*subjects: str, version: str = "copy-1", **wish: object) -> CacheKey:
@@ -251,3 +268,27 @@ def test_many_threads_never_see_an_answer_of_another_key(make: Make) -> None:
 def test_a_policy_that_keeps_nothing_is_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="at least one key"):
         replace(BOOTSTRAP, **wrong)
+
+
+@pytest.mark.parametrize("priority", [-1001, 1001])
+def test_a_priority_that_no_cache_could_rank_is_refused(priority: int) -> None:
+    with pytest.raises(ValueError, match="from -1000 to 1000"):
+        replace(BOOTSTRAP, tiers=(SymbolTier("t", frozenset({"A"}), priority=priority),))
+
+
+def test_priorities_at_both_ends_are_ranked(make: Make) -> None:
+    first = SymbolTier("first", frozenset({"FIRST"}), priority=-1000)
+    last = SymbolTier("last", frozenset({"LAST"}), priority=1000)
+    cache = make(replace(SMALL, tiers=(first, last)))
+    for name in ("LAST", "A", "FIRST"):
+        answer(cache, key(name))
+    assert [loads(cache, key(name)) for name in ("LAST", "FIRST")] == [False, True]
+
+
+def test_a_version_that_begins_like_another_is_not_taken_for_it(make: Make) -> None:
+    cache = make(BOOTSTRAP)
+    for version in ("copy", "copy:1", "co", "copy%"):
+        answer(cache, key("A", version=version))
+    answer(cache, replace(key("A", version="copy"), schema_version=12))
+    assert cache.invalidate("copy") == 2
+    assert cache.counts().keys == 3

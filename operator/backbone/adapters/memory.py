@@ -8,7 +8,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..ports.cache import CacheCounts, CacheKey, CachePolicy
 
@@ -79,7 +79,8 @@ class MemoryCache:
     def counts(self) -> CacheCounts:
         """What happened so far."""
         with self._lock:
-            return CacheCounts(**self._counted, keys=len(self._entries))
+            counted: dict[str, Any] = dict(self._counted)
+            return CacheCounts(**counted, keys=len(self._entries))
 
     def _held(self, name: str) -> pa.Table | None:
         entry = self._entries.get(name)

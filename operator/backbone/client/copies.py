@@ -35,11 +35,15 @@ class Copies:
     """The copy that is published at a time. Safe to use from several threads."""
 
     def __init__(self, root: Path, replaced: Callable[[str], object]) -> None:
-        """`replaced` is told the version of a copy that is no longer the published one."""
+        """`replaced` is told the version of a copy that is no longer the published one.
+
+        One that is merely closed stays the published one, for others too.
+        """
         self._volume = Volume(root)
         self._replaced = replaced
         self._lock = Lock()
         self._present: Copy | None = None
+        self._known: str | None = None
 
     @contextmanager
     def present(self) -> Iterator[Copy]:
@@ -60,9 +64,13 @@ class Copies:
             self._retire()
 
     def _followed(self) -> Copy:
-        if self._present is None or self._present.version != version_of(self._volume):
+        if self._known is not None and self._known != version_of(self._volume):
             self._retire()
+            self._replaced(self._known)
+            self._known = None
+        if self._present is None:
             self._present = self._opened()
+            self._known = self._present.version
         return self._present
 
     def _opened(self) -> Copy:
@@ -79,7 +87,6 @@ class Copies:
     def _retire(self) -> None:
         retired, self._present = self._present, None
         if retired is not None:
-            self._replaced(retired.version)
             self._close_unused(retired)
 
     def _close_unused(self, copy: Copy) -> None:

@@ -11,7 +11,7 @@ from typing import Self, Unpack
 
 from ..adapters.memory import MemoryCache
 from ..market.dimensions import Dimension
-from ..ports.cache import BOOTSTRAP, CacheCounts, CachePolicy
+from ..ports.cache import BOOTSTRAP, Cache, CacheCounts, CachePolicy
 from .copies import Copies
 from .errors import NothingPublished, StoreError
 from .fitness import Fitness
@@ -26,15 +26,21 @@ def _now() -> datetime:
 class Client:
     """Reads what runs publish into a backbone's data folder. Safe to use from several threads; make one.
 
-    `policy` says what is kept in memory, for how long; `clock` tells the time in UTC.
+    `policy` says what is kept in memory, for how long, unless `cache` is another cache with a policy of its
+    own, such as backbone.client.redis has; `clock` tells the time in UTC.
     """
 
     def __init__(
-        self, folder: Path, *, policy: CachePolicy = BOOTSTRAP, clock: Callable[[], datetime] = _now
+        self,
+        folder: Path,
+        *,
+        policy: CachePolicy = BOOTSTRAP,
+        cache: Cache | None = None,
+        clock: Callable[[], datetime] = _now,
     ) -> None:
-        """Opens nothing yet: a client may be made before the first run."""
+        """Opens nothing yet: a client may be made before the first run. Who makes a `cache` closes it."""
         self._clock = clock
-        self._cache = MemoryCache(policy, clock)
+        self._cache: Cache = MemoryCache(policy, clock) if cache is None else cache
         self._copies = Copies(folder, self._cache.invalidate)
 
     @contextmanager

@@ -1,13 +1,15 @@
-"""What a cache of answers is to readers: its policy, its keys, its counts."""
+"""What a cache of answers is to readers: its policy, its keys, its counts, and what can be wrong with it."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
+
+from ..vocabulary import Documented
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -15,13 +17,15 @@ if TYPE_CHECKING:
     from .store import Selection
 
 DIGEST_DIGITS = 32
+GREATEST_PRIORITY = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class SymbolTier:
     """Symbols whose answers are kept for another time, or longer than others when room is short.
 
-    `ttl` None is the policy's. The lower `priority` is evicted first; symbols of no tier have priority 0.
+    `ttl` None is the policy's. The lower `priority`, from -1,000 to 1,000, is evicted first; symbols of no
+    tier have priority 0.
     """
 
     name: str
@@ -33,6 +37,8 @@ class SymbolTier:
 @dataclass(frozen=True, slots=True)
 class CachePolicy:
     """How long answers are kept, and how many. Raises ValueError for a policy that could keep nothing.
+
+    What shares a namespace shares its answers: give each backbone one of its own.
 
     An answer about several symbols lives as long as its shortest-lived one, and has the priority of its
     highest.
@@ -47,6 +53,8 @@ class CachePolicy:
         ttls = (self.ttl, *(tier.ttl for tier in self.tiers if tier.ttl is not None))
         if self.max_keys < 1 or min(ttls) <= timedelta():
             raise ValueError("a cache keeps at least one key, for more than no time")
+        if any(abs(tier.priority) > GREATEST_PRIORITY for tier in self.tiers):
+            raise ValueError(f"a priority is from -{GREATEST_PRIORITY} to {GREATEST_PRIORITY}")
 
     def ttl_of(self, subjects: tuple[str, ...]) -> timedelta:
         """How long an answer about these symbols, series or calendars is kept."""
@@ -97,13 +105,52 @@ class CacheKey:
         return f"{namespace}:v{self.schema_version}:{self.version}:{wish.dimension.name}:{digest}"
 
 
+class CacheFault(Documented):
+    """What is wrong with a shared cache, in the order in which a connection comes about.
+
+    Last stands what a read had to go past though the connection was well.
+    """
+
+    INVALID_SETTINGS = ("InvalidSettings", "The Secret does not say where the cache is, or says it wrongly.")
+    NAME_NOT_RESOLVED = ("NameNotResolved", "The host has no address.")
+    CONNECTION_REFUSED = ("ConnectionRefused", "Nobody listens at the host's port.")
+    TIMED_OUT = ("TimedOut", "The server did not answer in time.")
+    TLS_FAILED = ("TLSFailed", "The server's certificate is not trusted, or one side speaks no TLS.")
+    CONNECTION_LOST = ("ConnectionLost", "The connection ended in the middle.")
+    AUTHENTICATION_FAILED = ("AuthenticationFailed", "The server refused user or password.")
+    DATABASE_MISSING = ("DatabaseMissing", "The server has no database of that number.")
+    NOT_READY = ("NotReady", "The server reads its data from disk, or waits for the server that it follows.")
+    PERMISSION_MISSING = ("PermissionMissing", "The user may not do what is needed.")
+    READ_ONLY = ("ReadOnly", "The server is a replica, or takes no writes.")
+    FULL = ("Full", "The server's memory is full: what it holds is served, and nothing new is kept.")
+    FAILED = ("Failed", "The server refused for another reason, which the message tells.")
+    PAUSED = ("Paused", "The cache was lost shortly before and is not asked until it is back.")
+    POOL_EXHAUSTED = ("PoolExhausted", "Every connection was in use for as long as a command may take.")
+    CORRUPT = ("Corrupt", "What was held did not read back, and was deleted.")
+    TOO_LARGE = ("TooLarge", "The answer is larger than the cache keeps.")
+    LOAD_OVERDUE = ("LoadOverdue", "Another process was loading the answer for too long, or died of it.")
+
+
+@dataclass(frozen=True, slots=True)
+class CacheTrouble:
+    """What is wrong, and what to do; never with a password."""
+
+    fault: CacheFault
+    message: str
+
+
 @dataclass(frozen=True, slots=True)
 class CacheCounts:
     """What a cache did since it was made; `keys` is how many answers it holds now.
 
     A hit needed no load of its own: the answer was held, or somebody else was loading it. Every other fetch
     is a miss. What went is an expiration (its time was over), an eviction (room was short) or an invalidation
-    (its version was).
+    (its version was); an expiration is counted when it is noticed, which is when the answer is asked for or
+    room is short.
+
+    Of a cache that processes share, each process counts its own fetches, and what its own calls drove out:
+    the sum over processes counts each of them once. `keys` are those that all of them hold, and None where
+    the cache could not be asked. `fallbacks` are reads that the cache was no help to, by the reason.
     """
 
     hits: int = 0
@@ -111,7 +158,8 @@ class CacheCounts:
     evictions: int = 0
     expirations: int = 0
     invalidations: int = 0
-    keys: int = 0
+    keys: int | None = 0
+    fallbacks: Mapping[CacheFault, int] = field(default_factory=dict, hash=False)
 
 
 class Cache(Protocol):
@@ -122,11 +170,15 @@ class Cache(Protocol):
 
         Of several threads that miss one key at once, one loads and the others wait for it; what `load` raises
         is raised to each, and nothing is kept. Rows are shared and must not be altered, which Arrow forbids.
+        A cache that cannot be asked is no failure: `load` answers.
         """
         ...
 
-    def invalidate(self, version: str) -> int:
-        """Drop the answers of a version; how many. One that is still being loaded is not kept."""
+    def invalidate(self, version: str) -> int | None:
+        """Drop the answers of a version; how many. One that is still being loaded is not kept.
+
+        None where the cache could not be asked: it is owed, and done before this object next asks the cache.
+        """
         ...
 
     def counts(self) -> CacheCounts:

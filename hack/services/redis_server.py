@@ -1,0 +1,276 @@
+"""Redis as a process on the loopback, for development and tests."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+from urllib.parse import quote
+
+from console import Failure, say, step
+from services.process import LOOPBACK, ServerProcess, answers, free_port
+
+ADMIN = "admin"
+START_DEADLINE = 20.0
+INSTALL_DEADLINE = 600.0
+EVERYTHING = "~* &* +@all"
+_KEY = ("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "365", "-x509")
+
+
+@dataclass(frozen=True)
+class User:
+    """Somebody who may log in; `rules` are those of Redis' ACL."""
+
+    password: str
+    rules: str = EVERYTHING
+
+
+class RedisServer:
+    """A server in a folder of its own; the same folder gives the same port and administrator again.
+
+    Nobody gets in without a password: beside the administrator there are `users`. With `tls` it speaks
+    nothing else; its authority is `certificates / "ca.crt"`. `settings` are further settings of the server.
+    It keeps nothing on disk, so a killed one comes back empty.
+    """
+
+    title = "Redis"
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        port: int = 0,
+        tls: bool = False,
+        users: Mapping[str, User] | None = None,
+        settings: Mapping[str, str] | None = None,
+        replica_of: RedisServer | None = None,
+    ) -> None:
+        self.folder = folder.absolute()
+        self.wanted_port = port
+        self.tls = tls
+        self.users = dict(users or {})
+        self.settings = dict(settings or {})
+        self._primary = replica_of
+        self._process = ServerProcess("redis", self.folder)
+
+    @property
+    def certificates(self) -> Path:
+        """Where the server's certificate and its authority are."""
+        return self.folder / "certificates"
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return int((self.folder / "port").read_text())
+
+    @property
+    def password(self) -> str:
+        """The administrator's password."""
+        return (self.folder / "password").read_text()
+
+    @property
+    def running(self) -> bool:
+        """Whether its process is there."""
+        return self._process.pid is not None
+
+    def url(self, user: str = ADMIN, *, database: int = 0) -> str:
+        """The address for a user as a URI, with the password."""
+        password = self.password if user == ADMIN else self.users[user].password
+        scheme = "rediss" if self.tls else "redis"
+        login = f"{quote(user, safe='')}:{quote(password, safe='')}"
+        return f"{scheme}://{login}@{LOOPBACK}:{self.port}/{database}"
+
+    def start(self) -> Self:
+        """Start it and wait until it answers; nothing where it runs already."""
+        if self.running:
+            return self
+        program = _program(self.folder)
+        self._prepare()
+        self._process.start([program, str(self.folder / "redis.conf")])
+        self._process.wait_until(self._ready, seconds=START_DEADLINE)
+        return self
+
+    def stop(self) -> None:
+        """Shut it down in good order."""
+        self._process.end(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """Kill -9."""
+        self._process.end(signal.SIGKILL)
+
+    def restart(self) -> None:
+        """Kill it and start it again, on the same port."""
+        self.kill()
+        self.start()
+
+    def pause(self) -> None:
+        """Freeze it: connections stand, and nothing answers."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let a frozen one go on."""
+        self._signal(signal.SIGCONT)
+
+    def remove(self) -> None:
+        """Kill it and remove its folder."""
+        self.kill()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def set_user(self, name: str, user: User) -> None:
+        """Add a user or change one while it runs; connections that are open stay as they are."""
+        self.command("ACL", "SETUSER", name, "reset", "on", f">{user.password}", *user.rules.split())
+        self.users[name] = user
+
+    def command(self, *arguments: str) -> str:
+        """Run one command as the administrator; what redis-cli prints."""
+        secure = ["--tls", "--cacert", str(self.certificates / "ca.crt")] if self.tls else []
+        done = subprocess.run(
+            ["redis-cli", "-e", "-h", LOOPBACK, "-p", str(self.port), *secure, "--user", ADMIN, *arguments],
+            env={"PATH": os.environ["PATH"], "REDISCLI_AUTH": self.password},
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+        if done.returncode != 0:
+            raise Failure(f"redis-cli {arguments[0]}: {(done.stdout + done.stderr).strip()}")
+        return done.stdout.strip()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+
+    def _signal(self, how: signal.Signals) -> None:
+        pid = self._process.pid
+        if pid is None:
+            raise Failure("Redis does not run")
+        os.kill(pid, how)
+
+    def _ready(self) -> bool:
+        if not answers(self.port):
+            return False
+        try:
+            return self.command("PING") == "PONG"
+        except Failure:
+            return False
+
+    def _prepare(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not (self.folder / "port").exists():
+            (self.folder / "password").touch(mode=0o600)
+            (self.folder / "password").write_text(secrets.token_urlsafe(18))
+            (self.folder / "port").write_text(str(self.wanted_port or free_port()))
+        if self.tls and not self.certificates.exists():
+            _certify(self.certificates)
+        _write_secret(self.folder / "users.acl", self._acl())
+        _write_secret(self.folder / "redis.conf", self._configuration())
+
+    def _acl(self) -> list[str]:
+        users = {ADMIN: User(self.password), **self.users}
+        return [
+            "user default off",
+            *(f"user {name} on >{user.password} {user.rules}" for name, user in users.items()),
+        ]
+
+    def _configuration(self) -> list[str]:
+        place = self.certificates
+        lines = {
+            "bind": LOOPBACK,
+            "dir": str(self.folder),
+            "aclfile": str(self.folder / "users.acl"),
+            "save": '""',
+            "repl-diskless-sync-delay": "0",
+            "port": "0" if self.tls else str(self.port),
+        }
+        if self.tls:
+            lines |= {
+                "tls-port": str(self.port),
+                "tls-cert-file": str(place / "server.crt"),
+                "tls-key-file": str(place / "server.key"),
+                "tls-ca-cert-file": str(place / "ca.crt"),
+                "tls-auth-clients": "no",
+            }
+        if self._primary is not None:
+            lines |= {
+                "replicaof": f"{LOOPBACK} {self._primary.port}",
+                "masteruser": ADMIN,
+                "masterauth": self._primary.password,
+            }
+        return [f"{name} {value}" for name, value in (lines | self.settings).items()]
+
+
+def ensure() -> None:
+    """Have Redis' programs on this machine.
+
+    Debian's redis-tools has the server's program too, under another name; redis-server adds a service, which
+    nobody wants here.
+    """
+    if shutil.which("redis-cli") is not None:
+        return
+    if os.geteuid() != 0 or shutil.which("apt-get") is None:
+        raise Failure("Redis is not on this machine; on Debian: apt-get install redis-tools")
+    say("  installing Debian packages, which stay: redis-tools")
+    with step("Debian packages"):
+        for verb in (["update"], ["install", "--yes", "--no-install-recommends", "redis-tools"]):
+            done = subprocess.run(
+                ["apt-get", "--quiet", "--option", "DPkg::Lock::Timeout=300", *verb],
+                env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=INSTALL_DEADLINE,
+                check=False,
+            )
+            if done.returncode != 0:
+                raise Failure(f"apt-get {verb[0]} failed:\n{(done.stdout + done.stderr).strip()[-2000:]}")
+
+
+def _program(folder: Path) -> str:
+    """The server's program, which goes by the name that it is called by."""
+    ensure()
+    found = shutil.which("redis-server")
+    if found is not None:
+        return found
+    multiple = shutil.which("redis-check-rdb")
+    if multiple is None:
+        raise Failure("redis-server is not on this machine; install Debian's redis-tools")
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    link = folder / "redis-server"
+    if not link.exists():
+        link.symlink_to(multiple)
+    return str(link)
+
+
+def _certify(folder: Path) -> None:
+    """Write ca.crt, ca.key, server.crt and server.key, for the loopback."""
+    folder.mkdir(parents=True, mode=0o700)
+    _openssl(
+        *(*_KEY, "-keyout", str(folder / "ca.key"), "-out", str(folder / "ca.crt")),
+        *("-subj", "/CN=services for development", "-addext", "basicConstraints=critical,CA:TRUE"),
+        *("-addext", "keyUsage=critical,keyCertSign"),
+    )
+    _openssl(
+        *(*_KEY, "-keyout", str(folder / "server.key"), "-out", str(folder / "server.crt")),
+        *("-subj", "/CN=redis", "-CA", str(folder / "ca.crt"), "-CAkey", str(folder / "ca.key")),
+        *("-addext", "basicConstraints=critical,CA:FALSE", "-addext", "extendedKeyUsage=serverAuth"),
+        *("-addext", f"subjectAltName=IP:{LOOPBACK}"),
+    )
+
+
+def _openssl(*arguments: str) -> None:
+    done = subprocess.run(["openssl", *arguments], capture_output=True, text=True, timeout=30, check=False)
+    if done.returncode != 0:
+        raise Failure(f"openssl {arguments[0]} failed: {done.stderr.strip()}")
+
+
+def _write_secret(path: Path, lines: list[str]) -> None:
+    path.touch(mode=0o600)
+    path.write_text("\n".join(lines) + "\n")

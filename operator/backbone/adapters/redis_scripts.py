@@ -1,0 +1,229 @@
+"""What is done inside Redis, each in one round trip and at once.
+
+Keys of a namespace, all below it so that a user may be confined to it:
+
+    <ns>:v<schema>:<version>:<dimension>:<digest>   an answer: the mark of its generation, then the value
+    …:loading                                       who is loading that answer; it ends by itself
+    <ns>:generation:<version>                       the mark of the version's present generation
+    <ns>:index                                      answers by rank: the lowest goes first
+    <ns>:expiries                                   answers by the moment that ends them, ms
+    <ns>:counts                                     what all processes did, and the number of the last use
+
+An answer whose mark is not that of its version is as good as gone: so an invalidation is one deletion, and a
+load that began before it is not kept. A generation that was lost is never mistaken for a later one, since
+every mark is new. The rank is priority times BAND + number of the use; both are whole and exact in a double.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import redis
+
+MARK_DIGITS = 32
+BAND = 1 << 42
+"""Uses of one priority; with priorities up to 1,000 a rank stays below 2**53."""
+
+COMMANDS = (
+    "+ping +select +evalsha +eval +time +get +set +del +pttl +pexpire +pexpireat +hincrby +hmget "
+    "+zadd +zrem +zscore +zcard +zcount +zrange +zrangebyscore"
+)
+
+
+def rights(namespace: str) -> str:
+    """What the user of the cache needs, as rules of an ACL."""
+    return f"~{namespace}:* {COMMANDS}"
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A script by its digest; the text is sent where the server does not know it yet."""
+
+    text: str
+    digest: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(
+            self, "digest", hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
+        )
+
+    def run(self, client: redis.Redis, keys: Sequence[str], arguments: Sequence[str | bytes | int]) -> Any:  # noqa: ANN401 - each script has an answer of its own
+        """What it returns. Raises redis.RedisError."""
+        try:
+            return client.evalsha(self.digest, len(keys), *keys, *arguments)
+        except redis.exceptions.NoScriptError:
+            return client.eval(self.text, len(keys), *keys, *arguments)
+
+
+_TIME = """
+local function present()
+    local time = redis.call('TIME')
+    return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+"""
+
+FIND = Script(
+    _TIME
+    + """
+local answer, loading, generation, index, expiries, counts = unpack(KEYS)
+local mark, load_ms, generation_ms, base, insists, corrupt = unpack(ARGV)
+local held = redis.call('GET', answer)
+local current = redis.call('GET', generation)
+if held and corrupt == '1' then
+    redis.call('DEL', answer)
+    redis.call('ZREM', index, answer)
+    redis.call('ZREM', expiries, answer)
+    redis.call('HINCRBY', counts, 'hits', -1)
+    held = false
+end
+if held and current and string.sub(held, 1, #current) == current then
+    -- A server that takes no write still answers: what follows is bookkeeping.
+    local use = redis.pcall('HINCRBY', counts, 'uses', 1)
+    if type(use) == 'number' then
+        redis.pcall('HINCRBY', counts, 'hits', 1)
+        if use == 1 then redis.pcall('DEL', index, expiries) end
+        if redis.pcall('ZADD', index, base + use, answer) == 1 then
+            redis.pcall('ZADD', expiries, present() + redis.call('PTTL', answer), answer)
+        end
+    end
+    return held
+end
+local taken = redis.call('SET', loading, mark, 'NX', 'PX', load_ms)
+if not taken and insists == '0' then
+    return false
+end
+local expired, evicted = 0, 0
+if not held then
+    local ends = redis.call('ZSCORE', expiries, answer)
+    if ends then
+        if tonumber(ends) <= present() then expired = 1 else evicted = 1 end
+        redis.call('ZREM', index, answer)
+        redis.call('ZREM', expiries, answer)
+        redis.call('HINCRBY', counts, expired == 1 and 'expirations' or 'evictions', 1)
+    end
+end
+if current then
+    if redis.call('PTTL', generation) < tonumber(generation_ms) then
+        redis.call('PEXPIRE', generation, generation_ms)
+    end
+else
+    current = mark
+    redis.call('SET', generation, mark, 'PX', generation_ms)
+end
+redis.call('HINCRBY', counts, 'misses', 1)
+return {current, expired, evicted}
+"""
+)
+"""An answer, or false while somebody else loads it, or else the generation to load it for, and what was found
+gone: expired, evicted by the server itself."""
+
+KEEP = Script(
+    _TIME
+    + """
+local answer, loading, generation, index, expiries, counts = unpack(KEYS)
+local mark, seen, value, ttl_ms, base, most = unpack(ARGV)
+local refused, expired, evicted = false, 0, 0
+if redis.call('GET', generation) == seen then
+    -- First of all writes: a full server lets a script go on that has written before.
+    refused = redis.pcall('SET', answer, value)
+    if refused.ok then
+        refused = false
+        local ends = present() + ttl_ms
+        redis.call('PEXPIREAT', answer, ends)
+        local use = redis.call('HINCRBY', counts, 'uses', 1)
+        if use == 1 then redis.call('DEL', index, expiries) end
+        redis.call('ZADD', index, base + use, answer)
+        redis.call('ZADD', expiries, ends, answer)
+        for _ = tonumber(most) + 1, redis.call('ZCARD', index) do
+            local over = redis.call('ZRANGEBYSCORE', expiries, '-inf', present(), 'LIMIT', 0, 1)[1]
+            local least = over or redis.call('ZRANGE', index, 0, 0)[1]
+            redis.call('DEL', least)
+            redis.call('ZREM', index, least)
+            redis.call('ZREM', expiries, least)
+            if over then expired = expired + 1 else evicted = evicted + 1 end
+        end
+        if expired > 0 then redis.call('HINCRBY', counts, 'expirations', expired) end
+        if evicted > 0 then redis.call('HINCRBY', counts, 'evictions', evicted) end
+    end
+end
+if redis.call('GET', loading) == mark then
+    redis.call('DEL', loading)
+end
+return {expired, evicted, refused and refused.err or ''}
+"""
+)
+"""Keep an answer unless its generation is over, and make room: how many expired and were evicted, and why the
+server refused to keep it."""
+
+RELEASE = Script(
+    """
+if redis.call('GET', KEYS[1]) == ARGV[1] then
+    return redis.call('DEL', KEYS[1])
+end
+return 0
+"""
+)
+"""Let somebody else load an answer."""
+
+INVALIDATE = Script(
+    """
+local generation, index, expiries, counts = unpack(KEYS)
+local head, tail = unpack(ARGV)
+redis.call('DEL', generation)
+local gone = 0
+for _, name in ipairs(redis.call('ZRANGE', index, 0, -1)) do
+    local schema = string.sub(name, 1, #head) == head and string.match(name, '^%d+', #head + 1)
+    if schema then
+        local rest = string.sub(name, #head + #schema + 1)
+        -- What follows the version is a dimension and a digest: another version may begin with this one.
+        if string.sub(rest, 1, #tail) == tail and string.match(rest, '^%w+:%x+$', #tail + 1) then
+            redis.call('DEL', name)
+            redis.call('ZREM', index, name)
+            redis.call('ZREM', expiries, name)
+            gone = gone + 1
+        end
+    end
+end
+if gone > 0 then redis.call('HINCRBY', counts, 'invalidations', gone) end
+return gone
+"""
+)
+"""End a version's generation and delete its answers; how many."""
+
+HELD = Script(
+    _TIME
+    + """
+local expiries, counts = unpack(KEYS)
+local told = redis.call('HMGET', counts, unpack(ARGV))
+table.insert(told, 1, redis.call('ZCOUNT', expiries, '(' .. present(), '+inf'))
+return told
+"""
+)
+"""How many answers are held, and the counts of these names."""
+
+PROBE = Script(
+    _TIME
+    + """
+local answer, index, counts = unpack(KEYS)
+redis.call('GET', answer)
+redis.call('SET', answer, '', 'PX', 1000)
+redis.call('PEXPIRE', answer, 1000)
+redis.call('PEXPIREAT', answer, present() + 1000)
+redis.call('PTTL', answer)
+redis.call('HINCRBY', counts, 'probe', 1)
+redis.call('HMGET', counts, 'probe')
+redis.call('ZADD', index, 1, answer)
+redis.call('ZSCORE', index, answer)
+redis.call('ZCARD', index)
+redis.call('ZCOUNT', index, '-inf', '+inf')
+redis.call('ZRANGE', index, 0, 0)
+redis.call('ZRANGEBYSCORE', index, '-inf', '+inf', 'LIMIT', 0, 1)
+redis.call('ZREM', index, answer)
+redis.call('DEL', answer, counts, index)
+return 1
+"""
+)
+"""Every command of the others once, on keys of its own."""

@@ -1,0 +1,24 @@
+"""For a client whose cache is shared with other processes, on Redis; importing this needs redis-py.
+
+with (
+RedisCache.of_secret(Path("/etc/backbone/secrets/redis"), INSTITUTIONAL) as cache,
+Client(Path("/data"), cache=cache) as client,
+):
+"""
+
+from ..adapters.redis_cache import RedisCache
+from ..adapters.redis_client import validated
+from ..adapters.redis_connection import RedisConnection
+from ..adapters.redis_settings import RedisSettings, from_folder, from_keys
+from ..ports.cache import CacheFault, CacheTrouble
+
+__all__ = [
+    "CacheFault",
+    "CacheTrouble",
+    "RedisCache",
+    "RedisConnection",
+    "RedisSettings",
+    "from_folder",
+    "from_keys",
+    "validated",
+]

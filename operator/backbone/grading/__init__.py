@@ -1,0 +1,1 @@
+"""Pure evaluators that rooms and the runtime share."""
