@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Generic, Literal, TypeVar
 
 from .conditions import Condition, condition
@@ -27,6 +27,8 @@ class Subject(Generic[S]):
     spec: S
     status: dict[str, Any]
     """Less its conditions."""
+    created: datetime | None = None
+    """When it began (UTC): what is older speaks of another object of its name."""
 
 
 @dataclass(frozen=True, slots=True)

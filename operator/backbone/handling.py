@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import ValidationError
 
-from .conditions import Condition, condition, read_conditions, transition
+from .conditions import Condition, condition, parse_time, read_conditions, transition
 from .errors import Conflict, Denied, Rejected
 from .evaluation import Action, Apply, Evaluation, Notice, Prune, Refusal, Start, Subject
 from .metrics import Metrics
@@ -204,6 +204,7 @@ class Reconciler(Generic[S, O]):
             annotations=dict(metadata.get("annotations") or {}),
             spec=self.room.spec.model_validate(body.get("spec") or {}, by_alias=True, by_name=False),
             status=_fields(body),
+            created=parse_time(metadata["creationTimestamp"]),
         )
 
     def _pending(self, body: JsonObject) -> tuple[Condition, ...]:

@@ -59,7 +59,9 @@ def _take(plan: Plan, status: IngestPlanStatus, run: Run) -> IngestPlanStatus:
         successes += [
             past.end
             for past in run.report.recent
-            if past.plan == plan.name and past.outcome == Outcome.SUCCEEDED
+            if past.plan == plan.name
+            and past.outcome == Outcome.SUCCEEDED
+            and (plan.created is None or past.end >= plan.created)
         ]
     change: dict[str, object] = {"last_success": max(successes, default=None)}
     known = status.store_recovery

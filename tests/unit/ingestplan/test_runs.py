@@ -207,6 +207,14 @@ def test_a_success_that_only_a_later_report_tells_of_counts() -> None:
     assert fields(result)["lastSuccess"] == "2024-03-01T10:05:00Z"
 
 
+def test_what_an_earlier_plan_of_the_name_achieved_is_not_this_ones() -> None:
+    said = report(Outcome.NO_DATA, sequence=6, recent=(past(5, Outcome.SUCCEEDED),))
+    seen = replace(SEEN, runs=(job("run-2", said),))
+    for created, last in ((NOW, None), (NOW - 2 * MINUTE, "2024-03-01T11:59:00Z")):
+        result = evaluate(replace(plan(), created=created), seen, (), NOW)
+        assert fields(result).get("lastSuccess") == last
+
+
 def test_a_store_that_was_set_aside_stays_on_record() -> None:
     recovery = StoreRecoveryReport(set_aside="working/x.corrupt-1", continued_from="empty", at=NOW)
     seen = replace(SEEN, runs=(job("run-2", report(store_recovery=recovery)),))
