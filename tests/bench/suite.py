@@ -6,12 +6,14 @@ import apply_to_ready
 import bulk_load
 import client_reads
 import operator_cost
+import shared_cache
 import worker_start
 import yahoo_run
 
 SUITE = (
     bulk_load.BENCHMARK,
     client_reads.BENCHMARK,
+    shared_cache.BENCHMARK,
     worker_start.BENCHMARK,
     operator_cost.BENCHMARK,
     apply_to_ready.BENCHMARK,
