@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -67,7 +68,7 @@ def lost_and_found(
         readers.more(400)
         # The others joined a load of another thread.
         assert readers.loads - loaded > 400 / readers.threads
-        taken = [seconds(lambda: answer(cache, key(f"T{step}"), 1.0)) for step in range(50)]
+        taken = [seconds(partial(answer, cache, key(f"T{step}"), 1.0)) for step in range(50)]
         assert statistics.median(taken) < FEW
         find()
         until(lambda: cache.trouble is None)
@@ -276,9 +277,7 @@ def test_a_forked_child_finds_the_cache_again(server: RedisServer) -> None:
 
 def test_loading_from_disk_is_waited_for(tmp_path: Path) -> None:
     slow = {"key-load-delay": "5000", "loading-process-events-interval-bytes": "1024"}
-    server = RedisServer(
-        tmp_path / "redis", users={"cache": CACHE_USER}, settings={"rdbcompression": "no"}
-    )
+    server = RedisServer(tmp_path / "redis", users={"cache": CACHE_USER}, settings={"rdbcompression": "no"})
     with server.start():
         for part in range(10):
             fill = f"for n=1,100 do redis.call('SET', 'k{part}:'..n, string.rep('x', 100)) end"

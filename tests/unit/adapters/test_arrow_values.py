@@ -16,7 +16,7 @@ from backbone.adapters.arrow_values import CorruptValue, packed, unpacked
 from backbone.market.dimensions import DIMENSIONS, Dimension
 
 VALUES = {
-    pa.string(): "it's ‘quoted’",
+    pa.string(): "it's \u2018quoted\u2019",
     pa.float64(): float("nan"),
     pa.int64(): -(1 << 62),
     pa.int32(): 7,
@@ -49,7 +49,8 @@ WITHOUT_PANDAS = """
 import sys
 import pyarrow as pa
 from backbone.adapters.arrow_values import packed, unpacked
-rows = pa.Table.from_arrays([pa.repeat(pa.scalar(1.0), 5)], names=["close"])
+close = pa.Array.from_buffers(pa.float64(), 2, [None, pa.py_buffer(bytes(16))])
+rows = pa.Table.from_arrays([close], names=["close"])
 assert unpacked(packed(rows)).equals(rows)
 sys.exit("pandas" in sys.modules)
 """

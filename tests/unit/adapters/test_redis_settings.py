@@ -30,7 +30,9 @@ WORD = "s3cr3t"
             id="escapes, IPv6, TLS",
         ),
         pytest.param(
-            {"uri": "redis://emp:a@b@redis"}, RedisSettings("redis", username="emp", password="a@b"), id="an @ inside"
+            {"uri": "redis://emp:a@b@redis"},
+            RedisSettings("redis", username="emp", password="a@b"),
+            id="an @ inside",
         ),
         pytest.param(
             {"uri": "rediss://redis", "ca.crt": "PEM"},
@@ -51,7 +53,9 @@ WORD = "s3cr3t"
             id="everything in parts",
         ),
         pytest.param(
-            {"host": "redis", "port": "", "type": "redis"}, RedisSettings("redis"), id="empty and foreign keys"
+            {"host": "redis", "port": "", "type": "redis"},
+            RedisSettings("redis"),
+            id="empty and foreign keys",
         ),
     ],
 )
@@ -69,10 +73,14 @@ def test_what_a_secret_says(keys: dict[str, str], settings: RedisSettings) -> No
         pytest.param({"uri": "redis://emp:s3cr3t@"}, "names no host", id="no host"),
         pytest.param({"uri": "redis://emp:s3cr3t@redis:63790000"}, "port is no number", id="a high port"),
         pytest.param({"uri": "redis://emp:s3cr3t@redis:63x9"}, "port is no number", id="letters in the port"),
-        pytest.param({"uri": "redis://emp:s3cr3t@redis/first"}, "database is no number", id="a named database"),
+        pytest.param(
+            {"uri": "redis://emp:s3cr3t@redis/first"}, "database is no number", id="a named database"
+        ),
         pytest.param({"uri": "redis://emp:s3cr3t/x@redis"}, "%2F for /", id="a slash in the password"),
         pytest.param({"uri": "redis://emp:s3cr3t#x@redis"}, "%23 for #", id="a hash in the password"),
-        pytest.param({"uri": "redis://emp:s3cr3t?x@redis"}, "%3F for ?", id="a question mark in the password"),
+        pytest.param(
+            {"uri": "redis://emp:s3cr3t?x@redis"}, "%3F for ?", id="a question mark in the password"
+        ),
         pytest.param({"uri": "redis://emp:s3cr3t%x@redis"}, "%25 for %", id="a bare per cent sign"),
         pytest.param({"uri": "redis://emp:s3cr3t x@redis"}, "holds a space", id="a space"),
         pytest.param({"uri": "redis://emp:s3cr3t@redis?ssl=true"}, "takes no options", id="an option"),
@@ -83,7 +91,9 @@ def test_what_a_secret_says(keys: dict[str, str], settings: RedisSettings) -> No
         ),
         pytest.param({"host": "redis", "port": "0"}, "port is no number", id="port 0"),
         pytest.param({"host": "redis", "database": "-1"}, "database is no number", id="database -1"),
-        pytest.param({"host": "redis", "tls": "yes"}, "neither true nor false", id="a switch that is no switch"),
+        pytest.param(
+            {"host": "redis", "tls": "yes"}, "neither true nor false", id="a switch that is no switch"
+        ),
         pytest.param({"host": "redis", "ca.crt": "PEM"}, "set tls to true", id="an authority without TLS"),
         pytest.param({"password": WORD}, "neither uri nor host", id="no host in parts"),
     ],

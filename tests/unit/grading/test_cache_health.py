@@ -20,7 +20,11 @@ BEFORE = CacheCounts(hits=100, misses=50, evictions=5, keys=10, fallbacks={Cache
         ),
         pytest.param(
             CacheCounts(
-                hits=100, misses=54, evictions=5, keys=None, fallbacks={CacheFault.CORRUPT: 2, CacheFault.PAUSED: 4}
+                hits=100,
+                misses=54,
+                evictions=5,
+                keys=None,
+                fallbacks={CacheFault.CORRUPT: 2, CacheFault.PAUSED: 4},
             ),
             CacheHealth(
                 coverage=None, hit_ratio=0.0, eviction_pressure=0.0, fallbacks={CacheFault.PAUSED: 4}
