@@ -6,6 +6,7 @@ import apply_to_ready
 import bulk_load
 import client_reads
 import operator_cost
+import shared_cache
 import validation
 import worker_start
 import yahoo_run
@@ -14,6 +15,7 @@ SUITE = (
     bulk_load.BENCHMARK,
     validation.BENCHMARK,
     client_reads.BENCHMARK,
+    shared_cache.BENCHMARK,
     worker_start.BENCHMARK,
     operator_cost.BENCHMARK,
     apply_to_ready.BENCHMARK,

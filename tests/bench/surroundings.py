@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
-PACKAGES = ("duckdb", "pyarrow", "kopf", "kubernetes", "pydantic", "dlt")
+PACKAGES = ("duckdb", "pyarrow", "redis", "hiredis", "kopf", "kubernetes", "pydantic", "dlt")
 GIB = 1 << 30
 
 

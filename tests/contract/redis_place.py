@@ -51,16 +51,16 @@ class RedisPlace:
         """Let all that is held come nearer to its end."""
         self.admin.eval(AGE, 1, f"{self.namespace}:expiries", int(span.total_seconds() * 1000))
 
-    def keys(self) -> list[str]:
+    def names(self) -> list[str]:
         """Every key of the namespace."""
         return sorted(name.decode() for name in self.admin.scan_iter(f"{self.namespace}:*", count=1000))
 
     def answers(self) -> list[str]:
         """The keys of the answers that are held."""
-        return [name for name in self.keys() if name.startswith(f"{self.namespace}:v")]
+        return [name for name in self.names() if name.startswith(f"{self.namespace}:v")]
 
     def clear(self) -> None:
         """Remove the namespace."""
-        found = self.keys()
+        found = self.names()
         if found:
             self.admin.delete(*found)

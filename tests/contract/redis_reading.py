@@ -70,6 +70,7 @@ class Readers:
     slowest: float = 0.0
 
     def __enter__(self) -> Self:
+        rows()  # the first table of a process imports pandas, which is no part of a read
         self._ending = threading.Event()
         self._lock = threading.Lock()
         self._running = [threading.Thread(target=self._read, args=(n,)) for n in range(self.threads)]

@@ -58,6 +58,12 @@ def test_it_loads_the_drivers_and_the_standard_library_alone(drivers: set[str]) 
     assert loaded - drivers - set(sys.stdlib_module_names) == {"backbone"}
 
 
+def test_a_shared_cache_loads_its_driver_and_nothing_else(drivers: set[str]) -> None:
+    loaded = imported("backbone.client.redis")[1] - drivers - set(sys.stdlib_module_names)
+    assert {"backbone", "redis", "hiredis"} <= loaded
+    assert not loaded & {"aiohttp", "kopf", "kubernetes", "pandas", "prometheus_client", "pydantic", "typer"}
+
+
 def test_it_takes_little_longer_than_the_drivers(capsys: pytest.CaptureFixture[str]) -> None:
     pairs = [(imported("duckdb, pyarrow")[0], imported("backbone.client")[0]) for _ in range(TRIES)]
     by_hand, client = (min(times) for times in zip(*pairs, strict=True))

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from backbone.client import Unfit, errors
+from backbone.adapters.redis_scripts import rights
+from backbone.client import INSTITUTIONAL, Unfit, errors
+from backbone.ports.cache import CacheFault
 from worker import ROOT, SAMPLES, Emp
 
 PAGE = (ROOT / "docs" / "client.md").read_text()
@@ -50,6 +52,16 @@ def test_the_page_tells_every_reason_in_the_words_of_the_code() -> None:
     assert [f"| `{reason}` | {reason.meaning} |" for reason in Unfit] == [
         line for line in PAGE.splitlines() if any(line.startswith(f"| `{reason}` |") for reason in Unfit)
     ]
+
+
+def test_the_page_tells_what_can_be_wrong_with_a_cache_in_the_words_of_the_code() -> None:
+    told = [f"| `{fault}` | {fault.meaning} |" for fault in CacheFault]
+    assert [line for line in PAGE.splitlines() if line in told] == told
+
+
+def test_the_page_gives_the_cache_the_rights_that_the_code_asks_for() -> None:
+    rule = PAGE.partition("ACL SETUSER cache on >PASSWORD resetchannels -@all ")[2].partition("\n\n")[0]
+    assert rule.replace("\\\n", " ").split() == rights(INSTITUTIONAL.namespace).split()
 
 
 def test_the_page_draws_the_tree_of_errors_of_the_code() -> None:

@@ -86,6 +86,9 @@ class _TLSConnection(_Connection):
         try:
             plain.settimeout(self.socket_connect_timeout)
             secure = self._tls.wrap_socket(plain, server_hostname=self.host)
+        except TimeoutError:
+            plain.close()
+            raise ssl.SSLError("no answer to the handshake") from None
         except BaseException:
             plain.close()
             raise

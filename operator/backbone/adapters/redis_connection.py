@@ -27,6 +27,7 @@ LOOK_SECONDS = 10.0
 """How often a connection that is in use looks whether its settings have changed."""
 
 log = logging.getLogger(__name__)
+log.addHandler(logging.NullHandler())  # a program that wants no log gets none on its stderr
 
 
 @dataclass(slots=True)

@@ -95,6 +95,8 @@ def trouble_of(error: BaseException, settings: RedisSettings, rights: str) -> Ca
 
 def fault_of_reply(text: str) -> CacheFault:
     """What the text of an error reply means."""
+    if "user executing the script can't" in text:
+        return CacheFault.PERMISSION_MISSING
     code = _CODE.search(text)
     return _CODES[code.group(1)] if code else CacheFault.FAILED
 
@@ -118,7 +120,7 @@ def _told(error: BaseException) -> str:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return cause.verify_message
         if isinstance(cause, ssl.SSLError):
-            return (cause.reason or "").lower().replace("_", " ")
+            return (getattr(cause, "reason", None) or str(cause.args[-1])).lower().replace("_", " ")
     return str(error)[:200]
 
 

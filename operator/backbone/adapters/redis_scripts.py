@@ -92,7 +92,8 @@ if held and current and string.sub(held, 1, #current) == current then
     return held
 end
 local taken = redis.call('SET', loading, mark, 'NX', 'PX', load_ms)
-if not taken and insists == '0' then
+-- A call whose answer was lost is made again, and finds its own mark.
+if not taken and insists == '0' and redis.call('GET', loading) ~= mark then
     return false
 end
 local expired, evicted = 0, 0

@@ -123,7 +123,7 @@ class CacheFault(Documented):
     PERMISSION_MISSING = ("PermissionMissing", "The user may not do what is needed.")
     READ_ONLY = ("ReadOnly", "The server is a replica, or takes no writes.")
     FULL = ("Full", "The server's memory is full: what it holds is served, and nothing new is kept.")
-    FAILED = ("Failed", "The server refused for another reason, which the message tells.")
+    FAILED = ("CommandRefused", "The server refused for another reason, which the message tells.")
     PAUSED = ("Paused", "The cache was lost shortly before and is not asked until it is back.")
     POOL_EXHAUSTED = ("PoolExhausted", "Every connection was in use for as long as a command may take.")
     CORRUPT = ("Corrupt", "What was held did not read back, and was deleted.")
