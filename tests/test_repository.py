@@ -22,7 +22,7 @@ NOT_OURS = {".git", ".venv", "__pycache__", "backbone-data", "build", "dist", "n
 CACHES = {".hypothesis", ".import_linter_cache", ".mypy_cache", ".pytest_cache", ".ruff_cache"}
 
 FILE_LINES, TEST_FILE_LINES, FUNCTION_LINES = 330, 500, 50
-LARGEST_FILE = 256 * 1024
+LARGEST_FILE = 320 * 1024
 
 VAGUE_NAMES = {"common", "helper", "helpers", "manager", "managers", "misc", "util", "utils"}
 
