@@ -69,7 +69,9 @@ def test_what_a_secret_says(keys: dict[str, str], settings: RedisSettings) -> No
         pytest.param({}, "neither uri nor host", id="nothing"),
         pytest.param({"uri": "emp:s3cr3t@redis:6379"}, "does not begin with redis://", id="no scheme"),
         pytest.param({"uri": "redis:/emp:s3cr3t@redis"}, "holds a character that ends them", id="one slash"),
-        pytest.param({"uri": "kafka://emp:s3cr3t@redis"}, "does not begin with redis://", id="another scheme"),
+        pytest.param(
+            {"uri": "kafka://emp:s3cr3t@redis"}, "does not begin with redis://", id="another scheme"
+        ),
         pytest.param({"uri": "redis://emp:s3cr3t@"}, "names no host", id="no host"),
         pytest.param({"uri": "redis://emp:s3cr3t@redis:63790000"}, "port is no number", id="a high port"),
         pytest.param({"uri": "redis://emp:s3cr3t@redis:63x9"}, "port is no number", id="letters in the port"),
