@@ -151,12 +151,13 @@ class Reconciler(Generic[S, O]):
             metadata = {**document["metadata"], "resourceVersion": found.resource_version}
             document = {**document, "metadata": metadata}
         applied = ChildReading.read(await self._cluster.apply(document))
-        known[child] = (applied.resource_version, wish)
-        wished = found is None or found.desired != applied.desired
-        if wished or found is None or found.owned_fields == applied.owned_fields:
-            return []
-        message = f"{child} was changed by somebody else and put back."
-        return [Notice("Normal", Reason.DRIFT_REVERTED, message)]
+        stood, known[child] = child in known, (applied.resource_version, wish)
+        if found is None:
+            what = "deleted by somebody else and created again" if stood else ""
+        else:
+            drifted = found.desired == applied.desired and found.owned_fields != applied.owned_fields
+            what = "changed by somebody else and put back" if drifted else ""
+        return [Notice("Normal", Reason.DRIFT_REVERTED, f"{child} was {what}.")] if what else []
 
     async def _write(
         self,
@@ -237,7 +238,7 @@ def _turn(before: Sequence[Condition], summary: Condition, notices: Sequence[Not
     same = old is not None and (old.status, old.reason) == (summary.status, summary.reason)
     if same or summary.reason == Reason.PENDING or any(item.reason == summary.reason for item in notices):
         return ()
-    calm = summary.status == "True" or summary.reason in CALM
+    calm = summary.reason in CALM or (summary.status == "True" and summary.reason not in REFUSALS)
     return (Notice("Normal" if calm else "Warning", summary.reason, summary.message),)
 
 
@@ -251,6 +252,9 @@ CALM = {
     Outcome.SUCCEEDED,
 }
 """Reasons of a summary that is not True and that ask nothing of anybody."""
+
+REFUSALS = {Reason.CHILD_REFUSED, Reason.PERMISSION_DENIED}
+"""Reasons that ask for something even where the summary is True: what stands works, what was wished not."""
 
 
 def _cut(notice: Notice) -> Notice:

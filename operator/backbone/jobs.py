@@ -33,9 +33,12 @@ class Trouble:
 def trouble_under_way(job: JobReading, earlier: Trouble | None) -> Trouble | None:
     """What keeps an unfinished Job from getting on: its newest pod does not run, or the one before it died.
 
-    While the trouble stays the same its first message does, too: the kubelet words a retry in turns.
+    While the trouble stays the same its first message does, too: the kubelet words a retry in turns. What
+    kept a container from running stands until there is a pod again: at its deadline a Job's pods go first.
     """
     found = _under_way(job)
+    if not job.pods and earlier is not None and earlier.outcome in NEVER_STARTED:
+        return earlier
     return (
         earlier if earlier is not None and found is not None and earlier.outcome == found.outcome else found
     )

@@ -99,7 +99,7 @@ class Reason(Documented):
     PERMISSION_DENIED = ("PermissionDenied", "The API server refused the operator; check its ClusterRole.")
     CHILD_REFUSED = ("ChildRefused", "The API server refused a child object; the message is its own.")
     NAME_TAKEN = ("NameTaken", "An object of a child's name exists and belongs to somebody else.")
-    DRIFT_REVERTED = ("DriftReverted", "Somebody else changed a child object; it was put back.")
+    DRIFT_REVERTED = ("DriftReverted", "Somebody else changed or deleted a child object; it was put back.")
     INTERNAL_ERROR = ("InternalError", "A bug in the operator: its log has the traceback; please report it.")
 
     VOLUME_PENDING = ("VolumePending", "The claim is not bound, or the probe Job has not finished yet.")

@@ -96,6 +96,14 @@ def test_trouble_under_way(pods: tuple[PodReading, ...], expected: Trouble | Non
     assert trouble_under_way(replace(JOB, pods=pods), None) == expected
 
 
+def test_what_kept_a_container_from_running_stands_until_there_is_a_pod_again() -> None:
+    pull = Trouble(Outcome.IMAGE_PULL_FAILED, "no such tag")
+    assert trouble_under_way(replace(JOB, pods=()), pull) == pull
+    assert trouble_under_way(replace(JOB, pods=(RUNNING,)), pull) is None
+    evicted = Trouble(Outcome.EVICTED, "the node had no memory left; trying again")
+    assert trouble_under_way(replace(JOB, pods=()), evicted) is None
+
+
 def test_trouble_that_stays_the_same_keeps_its_first_words() -> None:
     first = Trouble(Outcome.IMAGE_PULL_FAILED, "Back-off pulling image")
     job = replace(JOB, pods=(replace(PENDING, waiting_reason="ErrImagePull", waiting_message="not found"),))

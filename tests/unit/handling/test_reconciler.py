@@ -123,6 +123,23 @@ async def test_drift_is_put_back_and_told_once(cluster: Any, visit: Any, told: l
     assert "market-binding" in told[0].message
 
 
+async def test_a_child_that_somebody_deleted_is_back_and_told_once(
+    cluster: Any, visit: Any, told: list[Notice]
+) -> None:
+    await settle(cluster, visit)
+    told.clear()
+    del cluster.objects["ConfigMap", "ns", "market-binding"]
+    await visit()
+    await visit()
+    assert ("ConfigMap", "ns", "market-binding") in cluster.objects
+    assert [(notice.reason, notice.message) for notice in told] == [
+        (
+            Reason.DRIFT_REVERTED,
+            "ConfigMap market-binding was deleted by somebody else and created again.",
+        )
+    ]
+
+
 async def test_a_new_wish_is_not_drift(
     cluster: Any, visit: Any, told: list[Notice], custom: Callable[..., Any]
 ) -> None:
