@@ -27,7 +27,7 @@ demo: ## The whole thing working, on a local cluster
 demo-down: setup ## Take the demo and its cluster down
 	@$(PYTHON) hack/demo down
 
-services: ## PostgreSQL and TimescaleDB for development; prints TIMESCALE_DSN and POSTGRES_DSN
+services: ## PostgreSQL, TimescaleDB and Redis for development; prints where they are
 	@python3 hack/services up
 
 services-down: ## Stop them; their data stay

@@ -14,10 +14,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from console import Failure, say, step
 from services.postgres import PostgresServer
+from services.redis_server import RedisServer
 from services.timescaledb import TimescaleServer
 
 POSTGRES_PORT = 15432
 TIMESCALE_PORT = 15433
+REDIS_PORT = 15434
 
 
 def folder() -> Path:
@@ -27,12 +29,13 @@ def folder() -> Path:
     return Path(os.environ.get("EMP_SERVICES_STATE") or default).absolute()
 
 
-def servers() -> dict[str, PostgresServer | TimescaleServer]:
+def servers() -> dict[str, PostgresServer | TimescaleServer | RedisServer]:
     """Each service by the variable that leads to it."""
     place = folder()
     return {
         "POSTGRES_DSN": PostgresServer(place / "postgres", port=POSTGRES_PORT),
         "TIMESCALE_DSN": TimescaleServer(place / "timescale", port=TIMESCALE_PORT),
+        "REDIS_URL": RedisServer(place / "redis", port=REDIS_PORT),
     }
 
 
@@ -77,7 +80,8 @@ def env() -> None:
     """Print the addresses, with passwords, for `eval`."""
     for name, server in servers().items():
         if server.running:
-            print(f"export {name}='{server.dsn()}'")
+            address = server.url() if isinstance(server, RedisServer) else server.dsn()
+            print(f"export {name}='{address}'")
 
 
 def main() -> int:
