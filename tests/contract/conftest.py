@@ -17,6 +17,7 @@ from backbone.providers.sample.files import sample_root
 from databases import Database
 from services.postgres import PostgresServer
 from services.timescaledb import TimescaleServer
+from stores import OnDuckDB, OnTimescale, Tier
 from worker import ROOT, Emp, command
 
 RUN_DEADLINE = 120
@@ -129,3 +130,20 @@ def own_postgres(postgres_server: PostgresServer) -> Iterator[ConnectionSettings
     """An empty database on the PostgreSQL of our own, for tests that do more to a server than use it."""
     with databases.fresh_database(postgres_server.start().dsn(), timescale=False) as settings:
         yield settings
+
+
+@pytest.fixture(params=["duckdb", "postgres", "timescale"])
+def tier(request: pytest.FixtureRequest, tmp_path: Path, database_of: Callable[[str], Database]) -> Tier:
+    """An empty store of each tier; PostgreSQL shows what TimescaleDB in WebAssembly does not."""
+    if request.param == "duckdb":
+        return OnDuckDB(tmp_path)
+    database = database_of(request.param)
+    database.migrator().migrate()
+    return OnTimescale(database.settings)
+
+
+@pytest.fixture
+def institutional(own_postgres: ConnectionSettings) -> OnTimescale:
+    """An empty store on the PostgreSQL of our own, which tests may harm."""
+    databases.on_postgres_migrated(own_postgres)
+    return OnTimescale(own_postgres)

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import psycopg
 import pytest
@@ -120,3 +121,8 @@ class Database:
 def on_postgres_migrated(settings: ConnectionSettings) -> None:
     """Bring a PostgreSQL to the schema."""
     Migrator(settings, portable(packaged())).migrate()
+
+
+def quoted(text: str) -> str:
+    """A part of a URI, with its special characters written out."""
+    return quote(text, safe="")
