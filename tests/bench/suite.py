@@ -6,11 +6,13 @@ import apply_to_ready
 import bulk_load
 import client_reads
 import operator_cost
+import timescale_load
 import worker_start
 import yahoo_run
 
 SUITE = (
     bulk_load.BENCHMARK,
+    timescale_load.BENCHMARK,
     client_reads.BENCHMARK,
     worker_start.BENCHMARK,
     operator_cost.BENCHMARK,

@@ -123,6 +123,7 @@ def on_postgres_migrated(settings: ConnectionSettings) -> None:
     Migrator(settings, portable(packaged())).migrate()
 
 
-def quoted(text: str) -> str:
-    """A part of a URI, with its special characters written out."""
-    return quote(text, safe="")
+def uri_of(settings: ConnectionSettings) -> str:
+    """A database as a URI, with its user's password."""
+    login = f"{settings.user}:{quote(settings.password, safe='')}"
+    return f"postgresql://{login}@{settings.host}:{settings.port}/{settings.database}"

@@ -90,7 +90,7 @@ def test_a_worker_that_is_killed_before_any_of_its_statements(
     database.migrator().migrate()
     place = OnTimescale(database.settings)
     program = [sys.executable, str(Path(__file__).with_name("killed_on_timescale.py"))]
-    uri = _uri(database.settings)
+    uri = databases.uri_of(database.settings)
     with subprocess.Popen(
         program,
         env={"PYTHONPATH": f"{ROOT / 'operator'}:{Path(__file__).parent}"},
@@ -149,11 +149,6 @@ def contents(version: int, values: int | None = None) -> list[tuple[object, ...]
         *(("bar", f"2024-02-{day:02}", 100.0 + version) for day in range(1, 11) if day not in WEEKEND),
         *(("value", f"2024-01-{day:02}", float(other)) for day in range(1, 11)),
     ]
-
-
-def _uri(settings: ConnectionSettings) -> str:
-    login = f"{settings.user}:{databases.quoted(settings.password)}"
-    return f"postgresql://{login}@{settings.host}:{settings.port}/{settings.database}"
 
 
 def test_connections_that_are_all_in_use(institutional: OnTimescale, postgres_server: PostgresServer) -> None:

@@ -122,6 +122,15 @@ def test_a_dead_writer_gives_up_the_lock(institutional: OnTimescale) -> None:
             assert writer.begin(RunStart("run-2", "sample", 1, NOW)) == 1
 
 
+def test_the_server_looks_after_a_writer_that_vanished_without_a_word(
+    own_postgres: ConnectionSettings,
+) -> None:
+    with connect(own_postgres) as connection:
+        asked = [f"tcp_keepalives_{name}" for name in ("idle", "interval", "count")]
+        found = [connection.execute(f"SHOW {name}".encode()).fetchone() for name in asked]
+    assert found == [("10",), ("5",), ("3",)]
+
+
 def test_who_waits_gets_the_lock_when_it_is_free(institutional: OnTimescale) -> None:
     got = []
 
