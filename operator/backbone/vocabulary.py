@@ -194,6 +194,12 @@ class Outcome(Documented):
     INVALID_PLAN = ("InvalidPlan", "The plan that the worker was given does not parse or validate.")
     STORE_BUSY = ("StoreBusy", "Another worker held the backbone's lock for longer than the wait.")
     STORE_FAILED = ("StoreFailed", "The store refused the rows.")
+    STORE_UNREACHABLE = (
+        "StoreUnreachable",
+        "No connection to the database came about, or it ended in the middle; the next run makes it up.",
+    )
+    STORE_FULL = ("StoreFull", "The database has no space left.")
+    STORE_READ_ONLY = ("StoreReadOnly", "The database takes no writes: it is a replica, or read-only.")
     VOLUME_FULL = ("VolumeFull", "No space is left on the volume.")
     VOLUME_READ_ONLY = ("VolumeReadOnly", "The volume does not take writes.")
     DIED_WITHOUT_MESSAGE = ("DiedWithoutMessage", "The worker ended and left no report.")

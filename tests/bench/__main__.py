@@ -15,6 +15,7 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parents[2] / "hack"))
 sys.path.append(str(Path(__file__).resolve().parents[1] / "faults"))
+sys.path.append(str(Path(__file__).resolve().parents[1] / "contract"))
 
 from console import say
 from measurements import Figure, load, merged, save, shown

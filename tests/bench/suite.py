@@ -7,12 +7,14 @@ import bulk_load
 import client_reads
 import operator_cost
 import shared_cache
+import timescale_load
 import validation
 import worker_start
 import yahoo_run
 
 SUITE = (
     bulk_load.BENCHMARK,
+    timescale_load.BENCHMARK,
     validation.BENCHMARK,
     client_reads.BENCHMARK,
     shared_cache.BENCHMARK,

@@ -22,6 +22,7 @@ from redis_place import CACHE_USER, RedisPlace
 from services.postgres import PostgresServer
 from services.redis_server import RedisServer
 from services.timescaledb import TimescaleServer
+from stores import OnDuckDB, OnTimescale, Tier
 from worker import ROOT, Emp, command
 
 RUN_DEADLINE = 120
@@ -157,3 +158,20 @@ def redis_place(redis_urls: tuple[str, str]) -> Iterator[RedisPlace]:
             yield place
         finally:
             place.clear()
+
+
+@pytest.fixture(params=["duckdb", "postgres", "timescale"])
+def tier(request: pytest.FixtureRequest, tmp_path: Path, database_of: Callable[[str], Database]) -> Tier:
+    """An empty store of each tier; PostgreSQL shows what TimescaleDB in WebAssembly does not."""
+    if request.param == "duckdb":
+        return OnDuckDB(tmp_path)
+    database = database_of(request.param)
+    database.migrator().migrate()
+    return OnTimescale(database.settings)
+
+
+@pytest.fixture
+def institutional(own_postgres: ConnectionSettings) -> OnTimescale:
+    """An empty store on the PostgreSQL of our own, which tests may harm."""
+    databases.on_postgres_migrated(own_postgres)
+    return OnTimescale(own_postgres)

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import psycopg
 import pytest
@@ -120,3 +121,9 @@ class Database:
 def on_postgres_migrated(settings: ConnectionSettings) -> None:
     """Bring a PostgreSQL to the schema."""
     Migrator(settings, portable(packaged())).migrate()
+
+
+def uri_of(settings: ConnectionSettings) -> str:
+    """A database as a URI, with its user's password."""
+    login = f"{settings.user}:{quote(settings.password, safe='')}"
+    return f"postgresql://{login}@{settings.host}:{settings.port}/{settings.database}"

@@ -1,31 +1,22 @@
-"""The quarantine on real DuckDB files: each bad row once, as it came, until somebody releases it."""
+"""The quarantine, on every tier: each bad row once, as it came, until somebody releases it."""
 
 from __future__ import annotations
 
 import json
-import resource
-import sys
-import time
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 
-import duckdb
-import numpy as np
 import pyarrow as pa
 import pytest
 
-from backbone.adapters import duckdb_sql
-from backbone.adapters.duckdb import DuckDBStore
-from backbone.adapters.duckdb_quarantine import published_quarantine
-from backbone.adapters.duckdb_reader import published
 from backbone.ingest.run import IngestRun, RunRequest
 from backbone.ingest.tasks import Task
-from backbone.market.dimensions import DAILY_BARS, INTRADAY_TRADES, MACRO_SERIES, Dimension
-from backbone.ports.quarantine import EntryState, Origin, QuarantineFilter
+from backbone.market.dimensions import DAILY_BARS, MACRO_SERIES, Dimension
+from backbone.ports.quarantine import EntryState, QuarantineFilter
 from backbone.ports.store import RunEnd, RunStart, Selection
 from backbone.providers.protocol import Delivery, Query, Slice
 from backbone.report import RowCount, RunReport
 from backbone.vocabulary import Outcome
+from stores import Tier
 
 NOW = datetime(2024, 3, 28, 22, tzinfo=UTC)
 NO_WAIT = timedelta()
@@ -67,25 +58,25 @@ class Says:
         return Delivery((Slice("test/bars", NOW, self._facts),))
 
 
-def run(folder: Path, rows: list[dict[str, object]], run_id: str = "run-1", at: datetime = NOW) -> RunReport:
+def run(tier: Tier, rows: list[dict[str, object]], run_id: str = "run-1", at: datetime = NOW) -> RunReport:
     task = Task("Test", Query(DAILY_BARS, ("AAPL",)), True)
     return IngestRun(
         RunRequest(run_id, "sample", 7, (task,), NO_WAIT),
         {"Test": Says(rows)},
-        DuckDBStore(folder),
+        tier.store(),
         clock=lambda: at,
         progress=lambda _: None,
         checkpoint=lambda: None,
     ).execute()
 
 
-def entries(folder: Path, chosen: QuarantineFilter = ALL) -> list[dict[str, object]]:
-    with published_quarantine(folder) as quarantine:
+def entries(tier: Tier, chosen: QuarantineFilter = ALL) -> list[dict[str, object]]:
+    with tier.quarantine() as quarantine:
         return quarantine.entries(chosen, 1000)
 
 
-def held(folder: Path) -> dict[object, dict[str, object]]:
-    with published(folder) as reader:
+def held(tier: Tier) -> dict[object, dict[str, object]]:
+    with tier.reading() as reader:
         rows = [row for batch in reader.batches(Selection(DAILY_BARS)) for row in batch.to_pylist()]
     return {row["session_date"]: row for row in rows}
 
@@ -93,15 +84,15 @@ def held(folder: Path) -> dict[object, dict[str, object]]:
 BAD = {"close": {2: float("nan"), 5: 0.0}}
 
 
-def test_a_bad_row_is_kept_as_it_came_with_its_reason_and_origin(tmp_path: Path) -> None:
-    report = run(tmp_path, bars(**BAD))
+def test_a_bad_row_is_kept_as_it_came_with_its_reason_and_origin(tier: Tier) -> None:
+    report = run(tier, bars(**BAD))
     assert (report.outcome, report.rows) == (Outcome.SUCCEEDED, 7)
     assert report.dimensions[0].quarantined == (
         RowCount(reason="NonPositivePrice", rows=1),
         RowCount(reason="NotFinite", rows=1),
     )
-    assert set(held(tmp_path)) == set(DAYS) - {DAYS[2], DAYS[5]}
-    entry = entries(tmp_path, QuarantineFilter(reason="NotFinite"))[0]
+    assert set(held(tier)) == set(DAYS) - {DAYS[2], DAYS[5]}
+    entry = entries(tier, QuarantineFilter(reason="NotFinite"))[0]
     assert json.loads(str(entry["raw"])) == {
         "source": "test/bars",
         "symbol": "AAPL",
@@ -126,20 +117,20 @@ def test_a_bad_row_is_kept_as_it_came_with_its_reason_and_origin(tmp_path: Path)
     assert (entry["first_seen"], entry["times_seen"], entry["state"]) == (NOW, 1, "Held")
 
 
-def test_the_same_bad_row_again_is_the_same_entry_and_counted_once_per_run(tmp_path: Path) -> None:
+def test_the_same_bad_row_again_is_the_same_entry_and_counted_once_per_run(tier: Tier) -> None:
     later = NOW + timedelta(hours=1)
-    run(tmp_path, bars(**BAD))
+    run(tier, bars(**BAD))
     for _ in range(2):
-        report = run(tmp_path, bars(**BAD), "run-2", later)
+        report = run(tier, bars(**BAD), "run-2", later)
     assert sum(item.rows for item in report.dimensions[0].quarantined) == 2
-    found = entries(tmp_path)
+    found = entries(tier)
     assert [
         (item["times_seen"], item["run_id"], item["first_seen"], item["last_seen"]) for item in found
     ] == [(2, "run-1", NOW, later)] * 2
 
 
-def test_a_name_of_which_nothing_was_kept_is_told_as_quarantined(tmp_path: Path) -> None:
-    report = run(tmp_path, bars(close=dict.fromkeys(range(9), 0.0)))
+def test_a_name_of_which_nothing_was_kept_is_told_as_quarantined(tier: Tier) -> None:
+    report = run(tier, bars(close=dict.fromkeys(range(9), 0.0)))
     daily = report.dimensions[0]
     assert (report.outcome, daily.outcome, daily.missing) == (
         Outcome.QUARANTINED,
@@ -149,20 +140,20 @@ def test_a_name_of_which_nothing_was_kept_is_told_as_quarantined(tmp_path: Path)
     assert "Quarantined: AAPL (every row that came is in quarantine)" in daily.message
 
 
-def test_a_row_that_comes_right_later_closes_the_entry(tmp_path: Path) -> None:
-    run(tmp_path, bars(**BAD))
-    report = run(tmp_path, bars(), "run-2", NOW + timedelta(hours=1))
+def test_a_row_that_comes_right_later_closes_the_entry(tier: Tier) -> None:
+    run(tier, bars(**BAD))
+    report = run(tier, bars(), "run-2", NOW + timedelta(hours=1))
     assert (report.rows, report.dimensions[0].quarantined) == (9, ())
-    assert {item["state"] for item in entries(tmp_path)} == {"Superseded"}
-    report = run(tmp_path, bars(**BAD), "run-3", NOW + timedelta(hours=2))
+    assert {item["state"] for item in entries(tier)} == {"Superseded"}
+    report = run(tier, bars(**BAD), "run-3", NOW + timedelta(hours=2))
     assert len(report.dimensions[0].quarantined) == 2
-    assert {item["state"] for item in entries(tmp_path)} == {"Held"}
-    assert len(held(tmp_path)) == 9
+    assert {item["state"] for item in entries(tier)} == {"Held"}
+    assert len(held(tier)) == 9
 
 
-def release(folder: Path, chosen: QuarantineFilter = ALL, run_id: str = "release-1") -> tuple[int, int]:
+def release(tier: Tier, chosen: QuarantineFilter = ALL, run_id: str = "release-1") -> tuple[int, int]:
     at = NOW + timedelta(days=1)
-    with DuckDBStore(folder).writer(run_id, NO_WAIT) as writer:
+    with tier.store().writer(run_id, NO_WAIT) as writer:
         sequence = writer.begin(RunStart(run_id, "quarantine", 0, at))
         with writer.batch():
             done = writer.release(chosen, run_id, at)
@@ -171,10 +162,10 @@ def release(folder: Path, chosen: QuarantineFilter = ALL, run_id: str = "release
     return done.rows, done.unfit
 
 
-def test_a_released_row_is_stored_under_its_flag_and_stays_when_it_comes_again(tmp_path: Path) -> None:
-    run(tmp_path, bars(**BAD))
-    assert release(tmp_path, QuarantineFilter(reason="NonPositivePrice")) == (1, 0)
-    row = held(tmp_path)[DAYS[5]]
+def test_a_released_row_is_stored_under_its_flag_and_stays_when_it_comes_again(tier: Tier) -> None:
+    run(tier, bars(**BAD))
+    assert release(tier, QuarantineFilter(reason="NonPositivePrice")) == (1, 0)
+    row = held(tier)[DAYS[5]]
     assert (row["close"], row["flags"], row["run_id"], row["provider"], row["plan_generation"]) == (
         0.0,
         "Released",
@@ -182,34 +173,34 @@ def test_a_released_row_is_stored_under_its_flag_and_stays_when_it_comes_again(t
         "Test",
         7,
     )
-    assert [item["state"] for item in entries(tmp_path, QuarantineFilter(reason="NonPositivePrice"))] == [
+    assert [item["state"] for item in entries(tier, QuarantineFilter(reason="NonPositivePrice"))] == [
         "Released"
     ]
-    report = run(tmp_path, bars(**BAD), "run-2", NOW + timedelta(days=2))
+    report = run(tier, bars(**BAD), "run-2", NOW + timedelta(days=2))
     assert report.dimensions[0].quarantined == (RowCount(reason="NotFinite", rows=1),)
-    assert held(tmp_path)[DAYS[5]]["flags"] == "Released"
+    assert held(tier)[DAYS[5]]["flags"] == "Released"
 
 
-def test_releasing_twice_changes_nothing_the_second_time(tmp_path: Path) -> None:
-    run(tmp_path, bars(**BAD))
-    assert release(tmp_path) == (2, 0)
-    before = held(tmp_path)
-    assert release(tmp_path, run_id="release-2") == (0, 0)
-    assert {day: row["run_id"] for day, row in held(tmp_path).items()} == {
+def test_releasing_twice_changes_nothing_the_second_time(tier: Tier) -> None:
+    run(tier, bars(**BAD))
+    assert release(tier) == (2, 0)
+    before = held(tier)
+    assert release(tier, run_id="release-2") == (0, 0)
+    assert {day: row["run_id"] for day, row in held(tier).items()} == {
         day: row["run_id"] for day, row in before.items()
     }
 
 
-def test_of_two_rows_that_contradict_each_other_one_is_released_and_the_other_closed(tmp_path: Path) -> None:
+def test_of_two_rows_that_contradict_each_other_one_is_released_and_the_other_closed(tier: Tier) -> None:
     twice = [*bars(), {**bars()[4], "high": 103.5}]
-    report = run(tmp_path, twice)
+    report = run(tier, twice)
     assert report.dimensions[0].quarantined == (RowCount(reason="ConflictingRows", rows=2),)
-    assert release(tmp_path) == (1, 0)
-    assert sorted(str(item["state"]) for item in entries(tmp_path)) == ["Released", "Superseded"]
-    assert len(held(tmp_path)) == 9
+    assert release(tier) == (1, 0)
+    assert sorted(str(item["state"]) for item in entries(tier)) == ["Released", "Superseded"]
+    assert len(held(tier)) == 9
 
 
-def test_a_row_that_no_table_could_hold_stays_in_quarantine(tmp_path: Path) -> None:
+def test_a_row_that_no_table_could_hold_stays_in_quarantine(tier: Tier) -> None:
     facts = pa.Table.from_pylist(bars(), schema=DAILY_BARS.facts)
     close = pa.array(["dear" if place == 3 else "101.0" for place in range(9)])
     facts = facts.set_column(facts.schema.get_field_index("close"), "close", close)
@@ -219,13 +210,13 @@ def test_a_row_that_no_table_could_hold_stays_in_quarantine(tmp_path: Path) -> N
     IngestRun(
         RunRequest("run-1", "sample", 1, (task,), NO_WAIT),
         {"Test": says},
-        DuckDBStore(tmp_path),
+        tier.store(),
         clock=lambda: NOW,
         progress=lambda _: None,
         checkpoint=lambda: None,
     ).execute()
-    assert release(tmp_path) == (0, 1)
-    entry = entries(tmp_path)[0]
+    assert release(tier) == (0, 1)
+    entry = entries(tier)[0]
     assert (entry["state"], entry["reason"], json.loads(str(entry["raw"]))["close"]) == (
         "Held",
         "SchemaMismatch",
@@ -233,16 +224,16 @@ def test_a_row_that_no_table_could_hold_stays_in_quarantine(tmp_path: Path) -> N
     )
 
 
-def test_entries_that_were_not_seen_for_long_expire_and_their_rows_are_judged_anew(tmp_path: Path) -> None:
-    run(tmp_path, bars(**BAD))
-    run(tmp_path, bars(close={2: float("nan")}), "run-2", NOW + timedelta(days=40))
+def test_entries_that_were_not_seen_for_long_expire_and_their_rows_are_judged_anew(tier: Tier) -> None:
+    run(tier, bars(**BAD))
+    run(tier, bars(close={2: float("nan")}), "run-2", NOW + timedelta(days=40))
     for expected in (1, 0):
-        with DuckDBStore(tmp_path).writer("expire", NO_WAIT) as writer:
+        with tier.store().writer("expire", NO_WAIT) as writer:
             assert writer.expire(ALL, NOW + timedelta(days=30)) == expected
             writer.publish()
-    assert [item["reason"] for item in entries(tmp_path)] == ["NotFinite"]
-    run(tmp_path, bars(**BAD), "run-3", NOW + timedelta(days=41))
-    assert len(entries(tmp_path)) == 2
+    assert [item["reason"] for item in entries(tier)] == ["NotFinite"]
+    run(tier, bars(**BAD), "run-3", NOW + timedelta(days=41))
+    assert len(entries(tier)) == 2
 
 
 @pytest.mark.parametrize(
@@ -257,16 +248,15 @@ def test_entries_that_were_not_seen_for_long_expire_and_their_rows_are_judged_an
         pytest.param(QuarantineFilter(ids=("none",)), 0, id="an id"),
     ],
 )
-def test_entries_are_chosen_by(tmp_path: Path, chosen: QuarantineFilter, count: int) -> None:
-    run(tmp_path, bars(**BAD))
-    assert len(entries(tmp_path, chosen)) == count
+def test_entries_are_chosen_by(tier: Tier, chosen: QuarantineFilter, count: int) -> None:
+    run(tier, bars(**BAD))
+    assert len(entries(tier, chosen)) == count
 
 
-def test_every_row_leads_to_its_run_provider_plan_generation_and_schema_version(tmp_path: Path) -> None:
-    run(tmp_path, bars(), "run-1")
-    run(tmp_path, bars(close={4: 101.5}), "run-2", NOW + timedelta(hours=1))
-    with duckdb.connect(str(tmp_path / "published" / "backbone.duckdb"), read_only=True) as connection:
-        found = connection.sql("""
+def test_every_row_leads_to_its_run_provider_plan_generation_and_schema_version(tier: Tier) -> None:
+    run(tier, bars(), "run-1")
+    run(tier, bars(close={4: 101.5}), "run-2", NOW + timedelta(hours=1))
+    found = tier.query("""
             SELECT bar.session_date, run.run_id, run.plan, run.plan_generation, bar.plan_generation,
                    bar.provider, arrival.provider, bar.schema_version, run.outcome
             FROM market.daily_bars AS bar
@@ -274,94 +264,8 @@ def test_every_row_leads_to_its_run_provider_plan_generation_and_schema_version(
             JOIN telemetry.ingest_arrivals AS arrival
               ON arrival."sequence" = run."sequence" AND arrival.source = bar.source
             ORDER BY bar.session_date
-        """).fetchall()
+        """)
     assert found == [
         (day, "run-2" if place == 4 else "run-1", "sample", 7, 7, "Test", "Test", 2, "Succeeded")
         for place, day in enumerate(DAYS)
     ]
-
-
-V1 = """
-    CREATE TABLE market.daily_bars_1 AS SELECT * EXCLUDE (provider, flags) REPLACE (1 AS schema_version)
-    FROM market.daily_bars;
-    DROP TABLE market.daily_bars; ALTER TABLE market.daily_bars_1 RENAME TO daily_bars;
-    DROP TABLE telemetry.quarantine
-"""
-
-
-def outdated(folder: Path) -> None:
-    """Make the files what the first version of the schema left."""
-    for name in ("working", "published"):
-        with duckdb.connect(str(folder / name / "backbone.duckdb")) as connection:
-            for statement in V1.split(";"):
-                connection.execute(statement)
-
-
-def test_a_store_of_the_first_version_is_read_and_brought_to_the_present_one_in_place(tmp_path: Path) -> None:
-    run(tmp_path, bars())
-    outdated(tmp_path)
-    assert {(row["provider"], row["flags"], row["schema_version"]) for row in held(tmp_path).values()} == {
-        ("unknown", None, 1)
-    }
-    assert entries(tmp_path) == []
-    report = run(tmp_path, bars(close={4: 101.5, 5: 0.0}), "run-2", NOW + timedelta(hours=1))
-    assert report.dimensions[0].changed == 1
-    told = {
-        day: (row["provider"], row["schema_version"], row["run_id"]) for day, row in held(tmp_path).items()
-    }
-    assert told == dict.fromkeys(DAYS, ("Test", 1, "run-1")) | {DAYS[4]: ("Test", 2, "run-2")}
-    assert len(entries(tmp_path)) == 1
-
-
-@pytest.mark.parametrize("step", range(5))
-def test_a_migration_that_is_interrupted_is_finished_by_the_next_worker(tmp_path: Path, step: int) -> None:
-    run(tmp_path, bars())
-    outdated(tmp_path)
-    with duckdb.connect(str(tmp_path / "working" / "backbone.duckdb")) as connection:
-        for statement in duckdb_sql.migration(DAILY_BARS)[:step]:
-            connection.execute(statement, ["dailyBars"] if "?" in statement else None)
-    run(tmp_path, bars(), "run-2", NOW + timedelta(hours=1))
-    assert {row["provider"] for row in held(tmp_path).values()} == {"Test"}
-
-
-MILLION = 1_000_000
-LIMIT_SECONDS = 60
-
-
-def test_a_quarantine_of_a_million_rows_is_written_listed_and_released_in_bounded_memory(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    second = np.arange(MILLION, dtype=np.int64) * 1000 + 1_709_300_000_000_000
-    rows = pa.table(
-        {
-            "source": pa.repeat("test/trades", MILLION),
-            "symbol": pa.repeat("ES", MILLION),
-            "ts": pa.array(second).cast(pa.timestamp("us", "UTC")),
-            "ordinal": pa.repeat(pa.scalar(0, pa.int64()), MILLION),
-            "price": pa.array(-np.arange(MILLION, dtype=np.float64)),
-            "size": pa.repeat(pa.scalar(1, pa.int64()), MILLION),
-            "price_basis": pa.repeat("asTraded", MILLION),
-            "revision": pa.repeat(pa.scalar(0, pa.int64()), MILLION),
-        },
-        schema=INTRADAY_TRADES.facts,
-    )
-    reasons = pa.repeat("NonPositivePrice", MILLION)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    started = time.monotonic()
-    for number in (1, 2):
-        origin = Origin(f"run-{number}", "sample", 1, "Test", NOW + timedelta(hours=number))
-        with DuckDBStore(tmp_path).writer(origin.run_id, NO_WAIT) as writer:
-            with writer.batch():
-                writer.quarantine(INTRADAY_TRADES, rows, reasons, origin)
-                assert writer.held(INTRADAY_TRADES, origin.run_id) == {"NonPositivePrice": MILLION}
-            writer.publish()
-    with published_quarantine(tmp_path) as quarantine:
-        assert [item["entries"] for item in quarantine.counts(ALL)] == [MILLION]
-        assert [item["times_seen"] for item in quarantine.entries(ALL, 3)] == [2, 2, 2]
-    assert release(tmp_path) == (MILLION, 0)
-    seconds = time.monotonic() - started
-    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
-    with capsys.disabled():
-        sys.stdout.write(f" a million rows twice and released in {seconds:.1f} s, {grown:.0f} MiB more ")
-    assert seconds < LIMIT_SECONDS
-    assert grown < 1536

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from backbone.adapters.duckdb import DuckDBStore
+from stores import OnDuckDB
 from test_quarantine import BAD, DAYS, bars, held, run
 from worker import Emp, report
 
@@ -18,7 +19,7 @@ from worker import Emp, report
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("store")
-    run(folder, bars(**BAD))
+    run(OnDuckDB(folder), bars(**BAD))
     return folder
 
 
@@ -64,7 +65,7 @@ def test_a_release_stores_the_rows_leaves_a_report_and_does_nothing_the_second_t
         assert (done.returncode, done.stdout) == (0, f"{rows} rows released\n"), done.stderr
         told = report(tmp_path)
         assert (told["outcome"], told.get("rows", 0), told["plan"]) == ("Succeeded", rows, "quarantine")
-    assert held(data)[DAYS[5]]["flags"] == "Released"
+    assert held(OnDuckDB(data))[DAYS[5]]["flags"] == "Released"
     assert {item["state"] for item in listed(emp, data)["entries"]} == {"Held", "Released"}
     assert listed(emp, data, "--state", "Released")["entries"][0]["reason"] == "NonPositivePrice"
 
@@ -92,7 +93,7 @@ def test_a_wrong_word_is_told_and_nothing_written(
     done = emp("quarantine", options[0], "--data-dir", data, *options[1:])
     assert done.returncode == 2
     assert words in done.stderr
-    assert len(held(data)) == 7
+    assert len(held(OnDuckDB(data))) == 7
 
 
 def test_entries_expire_by_the_days_since_a_run_saw_them(emp: Emp, data: Path) -> None:

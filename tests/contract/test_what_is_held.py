@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
-from backbone.adapters.duckdb import DuckDBStore
 from backbone.ingest.held import HeldByStore
 from backbone.ingest.tasks import Task
 from backbone.market.dimensions import DAILY_BARS, DIMENSIONS, Dimension
@@ -16,6 +14,7 @@ from backbone.market.lineage import Lineage, stamp
 from backbone.ports.store import Attempt, RunStart, SubjectSpan
 from backbone.providers.protocol import Query
 from backbone.vocabulary import Outcome
+from stores import Tier
 
 NOW = datetime(2024, 3, 1, tzinfo=UTC)
 TASK = Task("Test", Query(DAILY_BARS, ("AAPL", "IBM", "NEVER")), required=True)
@@ -36,10 +35,10 @@ def bars(symbol: str, days: range, revision: int) -> list[dict[str, object]]:
     ]
 
 
-def test_each_name_tells_its_span_its_revision_and_its_last_rows(tmp_path: Path) -> None:
+def test_each_name_tells_its_span_its_revision_and_its_last_rows(tier: Tier) -> None:
     rows = [*bars("IBM", range(5, 8), 2), *bars("AAPL", range(1, 4), 0), *bars("OTHER", range(1, 3), 0)]
     facts = pa.Table.from_pylist(rows, schema=DAILY_BARS.facts)
-    with DuckDBStore(tmp_path).writer("run", timedelta()) as writer:
+    with tier.store().writer("run", timedelta()) as writer:
         writer.upsert(DAILY_BARS, stamp(DAILY_BARS, facts, Lineage("run", 1, NOW, "Test")))
         held = HeldByStore(writer, "plan", TASK)
         assert held.spans("test") == {
@@ -59,17 +58,17 @@ def test_each_name_tells_its_span_its_revision_and_its_last_rows(tmp_path: Path)
 
 @pytest.mark.parametrize("dimension", DIMENSIONS, ids=lambda item: item.name)
 def test_of_every_dimension_an_empty_store_says_that_it_holds_nothing(
-    tmp_path: Path, dimension: Dimension
+    tier: Tier, dimension: Dimension
 ) -> None:
     task = Task("Test", Query(dimension, ("AAPL",)), required=True)
-    with DuckDBStore(tmp_path).writer("run", timedelta()) as writer:
+    with tier.store().writer("run", timedelta()) as writer:
         held = HeldByStore(writer, "plan", task)
         assert (held.missed(), held.spans("test")) == (frozenset(), {})
         assert held.latest("test", 5).equals(dimension.facts.empty_table())
 
 
-def test_the_next_run_of_a_plan_learns_what_the_last_one_missed(tmp_path: Path) -> None:
-    with DuckDBStore(tmp_path).writer("run", timedelta()) as writer:
+def test_the_next_run_of_a_plan_learns_what_the_last_one_missed(tier: Tier) -> None:
+    with tier.store().writer("run", timedelta()) as writer:
         sequence = writer.begin(RunStart("run", "plan", 1, NOW))
         fates = {"AAPL": Outcome.SUCCEEDED, "IBM": Outcome.RATE_LIMITED, "NEVER": Outcome.UNKNOWN_SYMBOL}
         attempts = [Attempt("dailyBars", name, "Test", fate) for name, fate in fates.items()]

@@ -84,16 +84,21 @@ KEEP = f"""
 FORGET_SEEN = "DROP TABLE IF EXISTS seen"
 
 
+def key_text(dimension: Dimension) -> str:
+    """A kept row's key as entries write it."""
+    key = ", ".join(f"coalesce(CAST(\"{name}\" AS VARCHAR), '')" for name in dimension.key)
+    return f"concat_ws('|', {key})"
+
+
 def supersede(dimension: Dimension) -> str:
     """Close held entries of keys that the view `incoming` of kept rows holds.
 
     Bound: the new state, dimension, the state to leave.
     """
-    key = ", ".join(f"coalesce(CAST(\"{name}\" AS VARCHAR), '')" for name in dimension.key)
     return f"""
         UPDATE telemetry.quarantine SET state = ?, state_since = (SELECT max(observed_at) FROM incoming)
         WHERE dimension = ? AND state = ? AND reason <> 'RepeatedRow'
-          AND key IN (SELECT concat_ws('|', {key}) FROM incoming)
+          AND key IN (SELECT {key_text(dimension)} FROM incoming)
     """  # noqa: S608
 
 

@@ -9,6 +9,8 @@ import psycopg
 from psycopg import errors
 
 from ..ports.database import DatabaseError, DatabaseFault
+from ..ports.store import StoreError
+from ..vocabulary import Outcome
 from .timescale_settings import ConnectionSettings
 
 _CONNECTING: tuple[tuple[tuple[str, ...], DatabaseFault, str], ...] = (
@@ -123,3 +125,34 @@ def _first_line(error: psycopg.Error, settings: ConnectionSettings) -> str:
     # The driver begins with the address, which we have named; the server's own words come after it.
     text = text.rpartition(" failed: ")[2].removeprefix("FATAL:").strip()
     return text.replace(settings.password, "…") if settings.password else text
+
+
+_UNREACHABLE = frozenset(
+    {
+        DatabaseFault.NAME_NOT_RESOLVED,
+        DatabaseFault.CONNECTION_REFUSED,
+        DatabaseFault.CONNECTION_TIMED_OUT,
+        DatabaseFault.TLS_FAILED,
+        DatabaseFault.AUTHENTICATION_FAILED,
+        DatabaseFault.TOO_MANY_CONNECTIONS,
+        DatabaseFault.SERVER_NOT_READY,
+        DatabaseFault.DATABASE_MISSING,
+        DatabaseFault.POOL_EXHAUSTED,
+        DatabaseFault.CONNECTION_LOST,
+    }
+)
+_OUTCOMES = {
+    **dict.fromkeys(_UNREACHABLE, Outcome.STORE_UNREACHABLE),
+    DatabaseFault.READ_ONLY: Outcome.STORE_READ_ONLY,
+    DatabaseFault.DISK_FULL: Outcome.STORE_FULL,
+}
+
+
+@contextmanager
+def store_faults(what: str, settings: ConnectionSettings) -> Iterator[None]:
+    """Turn a driver's error, or one of ours, into a StoreError whose outcome names the fault."""
+    try:
+        with translated(what, settings):
+            yield
+    except DatabaseError as error:
+        raise StoreError(_OUTCOMES.get(error.fault, Outcome.STORE_FAILED), str(error)) from None

@@ -79,6 +79,8 @@ class ConnectionSettings:
                     "-c TimeZone=UTC",
                     f"-c statement_timeout={int(self.statement_timeout * 1000)}",
                     f"-c idle_in_transaction_session_timeout={int(self.idle_timeout * 1000)}",
+                    # The server's side of the same: a client that is gone keeps no lock.
+                    "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3",
                 )
             ),
         }

@@ -27,7 +27,14 @@ from .validating import Stored, store
 RECENT_RUNS = 5
 NAMES_IN_MESSAGE = 10
 STOPPED_MESSAGE = "the worker was told to stop"
-_VOLUME_FAULTS = (Outcome.VOLUME_FULL, Outcome.VOLUME_READ_ONLY, Outcome.STORE_BUSY)
+_OF_THE_WHOLE_STORE = (
+    Outcome.VOLUME_FULL,
+    Outcome.VOLUME_READ_ONLY,
+    Outcome.STORE_BUSY,
+    Outcome.STORE_UNREACHABLE,
+    Outcome.STORE_FULL,
+    Outcome.STORE_READ_ONLY,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +161,7 @@ class IngestRun:
                 self._conclude(writer, sequence, task, report, stored.delivery)
         except StoreError as error:
             del self._dimensions[before:]
-            if isinstance(error, StoreCorrupt) or error.outcome in _VOLUME_FAULTS:
+            if isinstance(error, StoreCorrupt) or error.outcome in _OF_THE_WHOLE_STORE:
                 raise
             report = _failed(name, error.outcome, str(error), delivery)
             self._conclude(writer, sequence, task, report, None)

@@ -1,0 +1,139 @@
+"""Benchmark `timescale`: a million daily bars into a hypertable: empty, all changed, all unchanged."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import bars
+import child
+from backbone.adapters.timescale_migrator import Migrator
+from backbone.adapters.timescale_session import SCHEMAS, connected
+from backbone.adapters.timescale_settings import from_keys
+from backbone.migrations import Migration, packaged, portable
+from bulk_load import BUILD, MIB
+from console import step
+from databases import fresh_database, uri_of
+from measurements import Aim, Figure
+from registry import Benchmark
+from services.postgres import PostgresServer
+from services.timescaledb import TimescaleServer
+from timescale_contenders import FEW_ROWS, TABLE
+
+PROGRAM = Path(__file__).with_name("timescale_contenders.py")
+RUNS = {"empty": 0, "changed": 1, "unchanged": 1}
+"""Situations in their order, and the version of the bars that each brings."""
+WORDS = {
+    "empty": "into an empty table",
+    "changed": "all present, all changed",
+    "unchanged": "all present, all unchanged",
+}
+PEERS = {"by-hand": "staging COPY + upsert by hand", "executemany": "executemany"}
+LIMIT = "copy"
+"""Not idempotent, so for an empty table alone: what the server takes at the most."""
+
+Told = dict[str, dict[str, float]]
+
+
+def measure() -> Iterator[Figure]:
+    """Every contender in turn, on PostgreSQL and on TimescaleDB."""
+    BUILD.mkdir(exist_ok=True)
+    # The server is not root and has to reach its folder.
+    with tempfile.TemporaryDirectory(prefix="backbone-bench-") as folder:
+        Path(folder).chmod(0o755)
+        versions = []
+        for version in range(2):
+            made = bars.make(version)
+            source = Path(folder) / f"bars-{version}.arrow"
+            bars.save(made, source)
+            versions.append((source, bars.expected(made)))
+        for server, title, migrations in (
+            ("postgres", "table of PostgreSQL", portable(packaged())),
+            ("hypertable", "hypertable", packaged()),
+        ):
+            with _served(server, Path(folder)) as uri:
+                found = {name: _one(name, uri, migrations, versions) for name in ("ours", *PEERS, LIMIT)}
+            yield from _figures(server, title, found)
+
+
+@contextmanager
+def _served(server: str, folder: Path) -> Iterator[str]:
+    """The URI of a database: a new one on the environment's installation, else of a server of our own."""
+    if given := os.environ.get("TIMESCALE_DSN" if server == "hypertable" else "POSTGRES_DSN"):
+        with fresh_database(given, timescale=server == "hypertable") as settings:
+            yield uri_of(settings)
+        return
+    kind = TimescaleServer if server == "hypertable" else PostgresServer
+    with kind(folder / server) as started:
+        yield started.dsn()
+
+
+def _one(
+    name: str, uri: str, migrations: tuple[Migration, ...], versions: list[tuple[Path, bars.Content]]
+) -> Told:
+    """Its situations one after the other on an empty database; what is stored must be what was brought."""
+    settings = from_keys("bench", {"uri": uri})
+    with connected(settings) as connection:
+        for schema in SCHEMAS:
+            connection.execute(f"DROP SCHEMA IF EXISTS {schema} CASCADE".encode())
+    Migrator(settings, migrations).migrate()
+    told = {}
+    for run, (situation, version) in enumerate(RUNS.items()):
+        if name == LIMIT and run:
+            break
+        source, wanted = versions[version]
+        with step(f"{name}, {situation}"):
+            told[situation] = child.run(PROGRAM, name, uri, source, str(run))
+        with connected(settings) as connection:
+            asked = (
+                f"SELECT count(*), count(DISTINCT (source, symbol, session_date)), sum(close) FROM {TABLE}"
+            )
+            rows, keys, close = connection.execute(asked.encode()).fetchone() or (0, 0, 0)
+        content = bars.Content(rows, keys, round(close, 1))
+        if told[situation]["rows"] == bars.ROWS and content != wanted:
+            raise AssertionError(f"{name} stored {content}, not {wanted}")
+    return told
+
+
+def _figures(server: str, title: str, found: Mapping[str, Told]) -> Iterator[Figure]:
+    def rate(name: str, situation: str) -> float:
+        return found[name][situation]["rows"] / found[name][situation]["seconds"]
+
+    for situation, words in WORDS.items():
+        mine, place = rate("ours", situation), f"timescale/{server}/{situation}"
+        for name, peer_name in PEERS.items():
+            aim = Aim("at least", 0.9) if (name, situation) == ("by-hand", "empty") else None
+            words_ = f"{title}, {words}"
+            yield Figure(f"{place}/{name}", words_, mine, "rows/s", peer_name, rate(name, situation), aim)
+        peak = found["ours"][situation]["peak"] / MIB
+        yield Figure(f"{place}/memory", f"{title}, {words}: peak memory", peak, "MiB")
+    empty, limit = rate("ours", "empty"), rate(LIMIT, "empty")
+    yield Figure(
+        f"timescale/{server}/empty/limit", f"{title}, {WORDS['empty']}", empty, "rows/s", "plain COPY", limit
+    )
+    again = rate("ours", "unchanged")
+    yield Figure(
+        f"timescale/{server}/unchanged/empty",
+        f"{title}, all unchanged",
+        again,
+        "rows/s",
+        "ours into an empty table",
+        empty,
+        Aim("at least", 1.0),
+    )
+
+
+ABOUT = f"""
+{bars.SYMBOLS} symbols with {bars.SESSIONS:,} sessions each, from Arrow in memory to the commit. Ours is the
+product's whole path, with its lock, its journal, its order between versions of a row and its look at the
+quarantine; peers do only what the title says, with the same columns and the same encoder. Each contender runs
+in a process of its own on an emptied database; what is stored is compared with what was brought, every time.
+executemany stores {FEW_ROWS:,} rows, and its rate is taken for the million. Where no TIMESCALE_DSN is given,
+the hypertable is of TimescaleDB as WebAssembly: times on it compare only with each other. Memory is the
+process's peak, the bars included.
+"""
+
+BENCHMARK = Benchmark("timescale", "A million daily bars into TimescaleDB", ABOUT, measure)
