@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 
 from backbone.market.calendars import calendar
 from backbone.market.dimensions import DAILY_BARS, INTRADAY_BARS, INTRADAY_TRADES, MACRO_SERIES
-from backbone.market.validation.judge import Context, Judgement, judge
+from backbone.market.validation.judge import HISTORY, Context, Judgement, judge
 from backbone.vocabulary import Defect
 
 NOW = datetime(2024, 3, 28, 22, tzinfo=UTC)
@@ -50,7 +51,7 @@ def bars(count: int = 60, symbol: str = "AAPL", **columns: object) -> list[dict[
 def judged(rows: list[dict[str, object]], history: list[dict[str, object]] | None = None) -> Judgement:
     table = pa.Table.from_pylist(rows, schema=DAILY_BARS.facts)
     stored = pa.Table.from_pylist(history, schema=DAILY_BARS.facts) if history else None
-    return judge(DAILY_BARS, table, Context(NOW, before=lambda _: stored))
+    return judge(DAILY_BARS, table, Context(NOW, before=None if stored is None else lambda _: stored))
 
 
 def minutes(*spans: tuple[str, str], symbol: str = "AAPL") -> list[dict[str, object]]:
@@ -180,6 +181,65 @@ def test_a_split_shows_on_the_first_row_of_a_delivery_by_what_is_stored() -> Non
     rows = split(bars(), 59, 20)
     found = judged(rows[59:], history=rows[:59])
     assert told(found) == {"UnadjustedSplit": 1}
+
+
+def stored_before(rows: list[dict[str, object]]) -> Callable[[pa.Table], pa.Table]:
+    """A store that holds these rows of one symbol: the last thirty before the first one asked for."""
+
+    def before(facts: pa.Table) -> pa.Table:
+        first = min(facts["session_date"].to_pylist())
+        found = [row for row in rows if row["session_date"] < first]  # type: ignore[operator]
+        return pa.Table.from_pylist(found[-HISTORY:], schema=DAILY_BARS.facts)
+
+    return before
+
+
+def crash(rows: list[dict[str, object]], first: int, factor: float = 0.74) -> list[dict[str, object]]:
+    """A fall that stays, on results: with ten times the turnover, which then is as usual."""
+    fallen = [dict(row) for row in rows]
+    for row in fallen[first:]:
+        for name in ("open", "high", "low", "close", "adjusted_close"):
+            row[name] = row[name] * factor  # type: ignore[operator]
+    fallen[first]["volume"] = fallen[first]["volume"] * 10  # type: ignore[operator]
+    return fallen
+
+
+@pytest.mark.parametrize("before", range(4))
+def test_a_crash_where_the_stored_rows_begin_does_not_refuse_the_new_ones(before: int) -> None:
+    rows = crash(bars(), before)
+    assert told(judged(rows[HISTORY:], history=rows[:HISTORY])) == {}
+
+
+@pytest.mark.parametrize("before", range(1, 12))
+def test_a_crash_soon_after_a_first_delivery_begins_is_kept(before: int) -> None:
+    found = judged(crash(bars(), before))
+    assert found.quarantined_counts == {}
+    assert found.flagged_counts.get(Defect.POSSIBLE_SPLIT, 0) <= 1
+
+
+def test_a_jump_before_which_nobody_knows_the_usual_turnover_is_kept_under_a_flag() -> None:
+    assert told(judged(split(bars(), 9, 20))) == {"PossibleSplit": 1}
+    assert told(judged(split(bars(), 10, 20))) == {"UnadjustedSplit": 50}
+
+
+def test_a_jump_that_only_stored_rows_hold_is_none() -> None:
+    rows = split(bars(), 50, 2)
+    assert told(judged(rows[55:], history=rows[25:55])) == {}
+
+
+def test_a_jump_that_was_released_refuses_no_later_row() -> None:
+    rows = split(bars(), 50, 2)
+    table = pa.Table.from_pylist(rows[40:], schema=DAILY_BARS.facts)
+    held = judge(DAILY_BARS, table, Context(NOW, before=stored_before(rows[:50])))
+    assert told(held) == {"UnadjustedSplit": 10}
+    released = judge(DAILY_BARS, table, Context(NOW, before=stored_before(rows[:59])))
+    assert told(released) == {}
+
+
+def test_old_rows_on_the_old_basis_are_no_jump_that_the_store_holds() -> None:
+    table = pa.Table.from_pylist(split(bars(), 50, 2)[40:], schema=DAILY_BARS.facts)
+    found = judge(DAILY_BARS, table, Context(NOW, before=stored_before(split(bars(), 0, 2))))
+    assert Defect.UNADJUSTED_SPLIT in found.quarantined_counts
 
 
 def test_a_history_that_was_adjusted_for_the_split_is_kept() -> None:
