@@ -16,9 +16,9 @@ from .lines import Lines, Mask, Whole
 from .sheet import Sheet
 
 ENOUGH_TO_SHIFT = 3
-"""Fewer rows fall into sessions by chance however they are shifted."""
-SHIFTED_SHARE = 0.02
-"""Of a line's rows, that have to lie outside sessions before a shift explains them better."""
+"""Days, or moments outside sessions: fewer fall into sessions by chance however they are shifted."""
+SHIFTED_DAYS = 0.02
+"""Of a line's days, that have to lie outside sessions before a shift explains them better."""
 LONGEST_SHIFT = 14
 SILENT_INTERVALS = 30
 """Intervals of a session without a bar that are a gap and no lack of trades."""
@@ -105,10 +105,13 @@ def _shifted(dimension: Dimension, lines: Lines, span: Span, outside: Mask) -> b
     mine = lines.delivered[chosen]
     time, inside = lines.time[chosen][mine], _trades(dimension, span.calendar)
     lost = int(outside[chosen].sum())
-    if len(time) < ENOUGH_TO_SHIFT or lost < SHIFTED_SHARE * len(time):
-        return False
     if dimension.dated:
-        return any(bool(inside(time + days).all()) for days in (1, -1))
+        enough = len(time) >= ENOUGH_TO_SHIFT and lost >= SHIFTED_DAYS * len(time)
+        return enough and any(bool(inside(time + days).all()) for days in (1, -1))
+    # The least shift, of an hour, takes an hour out of each session; a few late bars are none.
+    least = HOUR / float(np.median(span.calendar.closes - span.calendar.opens))
+    if lost < ENOUGH_TO_SHIFT or lost < least / 2 * len(time):
+        return False
     hours = (hour for size in range(1, LONGEST_SHIFT + 1) for hour in (size, -size))
     return bool(inside(span.calendar.taken_for_utc(time)).all()) or any(
         bool(inside(time + hour * HOUR).all()) for hour in hours

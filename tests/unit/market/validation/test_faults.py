@@ -54,8 +54,10 @@ def judged(rows: list[dict[str, object]], history: list[dict[str, object]] | Non
     return judge(DAILY_BARS, table, Context(NOW, before=None if stored is None else lambda _: stored))
 
 
-def minutes(*spans: tuple[str, str], symbol: str = "AAPL") -> list[dict[str, object]]:
-    """Minute bars from the first to before the second moment of each span (UTC), each of another price."""
+def minutes(
+    *spans: tuple[str, str], symbol: str = "AAPL", width: int = 1, **columns: object
+) -> list[dict[str, object]]:
+    """Bars of `width` minutes from the first to before the second moment of each span (UTC), no two alike."""
     random = np.random.default_rng(SEED)
     rows: list[dict[str, object]] = []
     for first, last in spans:
@@ -66,7 +68,7 @@ def minutes(*spans: tuple[str, str], symbol: str = "AAPL") -> list[dict[str, obj
                 {
                     "source": "test/bars",
                     "symbol": symbol,
-                    "interval_seconds": 60,
+                    "interval_seconds": width * 60,
                     "start": moment,
                     "open": price,
                     "high": price + 0.1,
@@ -76,9 +78,10 @@ def minutes(*spans: tuple[str, str], symbol: str = "AAPL") -> list[dict[str, obj
                     "trades": None,
                     "price_basis": "asTraded",
                     "revision": 0,
+                    **columns,
                 }
             )
-            moment += timedelta(minutes=1)
+            moment += timedelta(minutes=width)
     return rows
 
 
@@ -331,6 +334,26 @@ def test_new_york_time_taken_for_utc_is_a_zone_error_also_across_a_change_of_the
         ("2024-03-11T09:30+00:00", "2024-03-11T16:00+00:00"),
     )
     assert told(judged_minutes(rows)) == {"ZoneError": 780}
+
+
+@pytest.mark.parametrize(
+    ("width", "first", "late"),
+    [
+        pytest.param(60, "14:30", "20:30", id="an hour"),
+        pytest.param(5, "14:45", "20:15", id="three of five minutes"),
+        pytest.param(1, "14:31", "20:15", id="fifteen of a minute"),
+    ],
+)
+def test_late_bars_condemn_no_line_whose_first_hour_lacks(width: int, first: str, late: str) -> None:
+    rows = minutes((f"2024-03-13T{first}+00:00", "2024-03-13T20:00+00:00"), width=width)
+    after = minutes(("2024-03-13T20:00+00:00", f"2024-03-13T{late}+00:00"), width=width)
+    assert told(judged_minutes([*rows, *after])) == {"OffSession": len(after)}
+
+
+def test_a_line_that_is_an_hour_late_is_shifted() -> None:
+    days = [(f"2024-03-{day}T14:30+00:00", f"2024-03-{day}T21:00+00:00") for day in (12, 13, 14)]
+    assert told(judged_minutes(minutes(*days))) == {"ZoneError": 1170}
+    assert told(judged_minutes(minutes(*days, width=60))) == {"ZoneError": 21}
 
 
 def test_a_part_of_a_session_that_did_not_come_is_a_gap() -> None:
