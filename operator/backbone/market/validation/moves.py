@@ -35,20 +35,22 @@ class Limits:
     """How far is too far: `floor` of a move's logarithm, `deviations` beyond the neighbours' own moves.
 
     `extreme` is the floor for a high or low beyond the other prices, None where there are no bars. `surge` is
-    how many times the usual turnover means that something happened.
+    how many times the usual turnover means that something happened. A latest move beyond `implausible` is not
+    kept until it is confirmed.
     """
 
     floor: float
     deviations: float
     extreme: float | None = None
     surge: float = 2.5
+    implausible: float = 0.5
 
 
 LIMITS = {
     DAILY_BARS.name: Limits(floor=0.12, deviations=5, extreme=0.15),
     INTRADAY_BARS.name: Limits(floor=0.01, deviations=8, extreme=0.01, surge=20),
     INTRADAY_TRADES.name: Limits(floor=0.005, deviations=8),
-    MACRO_SERIES.name: Limits(floor=0.4, deviations=8),
+    MACRO_SERIES.name: Limits(floor=0.4, deviations=8, implausible=np.inf),
 }
 BACK = 0.35
 """A spike is over when the price is back within this share of it."""
@@ -57,8 +59,6 @@ LIVELY = 1.5
 SPLIT_SURGE = 4.0
 """Turnover at which a jump by a split's ratio is none."""
 SPLIT_TOLERANCE = 0.12
-IMPLAUSIBLE = 0.5
-"""Of a move's logarithm: without turnover no market goes so far, so it is not kept until confirmed."""
 
 
 def check_moves(dimension: Dimension, lines: Lines, sheet: Sheet, before_of: Before | None = None) -> None:
@@ -83,7 +83,7 @@ def check_values(lines: Lines, sheet: Sheet) -> None:
     positive = lowest[np.cumsum(present.first) - 1] > 0 if len(rows) else np.zeros(0, bool)
     logarithm = np.where(positive, np.log(np.where(positive, value, 1.0)), np.nan)
     _check_spikes(present, logarithm, LIMITS[MACRO_SERIES.name], None, sheet)
-    linear = Limits(floor=0.0, deviations=25)
+    linear = Limits(floor=0.0, deviations=25, implausible=np.inf)
     _check_spikes(present, np.where(positive, np.nan, value), linear, None, sheet)
 
 
@@ -96,6 +96,8 @@ def _check_spikes(lines: Lines, price: Floats, limits: Limits, surge: Surge | No
     level = median(before(lines, price, rows, 3))
     moved = step[rows]
     bound = np.maximum(limits.floor, limits.deviations * _usual(lines, step, rows))
+    # Of a value that mostly stands still nobody can say how far is too far.
+    bound[bound == 0] = np.inf
     behind = from_row(lines, price, rows, LONGEST_SPIKE + 1) - level[:, None]
     calm = np.ones(len(rows), bool) if surge is None else surge.ratio(lines, rows) < limits.surge
     found = np.zeros(len(price), bool)
@@ -107,7 +109,7 @@ def _check_spikes(lines: Lines, price: Floats, limits: Limits, surge: Surge | No
             found[rows[away & returned & calm] + offset] = True
     sheet.quarantine(lines.places(found), Defect.PRICE_SPIKE)
     last = np.isnan(behind[:, 1]) & (np.abs(behind[:, 0]) > bound) & (np.abs(moved) > bound) & calm
-    wild = last & (np.abs(moved) > IMPLAUSIBLE)
+    wild = last & (np.abs(moved) > limits.implausible)
     sheet.quarantine(lines.places(_at(rows[wild], len(price))), Defect.PRICE_SPIKE)
     sheet.flag(lines.places(_at(rows[last & ~wild], len(price))), Defect.UNCONFIRMED_MOVE)
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 
@@ -477,3 +478,41 @@ def test_a_macro_value_that_was_not_observed_is_no_error_and_a_vintage_from_the_
     found = judge(MACRO_SERIES, pa.Table.from_pylist(rows, schema=MACRO_SERIES.facts), Context(NOW))
     assert told(found) == {"FutureRow": 1}
     assert found.kept.num_rows == 7
+
+
+def monthly(*values: float | None) -> Judgement:
+    """What is said of a series with these values, the last one in this year."""
+    days = pd.date_range(end="2024-03-01", periods=len(values), freq="MS").date
+    rows = [
+        {
+            "source": "s",
+            "series": "rate",
+            "period": day,
+            "frequency": "monthly",
+            "vintage": day,
+            "value": value,
+            "revision": 0,
+        }
+        for day, value in zip(days, values, strict=True)
+    ]
+    return judge(MACRO_SERIES, pa.Table.from_pylist(rows, schema=MACRO_SERIES.facts), Context(NOW))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pytest.param([-0.5] * 20 + [0.0, 0.75], id="a rate that was raised after years"),
+        pytest.param([0.0] * 20 + [0.25] * 2 + [0.0] * 6, id="a rate of zero that was raised and lowered"),
+        pytest.param([0.0] * 22 + [0.75], id="a rate of zero that was raised"),
+    ],
+)
+def test_a_rate_that_mostly_stands_still_has_no_spikes(values: list[float]) -> None:
+    assert told(monthly(*values)) == {}
+
+
+def test_the_latest_macro_value_is_never_beyond_belief() -> None:
+    claims = [220.0, 219.0, 217.0, 211.0, 215.0, 220.0, 225.0, 202.0, 220.0, 204.0, 201.0, 215.0, 211.0]
+    assert told(monthly(*claims, 282.0, 3307.0)) == {"UnconfirmedMove": 1}
+    balance = [-1.0, 2.0, -3.0, 1.0, -2.0, 3.0, -1.0, 2.0, -1.5, 1.0]
+    assert told(monthly(*balance, 400.0)) == {"UnconfirmedMove": 1}
+    assert told(monthly(*balance, 400.0, *balance)) == {"PriceSpike": 1}
