@@ -11,7 +11,12 @@ import pyarrow as pa
 import pytest
 
 from backbone.market.calendars import calendar
-from backbone.market.dimensions import DAILY_BARS, INTRADAY_BARS, INTRADAY_TRADES, MACRO_SERIES
+from backbone.market.dimensions import (
+    DAILY_BARS,
+    INTRADAY_BARS,
+    INTRADAY_TRADES,
+    MACRO_SERIES,
+)
 from backbone.market.validation.judge import HISTORY, Context, Judgement, judge
 from backbone.vocabulary import Defect
 
@@ -279,6 +284,16 @@ def test_the_latest_price_waits_for_confirmation_under_a_flag_and_a_wild_one_in_
     assert told(judged([*rows[:-1], moved])) == {"UnconfirmedMove": 1}
     wild = {**rows[-1], **{name: rows[-1][name] * 100 for name in ("open", "high", "low", "close")}}  # type: ignore[operator]
     assert told(judged([*rows[:-1], wild])) == {"PriceSpike": 1}
+
+
+@pytest.mark.parametrize(("volume", "reason"), [(0, {}), (1000, {"StaleRepeat": 1})])
+def test_a_bar_with_a_range_comes_twice_only_where_nobody_counts_volume(
+    volume: int, reason: dict[str, int]
+) -> None:
+    rows = minutes(("2024-03-12T10:00+00:00", "2024-03-12T11:00+00:00"), symbol="EURUSD=X", volume=volume)
+    for name in ("open", "high", "low", "close"):
+        rows[21][name] = rows[20][name]
+    assert told(judged_minutes(rows)) == reason
 
 
 def test_a_holiday_is_no_gap_and_has_no_bar() -> None:
