@@ -21,7 +21,9 @@ SHIFTED_DAYS = 0.02
 """Of a line's days, that have to lie outside sessions before a shift explains them better."""
 LONGEST_SHIFT = 14
 SILENT_INTERVALS = 30
-"""Intervals of a session without a bar that are a gap and no lack of trades."""
+"""Intervals of a session without a bar that are a gap and no lack of trades; an hour is one in any case,
+unless it is less than FEWEST_SILENT of them."""
+FEWEST_SILENT = 2
 SILENT_TRADING = 1_800_000_000
 """Microseconds of a session without a trade that are a gap."""
 
@@ -131,10 +133,15 @@ def _after_gap(dimension: Dimension, lines: Lines, kind: Calendar, inside: Mask)
         return found
     here, there = kind.session_of(time), kind.session_of(before)
     if "interval_seconds" in dimension.facts.names:
-        silence = SILENT_INTERVALS * np.asarray(lines.column("interval_seconds")[1:] * 1_000_000, np.int64)
+        width = np.asarray(lines.column("interval_seconds")[1:] * 1_000_000, np.int64)
+        silence = np.maximum(np.minimum(SILENT_INTERVALS * width, HOUR), FEWEST_SILENT * width)
     else:
         silence = np.full(len(time), SILENT_TRADING, np.int64)
     within = (here == there) & (time - before > silence)
+    length = kind.closes - kind.opens
+    # When half days end has changed over the years, and calendars know the latest custom.
+    whole = (length >= np.median(length))[there]
+    at_an_end = (time - kind.opens[here] >= silence) | (whole & (kind.closes[there] - before > silence))
     known = kind.knows_moments(time) & kind.knows_moments(before)
-    found[1:] = usable & known & ((here - there > 1) | within)
+    found[1:] = usable & known & ((here - there > 1) | within | ((here > there) & at_an_end))
     return found

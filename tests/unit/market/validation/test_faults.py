@@ -380,6 +380,33 @@ def test_a_part_of_a_session_that_did_not_come_is_a_gap() -> None:
     assert told(judged_minutes(rows)) == {"GapBefore": 1}
 
 
+DAY = ("13:30", "20:00")
+
+
+@pytest.mark.parametrize(
+    ("width", "second", "third", "gaps"),
+    [
+        pytest.param(1, [("13:30", "14:00")], [("19:30", "20:00")], 1, id="an afternoon and a morning"),
+        pytest.param(1, [("13:30", "19:00")], [DAY], 1, id="the last hour"),
+        pytest.param(1, [DAY], [("14:30", "20:00")], 1, id="the first hour"),
+        pytest.param(1, [("13:30", "19:45")], [("13:45", "20:00")], 0, id="quarters of an hour"),
+        pytest.param(15, [("13:30", "14:00"), ("19:45", "20:00")], [DAY], 1, id="of quarters, most of a day"),
+        pytest.param(15, [("13:30", "19:00")], [("14:30", "20:00")], 1, id="of quarters, four and four"),
+        pytest.param(15, [("13:30", "14:00"), ("14:30", "20:00")], [DAY], 0, id="of quarters, two"),
+        pytest.param(60, [("13:30", "14:30"), ("19:30", "20:00")], [DAY], 1, id="of hours, five"),
+        pytest.param(60, [("13:30", "14:30"), ("15:30", "20:00")], [DAY], 0, id="of hours, one"),
+        pytest.param(60, [("13:30", "17:30")], [DAY], 1, id="of hours, the last three"),
+    ],
+)
+def test_what_lacks_of_sessions_is_a_gap(
+    width: int, second: list[tuple[str, str]], third: list[tuple[str, str]], gaps: int
+) -> None:
+    days = ((11, [DAY]), (12, second), (13, third), (14, [DAY]))
+    spans = [tuple(f"2024-03-{day}T{time}+00:00" for time in span) for day, parts in days for span in parts]
+    found = told(judged_minutes(minutes(*spans, width=width)))  # type: ignore[arg-type]
+    assert found == ({"GapBefore": gaps} if gaps else {})
+
+
 def test_bars_of_another_symbol_do_not_count_as_neighbours() -> None:
     other = [
         {**row, "open": 9.0, "high": 9.1, "low": 8.9, "close": 9.0, "adjusted_close": 9.0}
