@@ -15,6 +15,7 @@ from backbone.market.dimensions import (
     DAILY_BARS,
     INTRADAY_BARS,
     INTRADAY_TRADES,
+    MACRO_EVENTS,
     MACRO_SERIES,
 )
 from backbone.market.validation.judge import HISTORY, Context, Judgement, judge
@@ -558,3 +559,23 @@ def test_the_latest_macro_value_is_never_beyond_belief() -> None:
     balance = [-1.0, 2.0, -3.0, 1.0, -2.0, 3.0, -1.0, 2.0, -1.5, 1.0]
     assert told(monthly(*balance, 400.0)) == {"UnconfirmedMove": 1}
     assert told(monthly(*balance, 400.0, *balance)) == {"PriceSpike": 1}
+
+
+@pytest.mark.parametrize("name", ["actual", "expected", "prior", "revised"])
+@pytest.mark.parametrize("value", [float("nan"), float("inf")], ids=["NaN", "infinite"])
+def test_a_number_of_a_release_that_is_none(name: str, value: float) -> None:
+    row = {
+        "source": "s",
+        "calendar": "US",
+        "event": "US/CPI",
+        "kind": "release",
+        "period": date(2024, 3, 12),
+        "vintage": date(2024, 3, 12),
+        "at": datetime(2024, 3, 12, 12, 30, tzinfo=UTC),
+        "actual": 0.4,
+        "revision": 0,
+    }
+    facts = MACRO_EVENTS.facts
+    assert told(judge(MACRO_EVENTS, pa.Table.from_pylist([row], schema=facts), Context(NOW))) == {}
+    odd = pa.Table.from_pylist([{**row, name: value}], schema=facts)
+    assert told(judge(MACRO_EVENTS, odd, Context(NOW))) == {"NotFinite": 1}
