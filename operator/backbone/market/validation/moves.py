@@ -142,7 +142,7 @@ def _check_splits(lines: Lines, sheet: Sheet, before_of: Before | None) -> None:
     """Jumps by a split's ratio, without unusual turnover, that the adjusted price does not explain.
 
     All rows from the jump to the next one back are on another basis than those before. A jump that is stored
-    was kept or released, and is none.
+    was kept or released, and is none. One by another ratio is kept under a flag if no market goes so far.
     """
     series, unknown = _adjusted(lines)
     step = _steps(lines, series)
@@ -155,13 +155,17 @@ def _check_splits(lines: Lines, sheet: Sheet, before_of: Before | None) -> None:
     stays = np.abs(settled - level - step[rows]) < SPLIT_TOLERANCE + 0.05
     surge = _surge(lines, "volume")
     calm = surge.ratio(lines, rows) < SPLIT_SURGE
-    jumps = rows[(ratio < SPLIT_TOLERANCE) & stays & calm]
+    usual = ratio < SPLIT_TOLERANCE
+    far = np.abs(step[rows]) > LIMITS[DAILY_BARS.name].implausible
+    found = (usual | far) & stays & calm
+    jumps, usual = rows[found], usual[found]
+    bases = np.asarray(lines.table["price_basis"].take(pa.array(jumps)).to_pylist(), object)
+    possible = unknown[jumps] & (bases == "asTraded") | ~surge.known(lines, jumps) | ~usual
+    sheet.flag(lines.places(_at(jumps[possible], len(step))), Defect.POSSIBLE_SPLIT)
+    jumps = jumps[~possible]
     if before_of is not None and len(jumps):
         jumps = jumps[~_stored_too(lines, step, jumps, before_of)]
-    bases = np.asarray(lines.table["price_basis"].take(pa.array(jumps)).to_pylist(), object)
-    possible = unknown[jumps] & (bases == "asTraded") | ~surge.known(lines, jumps)
-    sheet.flag(lines.places(_at(jumps[possible], len(step))), Defect.POSSIBLE_SPLIT)
-    sheet.quarantine(lines.places(_on_other_basis(lines, step, jumps[~possible])), Defect.UNADJUSTED_SPLIT)
+    sheet.quarantine(lines.places(_on_other_basis(lines, step, jumps)), Defect.UNADJUSTED_SPLIT)
 
 
 def _adjusted(lines: Lines) -> tuple[Floats, Mask]:

@@ -170,7 +170,7 @@ def test_a_wrong_row_does_not_spoil_the_judgement_of_its_neighbours() -> None:
     assert found.quarantined_counts == {Defect.PRICE_SPIKE: 1, Defect.NON_POSITIVE_PRICE: 1}
 
 
-def split(rows: list[dict[str, object]], first: int, ratio: int) -> list[dict[str, object]]:
+def split(rows: list[dict[str, object]], first: int, ratio: float) -> list[dict[str, object]]:
     prices = ("open", "high", "low", "close", "adjusted_close")
     return [
         row
@@ -250,6 +250,16 @@ def test_old_rows_on_the_old_basis_are_no_jump_that_the_store_holds() -> None:
     table = pa.Table.from_pylist(split(bars(), 50, 2)[40:], schema=DAILY_BARS.facts)
     found = judge(DAILY_BARS, table, Context(NOW, before=stored_before(split(bars(), 0, 2))))
     assert Defect.UNADJUSTED_SPLIT in found.quarantined_counts
+
+
+@pytest.mark.parametrize("ratio", [35, 60, 100, 1 / 35, 1 / 100])
+def test_a_split_of_an_odd_ratio_is_kept_under_a_flag_once_it_stays(ratio: float) -> None:
+    rows = split(bars(volume=1_000_000), 50, ratio)
+    for row in rows:
+        row["volume"] = int(row["volume"])  # type: ignore[call-overload]
+    found = judged(rows)
+    assert told(found) == {"PossibleSplit": 1}
+    assert found.flags[50].as_py() == "PossibleSplit"
 
 
 def test_a_history_that_was_adjusted_for_the_split_is_kept() -> None:
