@@ -73,7 +73,28 @@ _INDICES = {
     "^HSI": "XHKG",
     "^AXJO": "XASX",
 }
-_CURRENCIES = ("-USD", "-EUR", "-GBP", "-BTC")
+_QUOTES = (
+    *(
+        "USD",
+        "EUR",
+        "GBP",
+        "JPY",
+        "CAD",
+        "AUD",
+        "NZD",
+        "CHF",
+        "CNY",
+        "HKD",
+        "TWD",
+        "KRW",
+        "INR",
+        "SGD",
+        "IDR",
+    ),
+    *("BRL", "MXN", "SEK", "NOK", "DKK", "PLN", "TRY", "ZAR", "RUB", "BTC", "ETH", "USDT", "USDC"),
+)
+_PAIRS = tuple(f"-{quote}" for quote in _QUOTES)
+"""How crypto currencies are spelled; a hyphen before one or two letters is a class of shares."""
 
 
 def exchange_of(symbol: str) -> str | None:
@@ -83,7 +104,7 @@ def exchange_of(symbol: str) -> str | None:
     """
     if symbol.startswith("^"):
         return _INDICES.get(symbol)
-    if symbol.endswith(_CURRENCIES):
+    if symbol.endswith(_PAIRS):
         return ROUND_THE_CLOCK
     if "=" in symbol:
         return None

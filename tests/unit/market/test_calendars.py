@@ -38,3 +38,24 @@ def test_an_exchange_without_a_calendar_is_told_shortly_and_not_looked_for_again
 
 def test_a_symbol_of_athens_is_one_of_an_unknown_exchange() -> None:
     assert exchange_of("OPAP.AT") is None
+
+
+@pytest.mark.parametrize(
+    ("symbol", "exchange"),
+    [
+        *((f"BTC-{quote}", "24/7") for quote in ("USD", "EUR", "JPY", "CAD", "AUD", "CHF", "INR", "KRW")),
+        ("ETH-BTC", "24/7"),
+        ("ETH-USDT", "24/7"),
+        ("BRK-B", "XNYS"),
+        ("BAC-PL", "XNYS"),
+        ("NOVO-B.CO", "XCSE"),
+        ("AAPL", "XNYS"),
+        ("SAP.F", "XFRA"),
+        ("^VIX", "XNYS"),
+        ("^NOBODYS", None),
+        ("EURUSD=X", None),
+        ("ABC.NOWHERE", None),
+    ],
+)
+def test_a_symbols_spelling_tells_its_exchange(symbol: str, exchange: str | None) -> None:
+    assert exchange_of(symbol) == exchange
