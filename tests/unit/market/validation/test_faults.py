@@ -355,12 +355,29 @@ def test_the_clocks_go_forward_and_the_session_opens_an_hour_earlier_in_utc() ->
     assert told(judged_minutes([*rows, *late])) == {"OffSession": 1}
 
 
+def test_the_clocks_go_back_and_the_session_opens_an_hour_later_in_utc() -> None:
+    rows = minutes(
+        ("2023-11-03T13:30+00:00", "2023-11-03T20:00+00:00"),
+        ("2023-11-06T14:30+00:00", "2023-11-06T21:00+00:00"),
+    )
+    assert told(judged_minutes(rows)) == {}
+    late = minutes(("2023-11-03T20:30+00:00", "2023-11-03T20:31+00:00"))
+    assert told(judged_minutes([*rows, *late])) == {"OffSession": 1}
+    early = minutes(("2023-11-06T13:30+00:00", "2023-11-06T13:31+00:00"))
+    assert told(judged_minutes([*rows, *early])) == {"OffSession": 1}
+
+
 def test_new_york_time_taken_for_utc_is_a_zone_error_also_across_a_change_of_the_clocks() -> None:
     rows = minutes(
         ("2024-03-08T09:30+00:00", "2024-03-08T16:00+00:00"),
         ("2024-03-11T09:30+00:00", "2024-03-11T16:00+00:00"),
     )
     assert told(judged_minutes(rows)) == {"ZoneError": 780}
+    autumn = minutes(
+        ("2023-11-03T09:30+00:00", "2023-11-03T16:00+00:00"),
+        ("2023-11-06T09:30+00:00", "2023-11-06T16:00+00:00"),
+    )
+    assert told(judged_minutes(autumn)) == {"ZoneError": 780}
 
 
 @pytest.mark.parametrize(
