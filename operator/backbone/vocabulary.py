@@ -258,6 +258,6 @@ class Defect(Documented):
     )
     POSSIBLE_SPLIT = (
         "PossibleSplit",
-        "Kept. As-traded prices jump by a split's ratio, and no adjusted price says whether it was one.",
+        "Kept. Prices jump as in a split, and neither adjusted prices nor turnover say whether it was one.",
     )
     RELEASED = ("Released", "Kept. Somebody released the row from quarantine.")

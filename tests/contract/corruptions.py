@@ -39,6 +39,8 @@ MARGIN = 25
 """Rows before and after a planted one, for a class that is judged by its neighbours."""
 PRICES = ("open", "high", "low", "close")
 OF_BARS = (*PRICES, "adjusted_close")
+RELEASED = ("actual", "expected", "prior", "revised")
+"""Numbers of events, most of them null: pandas makes these NaN."""
 
 
 @dataclass
@@ -61,16 +63,19 @@ class Deliveries:
 
     def table(self) -> pa.Table:
         """The rows as a provider would deliver them."""
-        columns = {field.name: _column(self.rows[field.name], field.type) for field in self.dimension.facts}
+        columns = {
+            field.name: _column(self.rows[field.name], field.type, absent=field.name in RELEASED)
+            for field in self.dimension.facts
+        }
         if "value" in columns:
             absent = pa.array(self.rows["absent"].to_numpy())
             columns["value"] = pc.if_else(absent, pa.scalar(None, pa.float64()), columns["value"])
         return pa.table(columns)
 
 
-def _column(values: pd.Series, kind: pa.DataType) -> pa.Array:
-    """Values as they are: NaN stays NaN, and text in a column of numbers makes it a column of text."""
-    if not pa.types.is_floating(kind):
+def _column(values: pd.Series, kind: pa.DataType, absent: bool) -> pa.Array:
+    """Values as they are: text makes a column of numbers one of text, NaN stays where it is not `absent`."""
+    if absent or not pa.types.is_floating(kind):
         return pa.array(values, kind, from_pandas=True)
     if pd.api.types.is_numeric_dtype(values.dtype):
         return pa.array(values.to_numpy(np.float64), kind, from_pandas=False)

@@ -16,8 +16,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from backbone.market.dimensions import DIMENSIONS, INTRADAY_BARS, Dimension
-from backbone.market.validation.judge import Context, Judgement, judge
+from backbone.market.dimensions import DAILY_BARS, DIMENSIONS, INTRADAY_BARS, MACRO_SERIES, Dimension
+from backbone.market.validation.judge import HISTORY, Context, Judgement, judge
 from backbone.providers.protocol import Query
 from backbone.providers.sample.provider import SampleProvider
 from backbone.providers.sample.recordings import RECORDINGS
@@ -181,6 +181,49 @@ def test_clean_data_raises_no_alarm(
         here = [alarm for alarm in alarms if alarm[0] == name]
         assert not [alarm for alarm in here if alarm[4] not in STATISTICAL]
         assert len(here) <= FALSE_ALARMS["statistical"] * count
+
+
+@pytest.mark.parametrize("dimension", (DAILY_BARS, MACRO_SERIES), ids=lambda item: item.name)
+def test_clean_rows_are_kept_on_the_evening_they_come(
+    dimension: Dimension,
+    recordings: dict[str, tuple[Dimension, pa.Table]],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    rows, refused = 0, []
+    for facts in (facts for kind, facts in recordings.values() if kind is dimension):
+        for name in pc.unique(facts[dimension.subject]).to_pylist():
+            line = facts.filter(pc.equal(facts[dimension.subject], name)).sort_by(dimension.time)
+            newest, stored = evenings(dimension, line)
+            rows += newest.num_rows
+            names = newest[dimension.subject].to_pylist()
+            context = Context(NOW, dict.fromkeys(names, "XNYS"), before=lambda _, stored=stored: stored)
+            judged = judge(dimension, newest, context)
+            days = judged.quarantined[dimension.time].to_pylist()
+            refused += zip([name] * len(days), map(str, days), judged.reasons.to_pylist(), strict=True)
+    with capsys.disabled():
+        sys.stdout.write(f"\n  {dimension.name:<15} {rows:>7,} clean rows, refused on arrival: {refused} ")
+    # What is beyond belief waits for the next evening.
+    assert {reason for _, _, reason in refused} <= {Defect.PRICE_SPIKE}
+    assert len(refused) <= FALSE_ALARMS["statistical"] * rows
+
+
+def evenings(dimension: Dimension, line: pa.Table) -> tuple[pa.Table, pa.Table]:
+    """Each row of a line as the only one of a delivery, and as many as a judgement sees of those before it.
+
+    Every evening is a line of its own.
+    """
+    place = np.arange(line.num_rows)
+    seen = place[:, None] + np.arange(-HISTORY, 0)[None, :]
+    evening = np.repeat(place, (seen >= 0).sum(axis=1))
+    return _of_evenings(dimension, line, place, place), _of_evenings(
+        dimension, line, seen[seen >= 0], evening
+    )
+
+
+def _of_evenings(dimension: Dimension, line: pa.Table, rows: np.ndarray, evening: np.ndarray) -> pa.Table:
+    place = line.schema.get_field_index(dimension.subject)
+    names = pa.array(np.char.add(f"{line[place][0]}~", evening.astype(str)))
+    return line.take(pa.array(rows)).set_column(place, dimension.facts.field(dimension.subject), names)
 
 
 @pytest.mark.parametrize("event", TRUE_EVENTS, ids=lambda item: f"{item.subject} {item.day}: {item.what}")

@@ -30,7 +30,10 @@ def due_by_sessions(
     exchange = exchange_of(symbol)
     if exchange is None:
         return None, "no exchange goes by such a symbol: say max_age"
-    found = calendar(exchange)
+    try:
+        found = calendar(exchange)
+    except ValueError:
+        return None, f"no calendar of {exchange} is known: say max_age"
     if not EPOCH + int(found.opens[0]) * MICROSECOND <= at < EPOCH + int(found.closes[-1]) * MICROSECOND:
         return None, f"the calendar of {exchange} does not reach that moment: say max_age"
     if dimension == DAILY_BARS:

@@ -20,6 +20,8 @@ Flags = npt.NDArray[np.bool_]
 FIRST_DAY = pd.Timestamp("1970-01-01")
 ROUND_THE_CLOCK = "24/7"
 HOUR = 3_600_000_000
+STARTS = ("1970-01-01", "1990-01-01", "2000-01-01", None, "2026-01-05")
+"""None is the library's own, twenty years ago. Tel Aviv trades on other weekdays since the last."""
 
 _BY_SUFFIX = {
     **dict.fromkeys(("L", "IL"), "XLON"),
@@ -61,7 +63,6 @@ _BY_SUFFIX = {
     "BA": "XBUE",
     "PR": "XPRA",
     "BD": "XBUD",
-    "AT": "ASEX",
 }
 _INDICES = {
     **dict.fromkeys(("^GSPC", "^IXIC", "^DJI", "^NDX", "^NYA", "^RUT", "^VIX"), "XNYS"),
@@ -72,7 +73,28 @@ _INDICES = {
     "^HSI": "XHKG",
     "^AXJO": "XASX",
 }
-_CURRENCIES = ("-USD", "-EUR", "-GBP", "-BTC")
+_QUOTES = (
+    *(
+        "USD",
+        "EUR",
+        "GBP",
+        "JPY",
+        "CAD",
+        "AUD",
+        "NZD",
+        "CHF",
+        "CNY",
+        "HKD",
+        "TWD",
+        "KRW",
+        "INR",
+        "SGD",
+        "IDR",
+    ),
+    *("BRL", "MXN", "SEK", "NOK", "DKK", "PLN", "TRY", "ZAR", "RUB", "BTC", "ETH", "USDT", "USDC"),
+)
+_PAIRS = tuple(f"-{quote}" for quote in _QUOTES)
+"""How crypto currencies are spelled; a hyphen before one or two letters is a class of shares."""
 
 
 def exchange_of(symbol: str) -> str | None:
@@ -82,7 +104,7 @@ def exchange_of(symbol: str) -> str | None:
     """
     if symbol.startswith("^"):
         return _INDICES.get(symbol)
-    if symbol.endswith(_CURRENCIES):
+    if symbol.endswith(_PAIRS):
         return ROUND_THE_CLOCK
     if "=" in symbol:
         return None
@@ -149,13 +171,24 @@ class Calendar:
         return np.clip(place, 0, len(ordered) - 1).astype(np.int64)
 
 
-@lru_cache(maxsize=64)
 def calendar(name: str) -> Calendar:
     """The calendar of an exchange, as far back as it is known (1970 at most), to a year from today.
 
-    `name` is an ISO 10383 code that exchange_calendars has. Raises ValueError for any other.
+    `name` is an ISO 10383 code that exchange_calendars has. Raises ValueError for any other, and for one
+    whose calendar the library cannot make.
     """
+    found = _calendar(name)
+    if found is None:
+        raise ValueError(f"exchange_calendars has no calendar {name}")
+    return found
+
+
+@lru_cache(maxsize=64)
+def _calendar(name: str) -> Calendar | None:
+    """None is kept as well: it takes seconds to find out."""
     found = _longest(name)
+    if found is None:
+        return None
     schedule = found.schedule
     sessions = np.asarray(schedule.index.to_numpy().astype("datetime64[D]"), np.int64)
     return Calendar(
@@ -168,17 +201,16 @@ def calendar(name: str) -> Calendar:
     )
 
 
-def _longest(name: str) -> exchange_calendars.ExchangeCalendar:
-    """With the longest history that the library has: each exchange's rules begin in another year."""
-    for start in ("1970-01-01", "1990-01-01", "2000-01-01", None):
+def _longest(name: str) -> exchange_calendars.ExchangeCalendar | None:
+    """With the longest history that the library can make: each exchange's rules begin in another year."""
+    for start in STARTS:
         try:
             return exchange_calendars.get_calendar(name, start=start)
-        except exchange_calendars.errors.InvalidCalendarName as error:
-            raise ValueError(f"no calendar of the name {name}") from error
+        except exchange_calendars.errors.InvalidCalendarName:
+            return None
         except (ValueError, NotImplementedError):
-            if start is None:
-                raise
-    raise AssertionError("the last start is always tried")
+            continue
+    return None
 
 
 def _micros(moments: pd.DatetimeIndex) -> Moments:

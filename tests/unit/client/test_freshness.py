@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from backbone.client.freshness import due_by_sessions
+from backbone.market import calendars
 from backbone.market.dimensions import DAILY_BARS, INTRADAY_BARS, MACRO_SERIES
 
 
@@ -54,6 +55,8 @@ def test_of_intraday_bars_a_quarter_of_an_hour_of_trading_may_lack(now: str, due
     [
         pytest.param(MACRO_SERIES, "UNRATE", "2024-03-05T16:00", "has no sessions", id="a macro series"),
         pytest.param(DAILY_BARS, "EURUSD=X", "2024-03-05T16:00", "no exchange goes by", id="a currency pair"),
+        pytest.param(DAILY_BARS, "OPAP.AT", "2024-03-05T16:00", "no exchange goes by", id="no calendar"),
+        pytest.param(DAILY_BARS, "TEVA.TA", "2024-03-05T16:00", "does not reach", id="a calendar of months"),
         pytest.param(DAILY_BARS, "AAPL", "1950-03-05T16:00", "does not reach", id="before the calendar"),
         pytest.param(DAILY_BARS, "AAPL", "2090-03-05T16:00", "does not reach", id="after the calendar"),
     ],
@@ -65,3 +68,9 @@ def test_where_nobody_can_tell_a_stated_age_is_asked_for(
     assert due is None
     assert why in said
     assert "max_age" in said
+
+
+def test_an_exchange_without_a_calendar_asks_for_a_stated_age(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(calendars._BY_SUFFIX, "XY", "NOWHERE")
+    due, said = due_by_sessions(DAILY_BARS, "ABC.XY", None, at("2024-03-05T16:00"))
+    assert (due, said) == (None, "no calendar of NOWHERE is known: say max_age")

@@ -105,7 +105,7 @@ def _check(dimension: Dimension, facts: pa.Table, context: Context, sheet: Sheet
         check_repeats(lines, sheet)
         lines = _still_sound(dimension, facts, history, sheet, lines)
     if dimension in TRADED:
-        check_moves(dimension, lines, sheet)
+        check_moves(dimension, lines, sheet, context.before)
     elif dimension is MACRO_SERIES:
         check_values(lines, sheet)
     return unchecked

@@ -16,7 +16,8 @@ FROZEN = 5
 def check_repeats(lines: Lines, sheet: Sheet) -> None:
     """Stale repeats, and bars without volume on lines that have some.
 
-    A bar with a range never comes twice with the same volume; a bar of one price may, a few times.
+    A bar with a range never comes twice with the same volume; a bar of one price may, a few times. Without
+    volume either may: currencies and indices have none, and stand still for a minute.
     """
     names = [name for name in TOLD if name in lines.table.schema.names]
     same = ~lines.first
@@ -26,7 +27,7 @@ def check_repeats(lines: Lines, sheet: Sheet) -> None:
     ranged = lines.column("high") > lines.column("low")
     volume = lines.column("volume")
     frozen = _run_length(same) >= FROZEN
-    sheet.quarantine(lines.places(same & (ranged | (frozen & (volume > 0)))), Defect.STALE_REPEAT)
+    sheet.quarantine(lines.places(same & (volume > 0) & (ranged | frozen)), Defect.STALE_REPEAT)
     if len(volume):
         trades = np.add.reduceat((volume > 0).astype(np.int64), lines.starts) > 0
         sheet.flag(lines.places((volume == 0) & trades[np.cumsum(lines.first) - 1]), Defect.NO_VOLUME)

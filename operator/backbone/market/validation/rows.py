@@ -14,6 +14,7 @@ from .lines import Mask, floats
 from .sheet import Sheet
 
 PRICES = ("open", "high", "low", "close", "adjusted_close", "price")
+VALUES = ("value", "actual", "expected", "prior", "revised")
 SIZES = ("volume", "trades", "size")
 TOLERATED_SKEW = timedelta(minutes=2)
 """How far a source's clock may be ahead of ours."""
@@ -26,8 +27,8 @@ MICROSECONDS = 1_000_000
 def check_numbers(dimension: Dimension, facts: pa.Table, sheet: Sheet) -> None:
     """NaN and infinity, prices that are not positive, sizes that are negative, prices out of order."""
     prices = {name: floats(facts[name]) for name in PRICES if name in dimension.facts.names}
-    values = {"value": floats(facts["value"])} if dimension is MACRO_SERIES else prices
-    for name, column in values.items():
+    values = {name: floats(facts[name]) for name in VALUES if name in dimension.facts.names}
+    for name, column in (prices | values).items():
         odd = np.flatnonzero(~np.isfinite(column))
         there = pc.is_valid(facts[name].combine_chunks().take(pa.array(odd)))
         sheet.quarantine(odd[np.asarray(there.to_numpy(zero_copy_only=False), bool)], Defect.NOT_FINITE)

@@ -16,12 +16,14 @@ from .lines import Lines, Mask, Whole
 from .sheet import Sheet
 
 ENOUGH_TO_SHIFT = 3
-"""Fewer rows fall into sessions by chance however they are shifted."""
-SHIFTED_SHARE = 0.02
-"""Of a line's rows, that have to lie outside sessions before a shift explains them better."""
+"""Days, or moments outside sessions: fewer fall into sessions by chance however they are shifted."""
+SHIFTED_DAYS = 0.02
+"""Of a line's days, that have to lie outside sessions before a shift explains them better."""
 LONGEST_SHIFT = 14
 SILENT_INTERVALS = 30
-"""Intervals of a session without a bar that are a gap and no lack of trades."""
+"""Intervals of a session without a bar that are a gap and no lack of trades; an hour is one in any case,
+unless it is less than FEWEST_SILENT of them."""
+FEWEST_SILENT = 2
 SILENT_TRADING = 1_800_000_000
 """Microseconds of a session without a trade that are a gap."""
 
@@ -105,10 +107,13 @@ def _shifted(dimension: Dimension, lines: Lines, span: Span, outside: Mask) -> b
     mine = lines.delivered[chosen]
     time, inside = lines.time[chosen][mine], _trades(dimension, span.calendar)
     lost = int(outside[chosen].sum())
-    if len(time) < ENOUGH_TO_SHIFT or lost < SHIFTED_SHARE * len(time):
-        return False
     if dimension.dated:
-        return any(bool(inside(time + days).all()) for days in (1, -1))
+        enough = len(time) >= ENOUGH_TO_SHIFT and lost >= SHIFTED_DAYS * len(time)
+        return enough and any(bool(inside(time + days).all()) for days in (1, -1))
+    # The least shift, of an hour, takes an hour out of each session; a few late bars are none.
+    least = HOUR / float(np.median(span.calendar.closes - span.calendar.opens))
+    if lost < ENOUGH_TO_SHIFT or lost < least / 2 * len(time):
+        return False
     hours = (hour for size in range(1, LONGEST_SHIFT + 1) for hour in (size, -size))
     return bool(inside(span.calendar.taken_for_utc(time)).all()) or any(
         bool(inside(time + hour * HOUR).all()) for hour in hours
@@ -128,10 +133,15 @@ def _after_gap(dimension: Dimension, lines: Lines, kind: Calendar, inside: Mask)
         return found
     here, there = kind.session_of(time), kind.session_of(before)
     if "interval_seconds" in dimension.facts.names:
-        silence = SILENT_INTERVALS * np.asarray(lines.column("interval_seconds")[1:] * 1_000_000, np.int64)
+        width = np.asarray(lines.column("interval_seconds")[1:] * 1_000_000, np.int64)
+        silence = np.maximum(np.minimum(SILENT_INTERVALS * width, HOUR), FEWEST_SILENT * width)
     else:
         silence = np.full(len(time), SILENT_TRADING, np.int64)
     within = (here == there) & (time - before > silence)
+    length = kind.closes - kind.opens
+    # When half days end has changed over the years, and calendars know the latest custom.
+    whole = (length >= np.median(length))[there]
+    at_an_end = (time - kind.opens[here] >= silence) | (whole & (kind.closes[there] - before > silence))
     known = kind.knows_moments(time) & kind.knows_moments(before)
-    found[1:] = usable & known & ((here - there > 1) | within)
+    found[1:] = usable & known & ((here - there > 1) | within | ((here > there) & at_an_end))
     return found

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 
 from backbone.market.calendars import calendar
-from backbone.market.dimensions import DAILY_BARS, INTRADAY_BARS, INTRADAY_TRADES, MACRO_SERIES
-from backbone.market.validation.judge import Context, Judgement, judge
+from backbone.market.dimensions import (
+    DAILY_BARS,
+    INTRADAY_BARS,
+    INTRADAY_TRADES,
+    MACRO_EVENTS,
+    MACRO_SERIES,
+)
+from backbone.market.validation.judge import HISTORY, Context, Judgement, judge
 from backbone.vocabulary import Defect
 
 NOW = datetime(2024, 3, 28, 22, tzinfo=UTC)
@@ -50,11 +58,13 @@ def bars(count: int = 60, symbol: str = "AAPL", **columns: object) -> list[dict[
 def judged(rows: list[dict[str, object]], history: list[dict[str, object]] | None = None) -> Judgement:
     table = pa.Table.from_pylist(rows, schema=DAILY_BARS.facts)
     stored = pa.Table.from_pylist(history, schema=DAILY_BARS.facts) if history else None
-    return judge(DAILY_BARS, table, Context(NOW, before=lambda _: stored))
+    return judge(DAILY_BARS, table, Context(NOW, before=None if stored is None else lambda _: stored))
 
 
-def minutes(*spans: tuple[str, str], symbol: str = "AAPL") -> list[dict[str, object]]:
-    """Minute bars from the first to before the second moment of each span (UTC), each of another price."""
+def minutes(
+    *spans: tuple[str, str], symbol: str = "AAPL", width: int = 1, **columns: object
+) -> list[dict[str, object]]:
+    """Bars of `width` minutes from the first to before the second moment of each span (UTC), no two alike."""
     random = np.random.default_rng(SEED)
     rows: list[dict[str, object]] = []
     for first, last in spans:
@@ -65,7 +75,7 @@ def minutes(*spans: tuple[str, str], symbol: str = "AAPL") -> list[dict[str, obj
                 {
                     "source": "test/bars",
                     "symbol": symbol,
-                    "interval_seconds": 60,
+                    "interval_seconds": width * 60,
                     "start": moment,
                     "open": price,
                     "high": price + 0.1,
@@ -75,9 +85,10 @@ def minutes(*spans: tuple[str, str], symbol: str = "AAPL") -> list[dict[str, obj
                     "trades": None,
                     "price_basis": "asTraded",
                     "revision": 0,
+                    **columns,
                 }
             )
-            moment += timedelta(minutes=1)
+            moment += timedelta(minutes=width)
     return rows
 
 
@@ -159,7 +170,7 @@ def test_a_wrong_row_does_not_spoil_the_judgement_of_its_neighbours() -> None:
     assert found.quarantined_counts == {Defect.PRICE_SPIKE: 1, Defect.NON_POSITIVE_PRICE: 1}
 
 
-def split(rows: list[dict[str, object]], first: int, ratio: int) -> list[dict[str, object]]:
+def split(rows: list[dict[str, object]], first: int, ratio: float) -> list[dict[str, object]]:
     prices = ("open", "high", "low", "close", "adjusted_close")
     return [
         row
@@ -180,6 +191,75 @@ def test_a_split_shows_on_the_first_row_of_a_delivery_by_what_is_stored() -> Non
     rows = split(bars(), 59, 20)
     found = judged(rows[59:], history=rows[:59])
     assert told(found) == {"UnadjustedSplit": 1}
+
+
+def stored_before(rows: list[dict[str, object]]) -> Callable[[pa.Table], pa.Table]:
+    """A store that holds these rows of one symbol: the last thirty before the first one asked for."""
+
+    def before(facts: pa.Table) -> pa.Table:
+        first = min(facts["session_date"].to_pylist())
+        found = [row for row in rows if row["session_date"] < first]  # type: ignore[operator]
+        return pa.Table.from_pylist(found[-HISTORY:], schema=DAILY_BARS.facts)
+
+    return before
+
+
+def crash(rows: list[dict[str, object]], first: int, factor: float = 0.74) -> list[dict[str, object]]:
+    """A fall that stays, on results: with ten times the turnover, which then is as usual."""
+    fallen = [dict(row) for row in rows]
+    for row in fallen[first:]:
+        for name in ("open", "high", "low", "close", "adjusted_close"):
+            row[name] = row[name] * factor  # type: ignore[operator]
+    fallen[first]["volume"] = fallen[first]["volume"] * 10  # type: ignore[operator]
+    return fallen
+
+
+@pytest.mark.parametrize("before", range(4))
+def test_a_crash_where_the_stored_rows_begin_does_not_refuse_the_new_ones(before: int) -> None:
+    rows = crash(bars(), before)
+    assert told(judged(rows[HISTORY:], history=rows[:HISTORY])) == {}
+
+
+@pytest.mark.parametrize("before", range(1, 12))
+def test_a_crash_soon_after_a_first_delivery_begins_is_kept(before: int) -> None:
+    found = judged(crash(bars(), before))
+    assert found.quarantined_counts == {}
+    assert found.flagged_counts.get(Defect.POSSIBLE_SPLIT, 0) <= 1
+
+
+def test_a_jump_before_which_nobody_knows_the_usual_turnover_is_kept_under_a_flag() -> None:
+    assert told(judged(split(bars(), 9, 20))) == {"PossibleSplit": 1}
+    assert told(judged(split(bars(), 10, 20))) == {"UnadjustedSplit": 50}
+
+
+def test_a_jump_that_only_stored_rows_hold_is_none() -> None:
+    rows = split(bars(), 50, 2)
+    assert told(judged(rows[55:], history=rows[25:55])) == {}
+
+
+def test_a_jump_that_was_released_refuses_no_later_row() -> None:
+    rows = split(bars(), 50, 2)
+    table = pa.Table.from_pylist(rows[40:], schema=DAILY_BARS.facts)
+    held = judge(DAILY_BARS, table, Context(NOW, before=stored_before(rows[:50])))
+    assert told(held) == {"UnadjustedSplit": 10}
+    released = judge(DAILY_BARS, table, Context(NOW, before=stored_before(rows[:59])))
+    assert told(released) == {}
+
+
+def test_old_rows_on_the_old_basis_are_no_jump_that_the_store_holds() -> None:
+    table = pa.Table.from_pylist(split(bars(), 50, 2)[40:], schema=DAILY_BARS.facts)
+    found = judge(DAILY_BARS, table, Context(NOW, before=stored_before(split(bars(), 0, 2))))
+    assert Defect.UNADJUSTED_SPLIT in found.quarantined_counts
+
+
+@pytest.mark.parametrize("ratio", [35, 60, 100, 1 / 35, 1 / 100])
+def test_a_split_of_an_odd_ratio_is_kept_under_a_flag_once_it_stays(ratio: float) -> None:
+    rows = split(bars(volume=1_000_000), 50, ratio)
+    for row in rows:
+        row["volume"] = int(row["volume"])  # type: ignore[call-overload]
+    found = judged(rows)
+    assert told(found) == {"PossibleSplit": 1}
+    assert found.flags[50].as_py() == "PossibleSplit"
 
 
 def test_a_history_that_was_adjusted_for_the_split_is_kept() -> None:
@@ -215,6 +295,16 @@ def test_the_latest_price_waits_for_confirmation_under_a_flag_and_a_wild_one_in_
     assert told(judged([*rows[:-1], moved])) == {"UnconfirmedMove": 1}
     wild = {**rows[-1], **{name: rows[-1][name] * 100 for name in ("open", "high", "low", "close")}}  # type: ignore[operator]
     assert told(judged([*rows[:-1], wild])) == {"PriceSpike": 1}
+
+
+@pytest.mark.parametrize(("volume", "reason"), [(0, {}), (1000, {"StaleRepeat": 1})])
+def test_a_bar_with_a_range_comes_twice_only_where_nobody_counts_volume(
+    volume: int, reason: dict[str, int]
+) -> None:
+    rows = minutes(("2024-03-12T10:00+00:00", "2024-03-12T11:00+00:00"), symbol="EURUSD=X", volume=volume)
+    for name in ("open", "high", "low", "close"):
+        rows[21][name] = rows[20][name]
+    assert told(judged_minutes(rows)) == reason
 
 
 def test_a_holiday_is_no_gap_and_has_no_bar() -> None:
@@ -265,12 +355,49 @@ def test_the_clocks_go_forward_and_the_session_opens_an_hour_earlier_in_utc() ->
     assert told(judged_minutes([*rows, *late])) == {"OffSession": 1}
 
 
+def test_the_clocks_go_back_and_the_session_opens_an_hour_later_in_utc() -> None:
+    rows = minutes(
+        ("2023-11-03T13:30+00:00", "2023-11-03T20:00+00:00"),
+        ("2023-11-06T14:30+00:00", "2023-11-06T21:00+00:00"),
+    )
+    assert told(judged_minutes(rows)) == {}
+    late = minutes(("2023-11-03T20:30+00:00", "2023-11-03T20:31+00:00"))
+    assert told(judged_minutes([*rows, *late])) == {"OffSession": 1}
+    early = minutes(("2023-11-06T13:30+00:00", "2023-11-06T13:31+00:00"))
+    assert told(judged_minutes([*rows, *early])) == {"OffSession": 1}
+
+
 def test_new_york_time_taken_for_utc_is_a_zone_error_also_across_a_change_of_the_clocks() -> None:
     rows = minutes(
         ("2024-03-08T09:30+00:00", "2024-03-08T16:00+00:00"),
         ("2024-03-11T09:30+00:00", "2024-03-11T16:00+00:00"),
     )
     assert told(judged_minutes(rows)) == {"ZoneError": 780}
+    autumn = minutes(
+        ("2023-11-03T09:30+00:00", "2023-11-03T16:00+00:00"),
+        ("2023-11-06T09:30+00:00", "2023-11-06T16:00+00:00"),
+    )
+    assert told(judged_minutes(autumn)) == {"ZoneError": 780}
+
+
+@pytest.mark.parametrize(
+    ("width", "first", "late"),
+    [
+        pytest.param(60, "14:30", "20:30", id="an hour"),
+        pytest.param(5, "14:45", "20:15", id="three of five minutes"),
+        pytest.param(1, "14:31", "20:15", id="fifteen of a minute"),
+    ],
+)
+def test_late_bars_condemn_no_line_whose_first_hour_lacks(width: int, first: str, late: str) -> None:
+    rows = minutes((f"2024-03-13T{first}+00:00", "2024-03-13T20:00+00:00"), width=width)
+    after = minutes(("2024-03-13T20:00+00:00", f"2024-03-13T{late}+00:00"), width=width)
+    assert told(judged_minutes([*rows, *after])) == {"OffSession": len(after)}
+
+
+def test_a_line_that_is_an_hour_late_is_shifted() -> None:
+    days = [(f"2024-03-{day}T14:30+00:00", f"2024-03-{day}T21:00+00:00") for day in (12, 13, 14)]
+    assert told(judged_minutes(minutes(*days))) == {"ZoneError": 1170}
+    assert told(judged_minutes(minutes(*days, width=60))) == {"ZoneError": 21}
 
 
 def test_a_part_of_a_session_that_did_not_come_is_a_gap() -> None:
@@ -279,6 +406,33 @@ def test_a_part_of_a_session_that_did_not_come_is_a_gap() -> None:
         ("2024-03-08T17:00+00:00", "2024-03-08T21:00+00:00"),
     )
     assert told(judged_minutes(rows)) == {"GapBefore": 1}
+
+
+DAY = ("13:30", "20:00")
+
+
+@pytest.mark.parametrize(
+    ("width", "second", "third", "gaps"),
+    [
+        pytest.param(1, [("13:30", "14:00")], [("19:30", "20:00")], 1, id="an afternoon and a morning"),
+        pytest.param(1, [("13:30", "19:00")], [DAY], 1, id="the last hour"),
+        pytest.param(1, [DAY], [("14:30", "20:00")], 1, id="the first hour"),
+        pytest.param(1, [("13:30", "19:45")], [("13:45", "20:00")], 0, id="quarters of an hour"),
+        pytest.param(15, [("13:30", "14:00"), ("19:45", "20:00")], [DAY], 1, id="of quarters, most of a day"),
+        pytest.param(15, [("13:30", "19:00")], [("14:30", "20:00")], 1, id="of quarters, four and four"),
+        pytest.param(15, [("13:30", "14:00"), ("14:30", "20:00")], [DAY], 0, id="of quarters, two"),
+        pytest.param(60, [("13:30", "14:30"), ("19:30", "20:00")], [DAY], 1, id="of hours, five"),
+        pytest.param(60, [("13:30", "14:30"), ("15:30", "20:00")], [DAY], 0, id="of hours, one"),
+        pytest.param(60, [("13:30", "17:30")], [DAY], 1, id="of hours, the last three"),
+    ],
+)
+def test_what_lacks_of_sessions_is_a_gap(
+    width: int, second: list[tuple[str, str]], third: list[tuple[str, str]], gaps: int
+) -> None:
+    days = ((11, [DAY]), (12, second), (13, third), (14, [DAY]))
+    spans = [tuple(f"2024-03-{day}T{time}+00:00" for time in span) for day, parts in days for span in parts]
+    found = told(judged_minutes(minutes(*spans, width=width)))  # type: ignore[arg-type]
+    assert found == ({"GapBefore": gaps} if gaps else {})
 
 
 def test_bars_of_another_symbol_do_not_count_as_neighbours() -> None:
@@ -394,3 +548,61 @@ def test_a_macro_value_that_was_not_observed_is_no_error_and_a_vintage_from_the_
     found = judge(MACRO_SERIES, pa.Table.from_pylist(rows, schema=MACRO_SERIES.facts), Context(NOW))
     assert told(found) == {"FutureRow": 1}
     assert found.kept.num_rows == 7
+
+
+def monthly(*values: float | None) -> Judgement:
+    """What is said of a series with these values, the last one in this year."""
+    days = pd.date_range(end="2024-03-01", periods=len(values), freq="MS").date
+    rows = [
+        {
+            "source": "s",
+            "series": "rate",
+            "period": day,
+            "frequency": "monthly",
+            "vintage": day,
+            "value": value,
+            "revision": 0,
+        }
+        for day, value in zip(days, values, strict=True)
+    ]
+    return judge(MACRO_SERIES, pa.Table.from_pylist(rows, schema=MACRO_SERIES.facts), Context(NOW))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pytest.param([-0.5] * 20 + [0.0, 0.75], id="a rate that was raised after years"),
+        pytest.param([0.0] * 20 + [0.25] * 2 + [0.0] * 6, id="a rate of zero that was raised and lowered"),
+        pytest.param([0.0] * 22 + [0.75], id="a rate of zero that was raised"),
+    ],
+)
+def test_a_rate_that_mostly_stands_still_has_no_spikes(values: list[float]) -> None:
+    assert told(monthly(*values)) == {}
+
+
+def test_the_latest_macro_value_is_never_beyond_belief() -> None:
+    claims = [220.0, 219.0, 217.0, 211.0, 215.0, 220.0, 225.0, 202.0, 220.0, 204.0, 201.0, 215.0, 211.0]
+    assert told(monthly(*claims, 282.0, 3307.0)) == {"UnconfirmedMove": 1}
+    balance = [-1.0, 2.0, -3.0, 1.0, -2.0, 3.0, -1.0, 2.0, -1.5, 1.0]
+    assert told(monthly(*balance, 400.0)) == {"UnconfirmedMove": 1}
+    assert told(monthly(*balance, 400.0, *balance)) == {"PriceSpike": 1}
+
+
+@pytest.mark.parametrize("name", ["actual", "expected", "prior", "revised"])
+@pytest.mark.parametrize("value", [float("nan"), float("inf")], ids=["NaN", "infinite"])
+def test_a_number_of_a_release_that_is_none(name: str, value: float) -> None:
+    row = {
+        "source": "s",
+        "calendar": "US",
+        "event": "US/CPI",
+        "kind": "release",
+        "period": date(2024, 3, 12),
+        "vintage": date(2024, 3, 12),
+        "at": datetime(2024, 3, 12, 12, 30, tzinfo=UTC),
+        "actual": 0.4,
+        "revision": 0,
+    }
+    facts = MACRO_EVENTS.facts
+    assert told(judge(MACRO_EVENTS, pa.Table.from_pylist([row], schema=facts), Context(NOW))) == {}
+    odd = pa.Table.from_pylist([{**row, name: value}], schema=facts)
+    assert told(judge(MACRO_EVENTS, odd, Context(NOW))) == {"NotFinite": 1}
