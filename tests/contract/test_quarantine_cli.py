@@ -85,6 +85,7 @@ def test_one_entry_is_released_by_its_id(emp: Emp, data: Path) -> None:
         pytest.param(("release", "--reason", "Odd"), "'Odd' is no reason", id="an unknown reason"),
         pytest.param(("list", "--dimension", "bars"), "is no dimension", id="an unknown dimension"),
         pytest.param(("expire",), "--older-than-days", id="an expiry without an age"),
+        pytest.param(("expire", "--older-than-days", "99999999"), "36500", id="an expiry of an age past all"),
     ],
 )
 def test_a_wrong_word_is_told_and_nothing_written(
