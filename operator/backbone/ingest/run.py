@@ -132,6 +132,8 @@ class IngestRun:
         """One dimension: fetch, then one transaction, which carries the outcome if it is the last."""
         name = task.query.dimension.name
         self._progress(f"{name}: asking {task.provider} for {len(task.query.names)} names")
+        # Not earlier: a run that waited for the lock asks after the one that held it, and its answer counts.
+        origin = self._origin(task)
         try:
             held = HeldByStore(writer, self._request.plan, task)
             delivery = self._providers[task.provider].fetch(replace(task.query, held=held))
@@ -146,7 +148,7 @@ class IngestRun:
                     sequence,
                     task,
                     delivery,
-                    origin=self._origin(task),
+                    origin=origin,
                     now=self._clock(),
                     checkpoint=self._checkpoint,
                 )
@@ -170,7 +172,7 @@ class IngestRun:
 
     def _origin(self, task: Task) -> Origin:
         request = self._request
-        return Origin(request.run_id, request.plan, request.generation, task.provider, self._start)
+        return Origin(request.run_id, request.plan, request.generation, task.provider, self._clock())
 
     def _end(self, outcome: Outcome, message: str) -> RunEnd:
         return RunEnd(

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where rows in quarantine come from: a run, its plan and generation, the provider, and when (UTC)."""
+    """Where rows come from: a run, its plan and generation, the provider, and when it was asked (UTC)."""
 
     run_id: str
     plan: str

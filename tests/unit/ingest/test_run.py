@@ -211,6 +211,36 @@ def test_the_started_row_comes_first_and_the_outcome_with_the_last_transaction()
     assert store.lineage == {("run-1", 3, NOW)}
 
 
+def test_rows_are_as_of_the_moment_that_their_provider_was_asked() -> None:
+    hours = [NOW]
+
+    def pass_an_hour() -> None:
+        hours.append(hours[-1] + timedelta(hours=1))
+
+    class Waits(Ledger):
+        @contextmanager
+        def writer(self, holder: str, wait: timedelta) -> Iterator[Ledger]:
+            with super().writer(holder, wait) as writer:
+                pass_an_hour()
+                yield writer
+
+    class Slow(Scripted):
+        def fetch(self, query: Query) -> Delivery:
+            pass_an_hour()
+            return super().fetch(query)
+
+    store = Waits()
+    IngestRun(
+        RunRequest("run-1", "sample", 3, BOTH, timedelta(seconds=9)),
+        {"Test": Slow(WHOLE)},
+        store,
+        clock=lambda: hours[-1],
+        progress=lambda _: None,
+        checkpoint=lambda: None,
+    ).execute()
+    assert sorted(at for *_, at in store.lineage) == [NOW + timedelta(hours=1), NOW + timedelta(hours=2)]
+
+
 def test_the_report_of_a_whole_run() -> None:
     report = executed(WHOLE)
     assert (report.outcome, report.rows, report.sequence, report.generation, report.message) == (
