@@ -200,13 +200,27 @@ def test_releasing_twice_changes_nothing_the_second_time(tmp_path: Path) -> None
     }
 
 
-def test_of_two_rows_that_contradict_each_other_one_is_released_and_the_other_closed(tmp_path: Path) -> None:
+def test_of_two_rows_that_contradict_each_other_one_is_released_by_its_id_and_the_other_closed(
+    tmp_path: Path,
+) -> None:
     twice = [*bars(), {**bars()[4], "high": 103.5}]
     report = run(tmp_path, twice)
     assert report.dimensions[0].quarantined == (RowCount(reason="ConflictingRows", rows=2),)
-    assert release(tmp_path) == (1, 0)
+    assert release(tmp_path) == (0, 0)
+    assert [item["state"] for item in entries(tmp_path)] == ["Held", "Held"]
+    right = next(str(item["id"]) for item in entries(tmp_path) if '"high":"103.5"' in str(item["raw"]))
+    assert release(tmp_path, QuarantineFilter(ids=(right,)), "release-2") == (1, 0)
+    assert {item["id"]: item["state"] for item in entries(tmp_path)}[right] == "Released"
     assert sorted(str(item["state"]) for item in entries(tmp_path)) == ["Released", "Superseded"]
-    assert len(held(tmp_path)) == 9
+    assert held(tmp_path)[DAYS[4]]["high"] == 103.5
+
+
+def test_a_repeated_row_is_not_released_over_a_later_correction(tmp_path: Path) -> None:
+    report = run(tmp_path, [*bars(), bars()[4]])
+    assert report.dimensions[0].quarantined == (RowCount(reason="RepeatedRow", rows=1),)
+    run(tmp_path, bars(close={4: 101.5}), "run-2", NOW + timedelta(hours=1))
+    assert release(tmp_path, QuarantineFilter(plan="sample")) == (0, 0)
+    assert held(tmp_path)[DAYS[4]]["close"] == 101.5
 
 
 def test_a_row_that_no_table_could_hold_stays_in_quarantine(tmp_path: Path) -> None:

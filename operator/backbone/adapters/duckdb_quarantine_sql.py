@@ -9,6 +9,7 @@ import json
 
 from ..market.dimensions import Dimension
 from ..ports.quarantine import EntryState, QuarantineFilter
+from ..vocabulary import Defect
 
 QUARANTINE = """
     CREATE TABLE IF NOT EXISTS telemetry.quarantine (
@@ -92,7 +93,7 @@ def supersede(dimension: Dimension) -> str:
     key = ", ".join(f"coalesce(CAST(\"{name}\" AS VARCHAR), '')" for name in dimension.key)
     return f"""
         UPDATE telemetry.quarantine SET state = ?, state_since = (SELECT max(observed_at) FROM incoming)
-        WHERE dimension = ? AND state = ? AND reason <> 'RepeatedRow'
+        WHERE dimension = ? AND state = ? AND reason <> '{Defect.REPEATED_ROW}'
           AND key IN (SELECT concat_ws('|', {key}) FROM incoming)
     """  # noqa: S608
 
@@ -138,12 +139,14 @@ def counting(condition: str) -> str:
     """  # noqa: S608
 
 
-def releasing(dimension: Dimension, condition: str) -> str:
-    """Make the table `releasing` of held entries: rows of the dimension's schema, with `id` and `fit`.
+def releasing(dimension: Dimension, condition: str, *, named: bool) -> str:
+    """Make the table `releasing` of held entries: the dimension's columns, `id`, `fit` and `contested`.
 
-    One per key, the one seen last: two entries can be versions of one fact. A text that does not read as its
-    column's type is null, and a row without a value that has to be there does not fit.
+    One per key, the one seen last: two entries can be versions of one fact. It is contested where another was
+    seen last with it, and where it repeats a row that was kept, unless its id is `named`. A text that does
+    not read as its column's type is null, and a row without a value that has to be there does not fit.
     """
+    repeated = "FALSE" if named else f"reason = '{Defect.REPEATED_ROW}'"
     facts = {
         field.name: f'TRY_CAST(item."{field.name}" AS {_SQL_TYPES[str(field.type)]})'
         for field in dimension.facts
@@ -155,20 +158,30 @@ def releasing(dimension: Dimension, condition: str) -> str:
         CREATE OR REPLACE TEMP TABLE releasing AS SELECT *, ({fit}) AS fit FROM (
             SELECT {columns}, CAST($run AS VARCHAR) AS run_id, plan_generation,
                    CAST($version AS INTEGER) AS schema_version,
-                   CAST($at AS TIMESTAMP WITH TIME ZONE) AS observed_at, provider, 'Released' AS flags, id
+                   CAST($at AS TIMESTAMP WITH TIME ZONE) AS observed_at, provider, 'Released' AS flags, id,
+                   {repeated} OR coalesce(lead(last_seen) OVER newest = last_seen, FALSE) AS contested
             FROM (SELECT *, json_transform(raw, '{texts}') AS item FROM telemetry.quarantine)
             WHERE {condition} AND dimension = $table AND state = '{HELD}'
-            QUALIFY row_number() OVER (PARTITION BY key ORDER BY last_seen DESC, id) = 1
+            WINDOW newest AS (PARTITION BY key ORDER BY last_seen DESC, id)
+            QUALIFY row_number() OVER newest = 1
         )
     """  # noqa: S608
 
 
-RELEASED_ROWS = "CREATE OR REPLACE TEMP VIEW incoming AS SELECT * EXCLUDE (id, fit) FROM releasing WHERE fit"
-UNFIT = "SELECT count(*) FROM releasing WHERE NOT fit"
-FIT = "SELECT source, provider, count(*) FROM releasing WHERE fit GROUP BY source, provider ORDER BY source"
+RELEASED_ROWS = """
+    CREATE OR REPLACE TEMP VIEW incoming AS
+    SELECT * EXCLUDE (id, fit, contested) FROM releasing WHERE fit AND NOT contested
+"""
+STAYING = """
+    SELECT count(*) FILTER (NOT fit AND NOT contested), count(*) FILTER (contested) FROM releasing
+"""
+FIT = """
+    SELECT source, provider, count(*) FROM releasing WHERE fit AND NOT contested
+    GROUP BY source, provider ORDER BY source
+"""
 SETTLE = f"""
     UPDATE telemetry.quarantine SET state = '{RELEASED}', state_since = ?
-    WHERE id IN (SELECT id FROM releasing WHERE fit)
+    WHERE id IN (SELECT id FROM releasing WHERE fit AND NOT contested)
 """  # noqa: S608
 END_RELEASE = ("DROP VIEW IF EXISTS incoming", "DROP TABLE IF EXISTS releasing")
 

@@ -45,10 +45,14 @@ class QuarantineFilter:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """Rows that a release stored, by dimension, source and provider, and how many could not be stored."""
+    """Rows that a release stored, by dimension, source and provider, and how many stay in quarantine.
+
+    `unfit` could not be stored; `contested` have another row of their key, and no id says which is meant.
+    """
 
     stored: tuple[tuple[str, str, str, int], ...]
     unfit: int
+    contested: int = 0
 
     @property
     def rows(self) -> int:

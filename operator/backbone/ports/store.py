@@ -207,7 +207,9 @@ class Writer(Protocol):
     def release(self, chosen: QuarantineFilter, run_id: str, at: datetime) -> Release:
         """Store held rows under the flag Released, as rows of this run; the rest of their lineage stays.
 
-        Rows that no table could hold stay in quarantine. Nothing is left to release the second time.
+        Of each key the row seen last is meant. Rows that no table could hold stay in quarantine; so do
+        several of one key that were seen last together, and repeated rows that no id names: the row that was
+        kept stands for them, and may have been corrected since. Nothing is left to release the second time.
         """
         ...
 
