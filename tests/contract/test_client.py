@@ -349,6 +349,27 @@ def test_rows_in_quarantine_are_no_until_somebody_decides(tmp_path: Path, client
     ]
 
 
+@pytest.mark.parametrize(
+    ("days", "condition", "found"),
+    [
+        pytest.param(31, {}, [], id="older than the last 30 rows"),
+        pytest.param(30, {}, [Unfit.QUARANTINED], id="as old as the last 30th"),
+        pytest.param(1, {}, [Unfit.QUARANTINED], id="newer"),
+        pytest.param(-1, {}, [], id="of a day to come"),
+        pytest.param(1, {"at": NOW - timedelta(days=2)}, [], id="of a day after the moment asked for"),
+    ],
+)
+def test_rows_in_quarantine_speak_of_their_time(
+    tmp_path: Path, client: Client, days: int, condition: dict[str, object], found: list[Unfit]
+) -> None:
+    day = NOW.date()
+    rows = [bar(1, session_date=day - timedelta(days=back)) for back in range(40) if back not in {1, 31}]
+    ingest(tmp_path, rows)
+    quarantine(tmp_path, [bar(1, -1.0, session_date=day - timedelta(days=days))], Defect.NON_POSITIVE_PRICE)
+    asked = {"max_age": timedelta(days=2), **condition}
+    assert [reason for _, reason in reasons(client, "AAPL", **asked)] == found
+
+
 def test_a_repeated_row_in_quarantine_speaks_against_nothing(tmp_path: Path, client: Client) -> None:
     ingest(tmp_path, [bar(29)])
     quarantine(tmp_path, [bar(29)], Defect.REPEATED_ROW)

@@ -259,6 +259,17 @@ def test_entries_that_were_not_seen_for_long_expire_and_their_rows_are_judged_an
     assert len(entries(tmp_path)) == 2
 
 
+def test_a_released_row_needs_no_second_decision_after_entries_expired(tmp_path: Path) -> None:
+    run(tmp_path, bars(**BAD))
+    release(tmp_path, QuarantineFilter(reason="NonPositivePrice"))
+    with DuckDBStore(tmp_path).writer("expire", NO_WAIT) as writer:
+        assert writer.expire(ALL, NOW + timedelta(days=30)) == 1
+        writer.publish()
+    report = run(tmp_path, bars(close={5: 0.0}), "run-2", NOW + timedelta(days=41))
+    assert [item["state"] for item in entries(tmp_path)] == ["Released"]
+    assert report.dimensions[0].quarantined == ()
+
+
 @pytest.mark.parametrize(
     ("chosen", "count"),
     [

@@ -87,7 +87,7 @@ def release(
 
 
 def expire(connection: duckdb.DuckDBPyConnection, chosen: QuarantineFilter, before: datetime) -> int:
-    """Drop entries that no run has seen since; how many."""
+    """Drop entries that no run has seen since, without those released; how many."""
     condition, values = sql.chosen(chosen)
     with translated("expire rows in quarantine"):
         return _number(connection, sql.expire(condition), {**values, "before": before})

@@ -187,8 +187,10 @@ END_RELEASE = ("DROP VIEW IF EXISTS incoming", "DROP TABLE IF EXISTS releasing")
 
 
 def expire(condition: str) -> str:
-    """Drop entries that were not seen since `$before`."""
-    return f"DELETE FROM telemetry.quarantine WHERE {condition} AND last_seen < $before"  # noqa: S608
+    """Drop entries that were not seen since `$before`. Those that were released stay released."""
+    return f"""
+        DELETE FROM telemetry.quarantine WHERE {condition} AND last_seen < $before AND state <> '{RELEASED}'
+    """  # noqa: S608
 
 
 def _text(name: str, delivered: frozenset[str]) -> str:

@@ -31,6 +31,10 @@ class EntryState(StrEnum):
     """A later run delivered a row of its key that was kept."""
 
 
+RECENT = 30
+"""So many of a line's last times are what is decided on: an older row in quarantine says nothing of now."""
+
+
 @dataclass(frozen=True, slots=True)
 class QuarantineFilter:
     """Which entries of the quarantine are meant; what is None or empty does not restrict."""

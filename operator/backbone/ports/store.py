@@ -207,14 +207,14 @@ class Writer(Protocol):
     def release(self, chosen: QuarantineFilter, run_id: str, at: datetime) -> Release:
         """Store held rows under the flag Released, as rows of this run; the rest of their lineage stays.
 
-        Of each key the row seen last is meant. Rows that no table could hold stay in quarantine; so do
-        several of one key that were seen last together, and repeated rows that no id names: the row that was
-        kept stands for them, and may have been corrected since. Nothing is left to release the second time.
+        Of each key the row seen last is meant; several that were seen last together stay, as do repeated rows
+        that no id names (the row kept stands for them) and rows that no table could hold.
+        Nothing is left to release the second time.
         """
         ...
 
     def expire(self, chosen: QuarantineFilter, before: datetime) -> int:
-        """Drop entries that no run has seen since; how many."""
+        """Drop entries that no run has seen since, without those released: they are decisions; how many."""
         ...
 
     def record(self, sequence: int, arrival: Arrival) -> None:
@@ -292,8 +292,13 @@ class Reader(Protocol):
         """How each plan fared last with some subjects, oldest first."""
         ...
 
-    def undecided(self, dimension: Dimension, subjects: tuple[str, ...]) -> dict[tuple[str, str], int]:
-        """Rows in quarantine by subject and source that nobody has decided on, and no kept row stands for."""
+    def undecided(
+        self, dimension: Dimension, subjects: tuple[str, ...], until: datetime
+    ) -> dict[tuple[str, str], int]:
+        """Rows in quarantine by subject and source that nobody has decided on, and no kept row stands for.
+
+        Not those of times after `until`, or before the last quarantine.RECENT times of the line up to then.
+        """
         ...
 
     def batches(self, selection: Selection) -> Iterator[pa.RecordBatch]:

@@ -49,7 +49,7 @@ def show(chosen: QuarantineFilter, given: Path | None, count: int, form: Quarant
 
 
 def expire(chosen: QuarantineFilter, given: Path | None, days: int, wait: timedelta) -> None:
-    """Drop entries that no run has seen for so many days."""
+    """Drop entries that no run has seen for so many days, without those released."""
     now = datetime.now(UTC)
     dropped = 0
 

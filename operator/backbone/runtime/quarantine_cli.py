@@ -101,7 +101,7 @@ def expire(
     store_wait: Wait = 300,
     data_dir: DataDir = None,
 ) -> None:
-    """Drop entries for good, rows and all."""
+    """Drop entries for good, rows and all; what was released stays decided."""
     from datetime import timedelta
 
     from . import quarantine
