@@ -55,7 +55,7 @@ def minute_bar(minute: int, seconds: int) -> Row:
     }
 
 
-def reading(period: date, vintage: date, value: float) -> Row:
+def reading(period: date, vintage: date, value: float | None) -> Row:
     return {
         "source": "test/macro",
         "series": "UNRATE",
@@ -302,6 +302,26 @@ def test_fitness_at_a_moment(
 ) -> None:
     ingest(tmp_path, [bar(29)])
     assert [reason for _, reason in reasons(client, "AAPL", **condition)] == found
+
+
+@pytest.mark.parametrize(
+    ("at", "found"),
+    [
+        pytest.param(datetime(2024, 2, 15, tzinfo=UTC), [Unfit.MISSING], id="before it was published"),
+        pytest.param(datetime(2024, 2, 16, tzinfo=UTC), [], id="on the day of its vintage"),
+        pytest.param(
+            datetime(2024, 2, 18, tzinfo=UTC), [Unfit.STALE], id="only periods without a value since"
+        ),
+    ],
+)
+def test_a_series_is_as_old_as_the_last_value_that_was_known(
+    tmp_path: Path, client: Client, at: datetime, found: list[Unfit]
+) -> None:
+    days = [reading(date(2024, 2, 14), date(2024, 2, 16), 3.7)]
+    days += [reading(date(2024, 2, day), date(2024, 2, day), None) for day in (15, 16, 17)]
+    ingest(tmp_path, days, MACRO_SERIES)
+    answer = client.fitness(MACRO_SERIES, ["UNRATE"], max_age=timedelta(days=3), at=at)
+    assert [item.reason for item in answer.findings] == found
 
 
 def test_each_symbol_is_answered_for(tmp_path: Path, client: Client) -> None:

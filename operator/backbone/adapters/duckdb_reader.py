@@ -103,7 +103,9 @@ class DuckDBReader:
         self, dimension: Dimension, subjects: tuple[str, ...], until: datetime | None = None
     ) -> tuple[Line, ...]:
         """Lines of some subjects, or of all if none is named, the one with the latest row first."""
-        bound = [] if until is None else [until.date() if dimension.dated else until]
+        bound: list[object] = [] if until is None else [until.date() if dimension.dated else until]
+        if until is not None and "vintage" in dimension.key:
+            bound.append(until.date())
         statement = sql.lines(dimension, subjects=len(subjects), until=until is not None)
         return tuple(
             Line(

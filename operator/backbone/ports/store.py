@@ -280,7 +280,7 @@ class Reader(Protocol):
     ) -> tuple[Line, ...]:
         """Lines of some subjects, or of all if none is named, the one with the latest row first.
 
-        With `until` as they stood then: without the rows of later times.
+        With `until` as they stood then: without later times, later vintages, and rows without a value.
         """
         ...
 
