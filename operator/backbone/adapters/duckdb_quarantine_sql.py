@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 
+import pyarrow as pa
+
 from ..market.dimensions import Dimension
 from ..ports.quarantine import EntryState, QuarantineFilter
 from ..vocabulary import Defect
@@ -144,7 +146,8 @@ def releasing(dimension: Dimension, condition: str, *, named: bool) -> str:
 
     One per key, the one seen last: two entries can be versions of one fact. It is contested where another was
     seen last with it, and where it repeats a row that was kept, unless its id is `named`. A text that does
-    not read as its column's type is null, and a row without a value that has to be there does not fit.
+    not read as its column's type is null. A row without a value that has to be there does not fit, and
+    neither does one with a value that is no finite number.
     """
     repeated = "FALSE" if named else f"reason = '{Defect.REPEATED_ROW}'"
     facts = {
@@ -152,7 +155,12 @@ def releasing(dimension: Dimension, condition: str, *, named: bool) -> str:
         for field in dimension.facts
     }
     texts = json.dumps(dict.fromkeys(facts, "VARCHAR"))
-    fit = " AND ".join(f'"{field.name}" IS NOT NULL' for field in dimension.facts if not field.nullable)
+    fit = " AND ".join(
+        [
+            *(f'"{field.name}" IS NOT NULL' for field in dimension.facts if not field.nullable),
+            *(f'coalesce(isfinite("{field.name}"), TRUE)' for field in dimension.facts if _is_double(field)),
+        ]
+    )
     columns = ", ".join(f'{value} AS "{name}"' for name, value in facts.items())
     return f"""
         CREATE OR REPLACE TEMP TABLE releasing AS SELECT *, ({fit}) AS fit FROM (
@@ -191,6 +199,10 @@ def expire(condition: str) -> str:
     return f"""
         DELETE FROM telemetry.quarantine WHERE {condition} AND last_seen < $before AND state <> '{RELEASED}'
     """  # noqa: S608
+
+
+def _is_double(field: pa.Field) -> bool:
+    return bool(pa.types.is_floating(field.type))
 
 
 def _text(name: str, delivered: frozenset[str]) -> str:

@@ -208,7 +208,7 @@ class Writer(Protocol):
         """Store held rows under the flag Released, as rows of this run; the rest of their lineage stays.
 
         Of each key the row seen last is meant; several that were seen last together stay, as do repeated rows
-        that no id names (the row kept stands for them) and rows that no table could hold.
+        that no id names (the row kept stands for them) and rows with a value that is missing or not finite.
         Nothing is left to release the second time.
         """
         ...

@@ -104,7 +104,7 @@ def _changed(act: Callable[[Writer, str], Release], folder: Path, what: str, wai
 def _staying(done: Release) -> str:
     said = []
     if done.unfit:
-        said.append(f"{done.unfit:,} stay, since no table can hold them")
+        said.append(f"{done.unfit:,} stay, since a value is missing or no number")
     if done.contested:
         said.append(f"{done.contested:,} stay, since their key has another row: release one by its id")
     return "; ".join(said)

@@ -78,7 +78,7 @@ def release(
 ) -> None:
     """Store rows after all, under the flag Released.
 
-    A second release of the same rows changes nothing. Rows that no table can hold stay.
+    A second release of the same rows changes nothing. Rows with a value that is missing or no number stay.
     """
     from datetime import timedelta
 
