@@ -156,7 +156,9 @@ def test_a_row_that_comes_right_later_closes_the_entry(tmp_path: Path) -> None:
     assert {item["state"] for item in entries(tmp_path)} == {"Superseded"}
     report = run(tmp_path, bars(**BAD), "run-3", NOW + timedelta(hours=2))
     assert len(report.dimensions[0].quarantined) == 2
-    assert {item["state"] for item in entries(tmp_path)} == {"Held"}
+    assert {(item["state"], item["state_since"]) for item in entries(tmp_path)} == {
+        ("Held", NOW + timedelta(hours=2))
+    }
     assert len(held(tmp_path)) == 9
 
 

@@ -77,7 +77,8 @@ KEEP = f"""
     MERGE INTO telemetry.quarantine AS entry USING seen ON entry.id = seen.id
     WHEN MATCHED AND entry.last_run_id <> $run THEN UPDATE SET
         times_seen = entry.times_seen + 1, last_seen = $at, last_run_id = $run, reason = seen.reason,
-        state = CASE entry.state WHEN '{SUPERSEDED}' THEN '{HELD}' ELSE entry.state END
+        state = CASE entry.state WHEN '{SUPERSEDED}' THEN '{HELD}' ELSE entry.state END,
+        state_since = CASE entry.state WHEN '{SUPERSEDED}' THEN $at ELSE entry.state_since END
     WHEN NOT MATCHED THEN INSERT VALUES (
         seen.id, $dimension, seen.source, seen.subject, seen."time", seen.key, seen.reason, seen.raw,
         $provider, $plan, $generation, $run, $version, $at, $at, $run, 1, '{HELD}', $at
