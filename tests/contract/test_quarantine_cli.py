@@ -92,6 +92,7 @@ def test_rows_whose_key_has_another_row_stay_and_that_is_told(tmp_path: Path, em
         pytest.param(("release", "--reason", "Odd"), "'Odd' is no reason", id="an unknown reason"),
         pytest.param(("list", "--dimension", "bars"), "is no dimension", id="an unknown dimension"),
         pytest.param(("expire",), "--older-than-days", id="an expiry without an age"),
+        pytest.param(("expire", "--older-than-days", "99999999"), "36500", id="an expiry of an age past all"),
     ],
 )
 def test_a_wrong_word_is_told_and_nothing_written(

@@ -93,7 +93,9 @@ def release(
 
 @app.command()
 def expire(
-    older_than_days: Annotated[int, typer.Option(min=0, help="Days in which no run has seen the row.")],
+    older_than_days: Annotated[
+        int, typer.Option(min=0, max=36500, help="Days in which no run has seen the row.")
+    ],
     dimension: Dimension = None,
     reason: Reason = None,
     symbol: Symbol = None,
