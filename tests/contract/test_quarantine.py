@@ -67,10 +67,16 @@ class Says:
         return Delivery((Slice("test/bars", NOW, self._facts),))
 
 
-def run(folder: Path, rows: list[dict[str, object]], run_id: str = "run-1", at: datetime = NOW) -> RunReport:
+def run(
+    folder: Path,
+    rows: list[dict[str, object]],
+    run_id: str = "run-1",
+    at: datetime = NOW,
+    plan: str = "sample",
+) -> RunReport:
     task = Task("Test", Query(DAILY_BARS, ("AAPL",)), True)
     return IngestRun(
-        RunRequest(run_id, "sample", 7, (task,), NO_WAIT),
+        RunRequest(run_id, plan, 7, (task,), NO_WAIT),
         {"Test": Says(rows)},
         DuckDBStore(folder),
         clock=lambda: at,
@@ -190,6 +196,15 @@ def test_a_released_row_is_stored_under_its_flag_and_stays_when_it_comes_again(t
     report = run(tmp_path, bars(**BAD), "run-2", NOW + timedelta(days=2))
     assert report.dimensions[0].quarantined == (RowCount(reason="NotFinite", rows=1),)
     assert held(tmp_path)[DAYS[5]]["flags"] == "Released"
+
+
+def test_a_plan_releases_rows_that_another_one_brought_first(tmp_path: Path) -> None:
+    for number, plan in enumerate(("first", "second", "first")):
+        run(tmp_path, bars(**BAD), f"run-{number}", NOW + timedelta(hours=number), plan)
+    assert len(entries(tmp_path, QuarantineFilter(plan="second"))) == 2
+    assert entries(tmp_path, QuarantineFilter(plan="third")) == []
+    assert release(tmp_path, QuarantineFilter(plan="third")) == (0, 0)
+    assert release(tmp_path, QuarantineFilter(plan="second"), "release-2") == (1, 1)
 
 
 def test_releasing_twice_changes_nothing_the_second_time(tmp_path: Path) -> None:

@@ -127,7 +127,7 @@ def published_quarantine(root: Path) -> Iterator[QuarantineReader]:
         if not _number(found, sql.PRESENT):
             # An earlier version published this copy: nothing was ever put into quarantine.
             found = connection
-            for statement in ("CREATE SCHEMA telemetry", sql.QUARANTINE):
+            for statement in (*duckdb_sql.JOURNAL, sql.QUARANTINE):
                 found.execute(statement)
         yield QuarantineReader(found)
 

@@ -48,6 +48,11 @@ HELD_BY_REASON = """
     SELECT reason, count(*) FROM telemetry.quarantine
     WHERE dimension = ? AND last_run_id = ? AND state = ? GROUP BY reason ORDER BY count(*) DESC, reason
 """
+OF_PLAN = """
+    (plan = $plan OR row(dimension, subject, provider) IN (
+        SELECT row(dimension, subject, provider) FROM telemetry.ingest_attempts WHERE plan = $plan
+    ))
+"""
 PRESENT = "SELECT count(*) FROM information_schema.tables WHERE table_name = 'quarantine'"
 ANY_HELD = "SELECT count(*) FROM telemetry.quarantine WHERE dimension = ? AND state = ?"
 
@@ -108,12 +113,14 @@ def chosen(wish: QuarantineFilter) -> tuple[str, dict[str, object]]:
     for column, wanted in (
         ("dimension", wish.dimension.name if wish.dimension else None),
         ("reason", wish.reason),
-        ("plan", wish.plan),
         ("state", wish.state),
     ):
         if wanted is not None:
             conditions.append(f"{column} = ${column}")
             values[column] = str(wanted)
+    if wish.plan is not None:
+        conditions.append(OF_PLAN)
+        values["plan"] = wish.plan
     if wish.subjects:
         conditions.append("list_contains($subjects, subject)")
         values["subjects"] = list(wish.subjects)

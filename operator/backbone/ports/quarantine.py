@@ -37,7 +37,10 @@ RECENT = 30
 
 @dataclass(frozen=True, slots=True)
 class QuarantineFilter:
-    """Which entries of the quarantine are meant; what is None or empty does not restrict."""
+    """Which entries of the quarantine are meant; what is None or empty does not restrict.
+
+    Those of a `plan` are what it brought first, and of what it last asked for also what others brought first.
+    """
 
     dimension: Dimension | None = None
     reason: str | None = None

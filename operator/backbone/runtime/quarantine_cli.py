@@ -38,7 +38,9 @@ Symbol = Annotated[
     list[str] | None, typer.Option(help="Only this symbol, series or calendar; may be repeated.")
 ]
 EntryId = Annotated[list[str] | None, typer.Option("--id", help="Only this entry; may be repeated.")]
-PlanName = Annotated[str | None, typer.Option(help="Only rows that this plan's runs brought first.")]
+PlanName = Annotated[
+    str | None, typer.Option(help="Only rows of what this plan asks for, or that its runs brought first.")
+]
 Wait = Annotated[int, typer.Option("--store-wait", min=0, help="Seconds to wait for the store's lock.")]
 
 
