@@ -55,7 +55,7 @@ def minute_bar(minute: int, seconds: int) -> Row:
     }
 
 
-def reading(period: date, vintage: date, value: float) -> Row:
+def reading(period: date, vintage: date, value: float | None) -> Row:
     return {
         "source": "test/macro",
         "series": "UNRATE",
@@ -304,6 +304,26 @@ def test_fitness_at_a_moment(
     assert [reason for _, reason in reasons(client, "AAPL", **condition)] == found
 
 
+@pytest.mark.parametrize(
+    ("at", "found"),
+    [
+        pytest.param(datetime(2024, 2, 15, tzinfo=UTC), [Unfit.MISSING], id="before it was published"),
+        pytest.param(datetime(2024, 2, 16, tzinfo=UTC), [], id="on the day of its vintage"),
+        pytest.param(
+            datetime(2024, 2, 18, tzinfo=UTC), [Unfit.STALE], id="only periods without a value since"
+        ),
+    ],
+)
+def test_a_series_is_as_old_as_the_last_value_that_was_known(
+    tmp_path: Path, client: Client, at: datetime, found: list[Unfit]
+) -> None:
+    days = [reading(date(2024, 2, 14), date(2024, 2, 16), 3.7)]
+    days += [reading(date(2024, 2, day), date(2024, 2, day), None) for day in (15, 16, 17)]
+    ingest(tmp_path, days, MACRO_SERIES)
+    answer = client.fitness(MACRO_SERIES, ["UNRATE"], max_age=timedelta(days=3), at=at)
+    assert [item.reason for item in answer.findings] == found
+
+
 def test_each_symbol_is_answered_for(tmp_path: Path, client: Client) -> None:
     rows = [
         bar(29),
@@ -347,6 +367,27 @@ def test_rows_in_quarantine_are_no_until_somebody_decides(tmp_path: Path, client
         ("AAPL", Unfit.MISSING),
         ("AAPL", Unfit.QUARANTINED),
     ]
+
+
+@pytest.mark.parametrize(
+    ("days", "condition", "found"),
+    [
+        pytest.param(31, {}, [], id="older than the last 30 rows"),
+        pytest.param(30, {}, [Unfit.QUARANTINED], id="as old as the last 30th"),
+        pytest.param(1, {}, [Unfit.QUARANTINED], id="newer"),
+        pytest.param(-1, {}, [], id="of a day to come"),
+        pytest.param(1, {"at": NOW - timedelta(days=2)}, [], id="of a day after the moment asked for"),
+    ],
+)
+def test_rows_in_quarantine_speak_of_their_time(
+    tmp_path: Path, client: Client, days: int, condition: dict[str, object], found: list[Unfit]
+) -> None:
+    day = NOW.date()
+    rows = [bar(1, session_date=day - timedelta(days=back)) for back in range(40) if back not in {1, 31}]
+    ingest(tmp_path, rows)
+    quarantine(tmp_path, [bar(1, -1.0, session_date=day - timedelta(days=days))], Defect.NON_POSITIVE_PRICE)
+    asked = {"max_age": timedelta(days=2), **condition}
+    assert [reason for _, reason in reasons(client, "AAPL", **asked)] == found
 
 
 def test_a_repeated_row_in_quarantine_speaks_against_nothing(tmp_path: Path, client: Client) -> None:

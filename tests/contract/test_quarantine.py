@@ -10,8 +10,9 @@ import pytest
 
 from backbone.ingest.run import IngestRun, RunRequest
 from backbone.ingest.tasks import Task
-from backbone.market.dimensions import DAILY_BARS, MACRO_SERIES, Dimension
-from backbone.ports.quarantine import EntryState, QuarantineFilter
+from backbone.market.dimensions import DAILY_BARS, INTRADAY_BARS, MACRO_SERIES, Dimension
+from backbone.market.lineage import Lineage, stamp
+from backbone.ports.quarantine import EntryState, Origin, QuarantineFilter
 from backbone.ports.store import RunEnd, RunStart, Selection
 from backbone.providers.protocol import Delivery, Query, Slice
 from backbone.report import RowCount, RunReport
@@ -58,10 +59,16 @@ class Says:
         return Delivery((Slice("test/bars", NOW, self._facts),))
 
 
-def run(tier: Tier, rows: list[dict[str, object]], run_id: str = "run-1", at: datetime = NOW) -> RunReport:
+def run(
+    tier: Tier,
+    rows: list[dict[str, object]],
+    run_id: str = "run-1",
+    at: datetime = NOW,
+    plan: str = "sample",
+) -> RunReport:
     task = Task("Test", Query(DAILY_BARS, ("AAPL",)), True)
     return IngestRun(
-        RunRequest(run_id, "sample", 7, (task,), NO_WAIT),
+        RunRequest(run_id, plan, 7, (task,), NO_WAIT),
         {"Test": Says(rows)},
         tier.store(),
         clock=lambda: at,
@@ -147,7 +154,9 @@ def test_a_row_that_comes_right_later_closes_the_entry(tier: Tier) -> None:
     assert {item["state"] for item in entries(tier)} == {"Superseded"}
     report = run(tier, bars(**BAD), "run-3", NOW + timedelta(hours=2))
     assert len(report.dimensions[0].quarantined) == 2
-    assert {item["state"] for item in entries(tier)} == {"Held"}
+    assert {(item["state"], item["state_since"]) for item in entries(tier)} == {
+        ("Held", NOW + timedelta(hours=2))
+    }
     assert len(held(tier)) == 9
 
 
@@ -181,23 +190,47 @@ def test_a_released_row_is_stored_under_its_flag_and_stays_when_it_comes_again(t
     assert held(tier)[DAYS[5]]["flags"] == "Released"
 
 
+def test_a_plan_releases_rows_that_another_one_brought_first(tier: Tier) -> None:
+    for number, plan in enumerate(("first", "second", "first")):
+        run(tier, bars(**BAD), f"run-{number}", NOW + timedelta(hours=number), plan)
+    assert len(entries(tier, QuarantineFilter(plan="second"))) == 2
+    assert entries(tier, QuarantineFilter(plan="third")) == []
+    assert release(tier, QuarantineFilter(plan="third")) == (0, 0)
+    assert release(tier, QuarantineFilter(plan="second"), "release-2") == (1, 1)
+
+
 def test_releasing_twice_changes_nothing_the_second_time(tier: Tier) -> None:
     run(tier, bars(**BAD))
-    assert release(tier) == (2, 0)
+    assert release(tier) == (1, 1)
     before = held(tier)
-    assert release(tier, run_id="release-2") == (0, 0)
+    assert DAYS[2] not in before
+    assert release(tier, run_id="release-2") == (0, 1)
     assert {day: row["run_id"] for day, row in held(tier).items()} == {
         day: row["run_id"] for day, row in before.items()
     }
 
 
-def test_of_two_rows_that_contradict_each_other_one_is_released_and_the_other_closed(tier: Tier) -> None:
+def test_of_two_rows_that_contradict_each_other_one_is_released_by_its_id_and_the_other_closed(
+    tier: Tier,
+) -> None:
     twice = [*bars(), {**bars()[4], "high": 103.5}]
     report = run(tier, twice)
     assert report.dimensions[0].quarantined == (RowCount(reason="ConflictingRows", rows=2),)
-    assert release(tier) == (1, 0)
+    assert release(tier) == (0, 0)
+    assert [item["state"] for item in entries(tier)] == ["Held", "Held"]
+    right = next(str(item["id"]) for item in entries(tier) if '"high":"103.5"' in str(item["raw"]))
+    assert release(tier, QuarantineFilter(ids=(right,)), "release-2") == (1, 0)
+    assert {item["id"]: item["state"] for item in entries(tier)}[right] == "Released"
     assert sorted(str(item["state"]) for item in entries(tier)) == ["Released", "Superseded"]
-    assert len(held(tier)) == 9
+    assert held(tier)[DAYS[4]]["high"] == 103.5
+
+
+def test_a_repeated_row_is_not_released_over_a_later_correction(tier: Tier) -> None:
+    report = run(tier, [*bars(), bars()[4]])
+    assert report.dimensions[0].quarantined == (RowCount(reason="RepeatedRow", rows=1),)
+    run(tier, bars(close={4: 101.5}), "run-2", NOW + timedelta(hours=1))
+    assert release(tier, QuarantineFilter(plan="sample")) == (0, 0)
+    assert held(tier)[DAYS[4]]["close"] == 101.5
 
 
 def test_a_row_that_no_table_could_hold_stays_in_quarantine(tier: Tier) -> None:
@@ -236,6 +269,17 @@ def test_entries_that_were_not_seen_for_long_expire_and_their_rows_are_judged_an
     assert len(entries(tier)) == 2
 
 
+def test_a_released_row_needs_no_second_decision_after_entries_expired(tier: Tier) -> None:
+    run(tier, bars(**BAD))
+    release(tier, QuarantineFilter(reason="NonPositivePrice"))
+    with tier.store().writer("expire", NO_WAIT) as writer:
+        assert writer.expire(ALL, NOW + timedelta(days=30)) == 1
+        writer.publish()
+    report = run(tier, bars(close={5: 0.0}), "run-2", NOW + timedelta(days=41))
+    assert [item["state"] for item in entries(tier)] == ["Released"]
+    assert report.dimensions[0].quarantined == ()
+
+
 @pytest.mark.parametrize(
     ("chosen", "count"),
     [
@@ -251,6 +295,59 @@ def test_entries_that_were_not_seen_for_long_expire_and_their_rows_are_judged_an
 def test_entries_are_chosen_by(tier: Tier, chosen: QuarantineFilter, count: int) -> None:
     run(tier, bars(**BAD))
     assert len(entries(tier, chosen)) == count
+
+
+def minute_bars(places: range, seconds: int = 60) -> pa.Table:
+    """Bars before NOW, by how many lengths."""
+    rows = [
+        {
+            "source": "test/bars",
+            "symbol": "AAPL",
+            "interval_seconds": seconds,
+            "start": NOW - timedelta(seconds=place * seconds),
+            **dict.fromkeys(("open", "high", "low", "close"), 100.0),
+            "volume": 1,
+            "trades": None,
+            "price_basis": "asTraded",
+            "revision": 0,
+        }
+        for place in places
+    ]
+    return pa.Table.from_pylist(rows, schema=INTRADAY_BARS.facts)
+
+
+@pytest.mark.parametrize(
+    ("place", "until", "reason", "count"),
+    [
+        pytest.param(31, NOW, "NonPositivePrice", 0, id="before the last 30 times"),
+        pytest.param(30, NOW, "NonPositivePrice", 1, id="of the last 30th"),
+        pytest.param(31, NOW - timedelta(minutes=2), "NonPositivePrice", 1, id="of the last 30 of then"),
+        pytest.param(1, NOW - timedelta(minutes=2), "NonPositivePrice", 0, id="of a time after then"),
+        pytest.param(-1, NOW, "NonPositivePrice", 0, id="of a time to come"),
+        pytest.param(1, NOW, "RepeatedRow", 0, id="repeated"),
+        pytest.param(None, NOW, "SchemaMismatch", 1, id="of a time that nobody can read"),
+    ],
+)
+def test_entries_are_undecided_where_they_speak_of_now(
+    tier: Tier, place: int | None, until: datetime, reason: str, count: int
+) -> None:
+    kept = pa.concat_tables([minute_bars(range(1, 41)), minute_bars(range(1, 5), 300)])
+    bad = minute_bars(range(place or 0, (place or 0) + 1))
+    if place is None:
+        bad = bad.set_column(bad.schema.get_field_index("start"), "start", pa.array(["noon, or so"]))
+    with tier.store().writer("run-1", NO_WAIT) as writer:
+        sequence = writer.begin(RunStart("run-1", "sample", 1, NOW))
+        with writer.batch():
+            writer.upsert(INTRADAY_BARS, stamp(INTRADAY_BARS, kept, Lineage("run-1", 1, NOW, "Test")))
+            origin = Origin("run-1", "sample", 1, "Test", NOW)
+            writer.quarantine(INTRADAY_BARS, bad, pa.array([reason]), origin)
+            writer.finish(sequence, RunEnd(Outcome.SUCCEEDED, NOW, 44, 44, ""))
+        writer.publish()
+    with tier.reading() as reader:
+        found = reader.undecided(INTRADAY_BARS, ("AAPL", "IBM"), until)
+        assert found == ({("AAPL", "test/bars"): count} if count else {})
+        assert reader.undecided(INTRADAY_BARS, ("IBM",), until) == {}
+        assert reader.undecided(DAILY_BARS, ("AAPL",), until) == {}
 
 
 def test_every_row_leads_to_its_run_provider_plan_generation_and_schema_version(tier: Tier) -> None:

@@ -75,6 +75,14 @@ def test_one_entry_is_released_by_its_id(emp: Emp, data: Path) -> None:
     assert emp("quarantine", "release", "--data-dir", data, "--id", chosen).stdout == "1 rows released\n"
 
 
+def test_rows_whose_key_has_another_row_stay_and_that_is_told(tmp_path: Path, emp: Emp) -> None:
+    run(OnDuckDB(tmp_path / "data"), [*bars(), {**bars()[4], "high": 103.5}])
+    done = emp("quarantine", "release", "--data-dir", tmp_path / "data", "--all")
+    words = "1 stay, since their key has another row: release one by its id"
+    assert (done.returncode, done.stdout) == (0, f"0 rows released; {words}\n")
+    assert report(tmp_path)["message"] == words
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [

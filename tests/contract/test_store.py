@@ -251,6 +251,35 @@ def test_lines_of_a_symbol_come_latest_first(tier: Tier) -> None:
         assert reader.subjects(DAILY_BARS) == ("AAPL", "IBM")
 
 
+def test_a_line_as_it_stood_has_no_later_vintages_and_no_rows_without_a_value(tier: Tier) -> None:
+    days = [datetime(2024, 2, day, tzinfo=UTC) for day in range(1, 10)]
+    readings = [(1, 3, 3.7), (2, 5, 3.8), (3, 3, None)]
+    rows = [
+        {
+            "source": "test/macro",
+            "series": "UNRATE",
+            "period": days[period - 1].date(),
+            "frequency": "monthly",
+            "vintage": days[vintage - 1].date(),
+            "value": value,
+            "revision": 0,
+        }
+        for period, vintage, value in readings
+    ]
+    facts = pa.Table.from_pylist(rows, schema=MACRO_SERIES.facts)
+    with tier.store().writer("run-1", NO_WAIT) as writer:
+        sequence = writer.begin(RunStart("run-1", "sample", 1, NOW))
+        writer.upsert(MACRO_SERIES, stamp(MACRO_SERIES, facts, Lineage("run-1", 1, NOW, "Test")))
+        writer.finish(sequence, RunEnd(Outcome.SUCCEEDED, NOW, 3, 3, ""))
+        writer.publish()
+    with tier.reading() as reader:
+        told = [
+            [line.last_at for line in reader.lines(MACRO_SERIES, ("UNRATE",), until)]
+            for until in (days[1], days[3], days[8], None)
+        ]
+    assert told == [[], [days[0]], [days[1]], [days[2]]]
+
+
 HOSTILE = (
     "O'Neil",
     'a "quoted" name',
@@ -368,7 +397,7 @@ def test_each_plan_tells_how_it_fared_last_with_a_subject(tier: Tier) -> None:
         assert reader.last_attempts(DAILY_BARS, ("AAPL", "IBM")) == (
             LastAttempt("AAPL", "test/bars", "sample", 2, "RateLimited", 2, "Partial"),
         )
-        assert reader.undecided(DAILY_BARS, ("AAPL",)) == {}
+        assert reader.undecided(DAILY_BARS, ("AAPL",), LATER) == {}
 
 
 LOCKS = pytest.mark.parametrize("tier", ["duckdb", "postgres"], indirect=True)

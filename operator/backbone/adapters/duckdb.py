@@ -195,7 +195,7 @@ class DuckDBWriter:
         return quarantine.release(self._connection, chosen, run_id, at)
 
     def expire(self, chosen: QuarantineFilter, before: datetime) -> int:
-        """Drop entries that no run has seen since."""
+        """Drop entries that no run has seen since, without those released."""
         return quarantine.expire(self._connection, chosen, before)
 
     @contextmanager

@@ -67,13 +67,14 @@ def release(
     """Store held rows under the flag Released, within the caller's transaction."""
     condition, values = sql.chosen(chosen)
     stored: list[tuple[str, str, str, int]] = []
-    unfit = 0
+    unfit = contested = 0
     with translated("release rows from quarantine"):
         for dimension in DIMENSIONS if chosen.dimension is None else (chosen.dimension,):
             bound = {**values, "run": run_id, "version": SCHEMA_VERSION, "at": at, "table": dimension.name}
-            connection.execute(sql.releasing(dimension, condition), bound)
+            connection.execute(sql.releasing(dimension, condition, named=bool(chosen.ids)), bound)
             connection.execute(sql.RELEASED_ROWS)
-            unfit += _number(connection, sql.UNFIT)
+            stay = connection.execute(sql.STAYING).fetchall()[0]
+            unfit, contested = unfit + stay[0], contested + stay[1]
             found = connection.execute(sql.FIT).fetchall()
             if found:
                 connection.execute(sql.SETTLE, [at])
@@ -82,11 +83,11 @@ def release(
                 stored += [(dimension.name, source, provider, count) for source, provider, count in found]
             for statement in sql.END_RELEASE:
                 connection.execute(statement)
-    return Release(tuple(stored), unfit)
+    return Release(tuple(stored), unfit, contested)
 
 
 def expire(connection: duckdb.DuckDBPyConnection, chosen: QuarantineFilter, before: datetime) -> int:
-    """Drop entries that no run has seen since; how many."""
+    """Drop entries that no run has seen since, without those released; how many."""
     condition, values = sql.chosen(chosen)
     with translated("expire rows in quarantine"):
         return _number(connection, sql.expire(condition), {**values, "before": before})
@@ -126,7 +127,7 @@ def published_quarantine(root: Path) -> Iterator[QuarantineReader]:
         if not _number(found, sql.PRESENT):
             # An earlier version published this copy: nothing was ever put into quarantine.
             found = connection
-            for statement in ("CREATE SCHEMA telemetry", sql.QUARANTINE):
+            for statement in (*duckdb_sql.JOURNAL, sql.QUARANTINE):
                 found.execute(statement)
         yield QuarantineReader(found)
 

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import json
 
+import pyarrow as pa
+
 from ..market.dimensions import Dimension
 from ..ports.quarantine import EntryState, QuarantineFilter
+from ..vocabulary import Defect
 
 QUARANTINE = """
     CREATE TABLE IF NOT EXISTS telemetry.quarantine (
@@ -45,6 +48,11 @@ HELD_BY_REASON = """
     SELECT reason, count(*) FROM telemetry.quarantine
     WHERE dimension = ? AND last_run_id = ? AND state = ? GROUP BY reason ORDER BY count(*) DESC, reason
 """
+OF_PLAN = """
+    (plan = $plan OR row(dimension, subject, provider) IN (
+        SELECT row(dimension, subject, provider) FROM telemetry.ingest_attempts WHERE plan = $plan
+    ))
+"""
 PRESENT = "SELECT count(*) FROM information_schema.tables WHERE table_name = 'quarantine'"
 ANY_HELD = "SELECT count(*) FROM telemetry.quarantine WHERE dimension = ? AND state = ?"
 
@@ -74,7 +82,8 @@ KEEP = f"""
     MERGE INTO telemetry.quarantine AS entry USING seen ON entry.id = seen.id
     WHEN MATCHED AND entry.last_run_id <> $run THEN UPDATE SET
         times_seen = entry.times_seen + 1, last_seen = $at, last_run_id = $run, reason = seen.reason,
-        state = CASE entry.state WHEN '{SUPERSEDED}' THEN '{HELD}' ELSE entry.state END
+        state = CASE entry.state WHEN '{SUPERSEDED}' THEN '{HELD}' ELSE entry.state END,
+        state_since = CASE entry.state WHEN '{SUPERSEDED}' THEN $at ELSE entry.state_since END
     WHEN NOT MATCHED THEN INSERT VALUES (
         seen.id, $dimension, seen.source, seen.subject, seen."time", seen.key, seen.reason, seen.raw,
         $provider, $plan, $generation, $run, $version, $at, $at, $run, 1, '{HELD}', $at
@@ -97,7 +106,7 @@ def supersede(dimension: Dimension) -> str:
     """
     return f"""
         UPDATE telemetry.quarantine SET state = ?, state_since = (SELECT max(observed_at) FROM incoming)
-        WHERE dimension = ? AND state = ? AND reason <> 'RepeatedRow'
+        WHERE dimension = ? AND state = ? AND reason <> '{Defect.REPEATED_ROW}'
           AND key IN (SELECT {key_text(dimension)} FROM incoming)
     """  # noqa: S608
 
@@ -109,12 +118,14 @@ def chosen(wish: QuarantineFilter) -> tuple[str, dict[str, object]]:
     for column, wanted in (
         ("dimension", wish.dimension.name if wish.dimension else None),
         ("reason", wish.reason),
-        ("plan", wish.plan),
         ("state", wish.state),
     ):
         if wanted is not None:
             conditions.append(f"{column} = ${column}")
             values[column] = str(wanted)
+    if wish.plan is not None:
+        conditions.append(OF_PLAN)
+        values["plan"] = wish.plan
     if wish.subjects:
         conditions.append("list_contains($subjects, subject)")
         values["subjects"] = list(wish.subjects)
@@ -143,44 +154,85 @@ def counting(condition: str) -> str:
     """  # noqa: S608
 
 
-def releasing(dimension: Dimension, condition: str) -> str:
-    """Make the table `releasing` of held entries: rows of the dimension's schema, with `id` and `fit`.
+def releasing(dimension: Dimension, condition: str, *, named: bool) -> str:
+    """Make the table `releasing` of held entries: the dimension's columns, `id`, `fit` and `contested`.
 
-    One per key, the one seen last: two entries can be versions of one fact. A text that does not read as its
-    column's type is null, and a row without a value that has to be there does not fit.
+    One per key, the one seen last: two entries can be versions of one fact. It is contested where another was
+    seen last with it, and where it repeats a row that was kept, unless its id is `named`. A text that does
+    not read as its column's type is null. A row without a value that has to be there does not fit, and
+    neither does one with a value that is no finite number.
     """
+    repeated = "FALSE" if named else f"reason = '{Defect.REPEATED_ROW}'"
     facts = {
         field.name: f'TRY_CAST(item."{field.name}" AS {_SQL_TYPES[str(field.type)]})'
         for field in dimension.facts
     }
     texts = json.dumps(dict.fromkeys(facts, "VARCHAR"))
-    fit = " AND ".join(f'"{field.name}" IS NOT NULL' for field in dimension.facts if not field.nullable)
+    fit = " AND ".join(
+        [
+            *(f'"{field.name}" IS NOT NULL' for field in dimension.facts if not field.nullable),
+            *(f'coalesce(isfinite("{field.name}"), TRUE)' for field in dimension.facts if _is_double(field)),
+        ]
+    )
     columns = ", ".join(f'{value} AS "{name}"' for name, value in facts.items())
     return f"""
         CREATE OR REPLACE TEMP TABLE releasing AS SELECT *, ({fit}) AS fit FROM (
             SELECT {columns}, CAST($run AS VARCHAR) AS run_id, plan_generation,
                    CAST($version AS INTEGER) AS schema_version,
-                   CAST($at AS TIMESTAMP WITH TIME ZONE) AS observed_at, provider, 'Released' AS flags, id
+                   CAST($at AS TIMESTAMP WITH TIME ZONE) AS observed_at, provider, 'Released' AS flags, id,
+                   {repeated} OR coalesce(lead(last_seen) OVER newest = last_seen, FALSE) AS contested
             FROM (SELECT *, json_transform(raw, '{texts}') AS item FROM telemetry.quarantine)
             WHERE {condition} AND dimension = $table AND state = '{HELD}'
-            QUALIFY row_number() OVER (PARTITION BY key ORDER BY last_seen DESC, id) = 1
+            WINDOW newest AS (PARTITION BY key ORDER BY last_seen DESC, id)
+            QUALIFY row_number() OVER newest = 1
         )
     """  # noqa: S608
 
 
-RELEASED_ROWS = "CREATE OR REPLACE TEMP VIEW incoming AS SELECT * EXCLUDE (id, fit) FROM releasing WHERE fit"
-UNFIT = "SELECT count(*) FROM releasing WHERE NOT fit"
-FIT = "SELECT source, provider, count(*) FROM releasing WHERE fit GROUP BY source, provider ORDER BY source"
+RELEASED_ROWS = """
+    CREATE OR REPLACE TEMP VIEW incoming AS
+    SELECT * EXCLUDE (id, fit, contested) FROM releasing WHERE fit AND NOT contested
+"""
+STAYING = """
+    SELECT count(*) FILTER (NOT fit AND NOT contested), count(*) FILTER (contested) FROM releasing
+"""
+FIT = """
+    SELECT source, provider, count(*) FROM releasing WHERE fit AND NOT contested
+    GROUP BY source, provider ORDER BY source
+"""
+RELEASED_IDS = "SELECT id FROM releasing WHERE fit AND NOT contested"
 SETTLE = f"""
-    UPDATE telemetry.quarantine SET state = '{RELEASED}', state_since = ?
-    WHERE id IN (SELECT id FROM releasing WHERE fit)
+    UPDATE telemetry.quarantine SET state = '{RELEASED}', state_since = ? WHERE id IN ({RELEASED_IDS})
 """  # noqa: S608
 END_RELEASE = ("DROP VIEW IF EXISTS incoming", "DROP TABLE IF EXISTS releasing")
 
 
 def expire(condition: str) -> str:
-    """Drop entries that were not seen since `$before`."""
-    return f"DELETE FROM telemetry.quarantine WHERE {condition} AND last_seen < $before"  # noqa: S608
+    """Drop entries that were not seen since `$before`. Those that were released stay released."""
+    return f"""
+        DELETE FROM telemetry.quarantine WHERE {condition} AND last_seen < $before AND state <> '{RELEASED}'
+    """  # noqa: S608
+
+
+def moment(dimension: Dimension, text: str) -> str:
+    """A time as entries write it, or null."""
+    return f"TRY_CAST({text} AS {'DATE' if dimension.dated else 'TIMESTAMP WITH TIME ZONE'})"
+
+
+OF_NOW = "moment IS NULL OR (moment <= $until AND (earliest IS NULL OR moment >= earliest))"
+"""Whether an entry of a `moment` is recent, on a line of which `earliest` is the first recent time."""
+
+
+def undecided(dimension: Dimension) -> str:
+    """Recent entries by subject and source, of a table `waiting` of counts by `written` time."""
+    return f"""
+        SELECT subject, source, CAST(sum(entries) AS BIGINT) AS entries
+        FROM (SELECT *, {moment(dimension, "written")} AS moment FROM waiting) WHERE {OF_NOW} GROUP BY ALL
+    """  # noqa: S608
+
+
+def _is_double(field: pa.Field) -> bool:
+    return bool(pa.types.is_floating(field.type))
 
 
 def _text(name: str, delivered: frozenset[str]) -> str:

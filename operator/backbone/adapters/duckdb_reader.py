@@ -12,9 +12,10 @@ import pyarrow as pa
 
 from ..market.dimensions import DIMENSIONS, Dimension, moment_of
 from ..market.lineage import completed
-from ..ports.quarantine import EntryState
+from ..ports.quarantine import RECENT, EntryState
 from ..ports.store import Holding, JournalEntry, LastAttempt, Line, NothingPublished, Selection, StoreCorrupt
 from ..vocabulary import Defect
+from . import duckdb_quarantine_sql as quarantine_sql
 from . import duckdb_sql as sql
 from .duckdb_session import attached, settled, translated
 from .volume import Volume, naming_faults
@@ -45,11 +46,25 @@ LAST_ATTEMPTS = """
     ORDER BY attempt.subject, arrival.source, attempt."sequence"
 """
 
-UNDECIDED = """
-    SELECT subject, source, count(*) AS entries FROM telemetry.quarantine
-    WHERE dimension = ? AND list_contains(?, subject) AND state = ? AND reason <> ?
-    GROUP BY subject, source
-"""
+
+def _undecided(dimension: Dimension) -> str:
+    """What store.Reader.undecided tells; bound by name. Looks at the lines of subjects with entries alone."""
+    subject, time = f'"{dimension.subject}"', f'"{dimension.time}"'
+    line = ", ".join([subject, "source", *(name for name in dimension.key if name == "interval_seconds")])
+    return f"""
+        WITH waiting AS (
+            SELECT subject, source, {quarantine_sql.moment(dimension, '"time"')} AS moment
+            FROM telemetry.quarantine
+            WHERE dimension = $dimension AND list_contains($subjects, subject) AND state = $state
+              AND reason <> $but
+        ), recent AS (
+            SELECT {subject} AS subject, source, {time} AS moment FROM {sql.table_of(dimension)}
+            WHERE {subject} IN (SELECT subject FROM waiting) AND {time} <= $until
+            QUALIFY dense_rank() OVER (PARTITION BY {line} ORDER BY {time} DESC) = $recent
+        ), since AS (SELECT subject, source, min(moment) AS earliest FROM recent GROUP BY ALL)
+        SELECT subject, source, count(*) AS entries FROM waiting LEFT JOIN since USING (subject, source)
+        WHERE {quarantine_sql.OF_NOW} GROUP BY ALL
+    """  # noqa: S608
 
 
 class DuckDBReader:
@@ -89,7 +104,9 @@ class DuckDBReader:
         self, dimension: Dimension, subjects: tuple[str, ...], until: datetime | None = None
     ) -> tuple[Line, ...]:
         """Lines of some subjects, or of all if none is named, the one with the latest row first."""
-        bound = [] if until is None else [until.date() if dimension.dated else until]
+        bound: list[object] = [] if until is None else [until.date() if dimension.dated else until]
+        if until is not None and "vintage" in dimension.key:
+            bound.append(until.date())
         statement = sql.lines(dimension, subjects=len(subjects), until=until is not None)
         return tuple(
             Line(
@@ -113,10 +130,19 @@ class DuckDBReader:
         """Symbols, series or calendars that are held, in alphabetical order."""
         return tuple(row["subject"] for row in self._table(sql.subjects(dimension)).to_pylist())
 
-    def undecided(self, dimension: Dimension, subjects: tuple[str, ...]) -> dict[tuple[str, str], int]:
-        """Rows in quarantine by subject and source that nobody has decided on, and no kept row stands for."""
-        values = (dimension.name, list(subjects), EntryState.HELD, Defect.REPEATED_ROW)
-        found = self._table(UNDECIDED, *values).to_pylist()
+    def undecided(
+        self, dimension: Dimension, subjects: tuple[str, ...], until: datetime
+    ) -> dict[tuple[str, str], int]:
+        """Recent rows in quarantine that nobody has decided on, and no kept row stands for."""
+        values = {
+            "dimension": dimension.name,
+            "subjects": list(subjects),
+            "state": EntryState.HELD,
+            "but": Defect.REPEATED_ROW,
+            "until": until.date() if dimension.dated else until,
+            "recent": RECENT,
+        }
+        found = self._table(_undecided(dimension), values).to_pylist()
         return {(row["subject"], row["source"]): row["entries"] for row in found}
 
     def batches(self, selection: Selection) -> Iterator[pa.RecordBatch]:
@@ -151,8 +177,10 @@ class DuckDBReader:
         return found
 
     def _table(self, statement: str, *values: object) -> pa.Table:
+        """The answer to a statement; a dict alone binds by name."""
+        bound = values[0] if len(values) == 1 and isinstance(values[0], dict) else list(values)
         with translated("read the published copy"), self._cursor() as cursor:
-            return utc(cursor.sql(statement, params=list(values)).to_arrow_table())
+            return utc(cursor.sql(statement, params=bound).to_arrow_table())
 
     @contextmanager
     def _cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:

@@ -219,13 +219,18 @@ def holdings(dimension: Dimension) -> str:
 
 
 def lines(dimension: Dimension, *, subjects: int, until: bool) -> str:
-    """What store.Line tells, latest first; bound in the order of the arguments."""
+    """What store.Line tells, latest first; bound in the order of the arguments, `until` also as vintage."""
     subject, time = f'"{dimension.subject}"', f'"{dimension.time}"'
     interval = "interval_seconds" if "interval_seconds" in dimension.key else "CAST(NULL AS INTEGER)"
+    known = [f"{time} <= ?"]
+    if "vintage" in dimension.key:
+        known.append("vintage <= ?")
+    if dimension.value is not None:
+        known.append(f'"{dimension.value}" IS NOT NULL')
     return f"""
         SELECT {subject} AS subject, source, {interval} AS "interval", min({time}) AS first_at,
                max({time}) AS last_at
-        FROM {table_of(dimension)} {_where(dimension, subjects, False, *([f"{time} <= ?"] if until else []))}
+        FROM {table_of(dimension)} {_where(dimension, subjects, False, *(known if until else []))}
         GROUP BY ALL ORDER BY last_at DESC, subject, source, "interval"
     """  # noqa: S608
 

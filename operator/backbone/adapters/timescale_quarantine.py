@@ -26,7 +26,7 @@ from .duckdb_session import opened, translated
 from .timescale_copy import copy_in
 from .timescale_errors import store_faults
 from .timescale_pool import DatabasePool
-from .timescale_rows import batches, table
+from .timescale_rows import Value, batches, table
 from .timescale_session import Row
 from .timescale_sql import bound
 from .timescale_upsert import upsert
@@ -93,29 +93,46 @@ def supersede(connection: Connection[Row], dimension: Dimension, rows: pa.Table)
 def release(connection: Connection[Row], chosen: QuarantineFilter, run_id: str, at: datetime) -> Release:
     """Store held rows under the flag Released, within the caller's transaction."""
     stored: list[tuple[str, str, str, int]] = []
-    unfit = 0
+    unfit = contested = 0
     for dimension in DIMENSIONS if chosen.dimension is None else (chosen.dimension,):
         with _making("make rows of entries") as made:
             _load(made, connection, dimension, chosen)
             given = {"run": run_id, "version": SCHEMA_VERSION, "at": at, "table": dimension.name}
-            _run(made, making.releasing(dimension, "TRUE"), given)
-            unfit += _number(made, making.UNFIT)
+            _run(made, making.releasing(dimension, "TRUE", named=bool(chosen.ids)), given)
+            _run(made, making.RELEASED_ROWS)
+            stay = _run(made, making.STAYING)[0]
+            unfit, contested = unfit + stay[0], contested + stay[1]
             found = _run(made, making.FIT)
-            ids = made.sql("SELECT id FROM releasing WHERE fit").to_arrow_table()
-            rows = made.sql("SELECT * EXCLUDE (id, fit) FROM releasing WHERE fit").to_arrow_table()
+            ids = made.sql(making.RELEASED_IDS).to_arrow_table()
+            rows = made.sql("SELECT * FROM incoming").to_arrow_table()
         if found:
             rows = rows.select(dimension.schema.names).cast(dimension.schema)
             _close(connection, ids, sql.RELEASED, at)
             supersede(connection, dimension, rows)
             upsert(connection, dimension, rows)
             stored += [(dimension.name, source, provider, count) for source, provider, count in found]
-    return Release(tuple(stored), unfit)
+    return Release(tuple(stored), unfit, contested)
 
 
 def expire(connection: Connection[Row], chosen: QuarantineFilter, before: datetime) -> int:
-    """Drop entries that no run has seen since; how many."""
+    """Drop entries that no run has seen since, without those released; how many."""
     condition, values = sql.chosen(chosen, sql.as_parameter)
     return connection.execute(sql.expire(condition).encode(), {**values, "before": before}).rowcount
+
+
+def undecided(
+    connection: Connection[Row], dimension: Dimension, subjects: tuple[str, ...], until: datetime
+) -> dict[tuple[str, str], int]:
+    """What store.Reader.undecided tells."""
+    last = until.date() if dimension.dated else until
+    wanted: dict[str, Value] = {"dimension": dimension.name, "subjects": subjects, "until": last}
+    waiting = table(connection, sql.undecided(dimension), _waiting(dimension), wanted)
+    if not waiting.num_rows:
+        return {}
+    with _making("read times of entries") as made:
+        made.register("waiting", waiting)
+        found = _run(made, making.undecided(dimension), {"until": last})
+    return {(subject, source): count for subject, source, count in found}
 
 
 class TimescaleQuarantine:
@@ -155,6 +172,13 @@ def _load(
         made.register("loading", pa.Table.from_batches([batch]))
         _run(made, "INSERT INTO telemetry.quarantine BY NAME SELECT * FROM loading")
         made.unregister("loading")
+
+
+def _waiting(dimension: Dimension) -> pa.Schema:
+    """Of what sql.undecided selects."""
+    texts = [(name, pa.string()) for name in ("subject", "source", "written")]
+    moment = dimension.schema.field(dimension.time).type
+    return pa.schema([*texts, ("entries", pa.int64()), ("earliest", moment)])
 
 
 def _close(connection: Connection[Row], ids: pa.Table, state: str, since: datetime) -> None:

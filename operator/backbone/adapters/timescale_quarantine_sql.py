@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..ports.quarantine import EntryState, QuarantineFilter
+from ..market.dimensions import Dimension
+from ..ports.quarantine import RECENT, EntryState, QuarantineFilter
+from ..vocabulary import Defect
 from .duckdb_quarantine_sql import COLUMNS
-from .timescale_sql import bound
+from .timescale_sql import bound, line_of, table_of
 
 HELD, RELEASED, SUPERSEDED = EntryState.HELD, EntryState.RELEASED, EntryState.SUPERSEDED
 SEEN_COLUMNS = ("id", "source", "subject", "time", "key", "reason", "raw")
@@ -28,12 +30,13 @@ KEEP = f"""
     ON CONFLICT (id) DO UPDATE SET
         times_seen = entry.times_seen + 1, last_seen = excluded.last_seen,
         last_run_id = excluded.last_run_id, reason = excluded.reason,
-        state = CASE entry.state WHEN '{SUPERSEDED}' THEN '{HELD}' ELSE entry.state END
+        state = CASE entry.state WHEN '{SUPERSEDED}' THEN '{HELD}' ELSE entry.state END,
+        state_since = CASE entry.state WHEN '{SUPERSEDED}' THEN excluded.last_seen ELSE entry.state_since END
     WHERE entry.last_run_id <> excluded.last_run_id
 """  # noqa: S608
 """Bring `seen` into the quarantine; a row that this run is counted for already changes nothing."""
 
-_OPEN = f"state = '{HELD}' AND reason <> 'RepeatedRow'"
+_OPEN = f"state = '{HELD}' AND reason <> '{Defect.REPEATED_ROW}'"
 ANY_OPEN = f"""
     SELECT EXISTS (SELECT FROM telemetry.quarantine
                    WHERE dimension = %s AND source = ANY(%s::text[]) AND {_OPEN})
@@ -65,17 +68,28 @@ def chosen(
     for column, wanted in (
         ("dimension", wish.dimension.name if wish.dimension else None),
         ("reason", wish.reason),
-        ("plan", wish.plan),
         ("state", wish.state),
     ):
         if wanted is not None:
             conditions.append(f"{column} = {value(column, 'text')}")
             values[column] = str(wanted)
+    if wish.plan is not None:
+        conditions.append(_of_plan(value("plan", "text")))
+        values["plan"] = wish.plan
     for name, column, several in (("subjects", "subject", wish.subjects), ("ids", "id", wish.ids)):
         if several:
             conditions.append(f"{column} = ANY({value(name, 'text[]')})")
             values[name] = list(several)
     return " AND ".join(conditions), values
+
+
+def _of_plan(plan: str) -> str:
+    """Entries that a plan brought first, or of what it last asked for."""
+    return f"""
+        (plan = {plan} OR (dimension, subject, provider) IN (
+            SELECT dimension, subject, provider FROM telemetry.ingest_attempts WHERE plan = {plan}
+        ))
+    """  # noqa: S608
 
 
 def releasable(condition: str) -> str:
@@ -105,5 +119,38 @@ def counting(condition: str) -> str:
 
 
 def expire(condition: str) -> str:
-    """Drop entries that were not seen since `before`."""
-    return f"DELETE FROM telemetry.quarantine WHERE {condition} AND last_seen < %(before)s"  # noqa: S608
+    """Drop entries that were not seen since `before`. Those that were released stay released."""
+    return f"""
+        DELETE FROM telemetry.quarantine
+        WHERE {condition} AND last_seen < %(before)s AND state <> '{RELEASED}'
+    """  # noqa: S608
+
+
+def undecided(dimension: Dimension) -> str:
+    """Held entries of `subjects` by source and time as it was written, and what `earliest` is recent there.
+
+    Looks at the lines of subjects with entries alone.
+    """
+    line, time = line_of(dimension), f'"{dimension.time}"'
+    columns = ", ".join(f'"{name}"' for name in line)
+    same = " AND ".join(f'stored."{name}" = line."{name}"' for name in line)
+    until = bound("until", "date" if dimension.dated else "timestamptz")
+    return f"""
+        WITH waiting AS (
+            SELECT subject, source, "time" AS written, count(*) AS entries FROM telemetry.quarantine
+            WHERE dimension = {bound("dimension", "text")} AND subject = ANY({bound("subjects", "text[]")})
+              AND {_OPEN}
+            GROUP BY 1, 2, 3
+        ), line AS (
+            SELECT DISTINCT {columns} FROM {table_of(dimension)}
+            WHERE "{dimension.subject}" IN (SELECT subject FROM waiting)
+        ), since AS (
+            SELECT line."{dimension.subject}" AS subject, line.source, min(past.moment) AS earliest
+            FROM line CROSS JOIN LATERAL (
+                SELECT DISTINCT {time} AS moment FROM {table_of(dimension)} AS stored
+                WHERE {same} AND {time} <= {until} ORDER BY 1 DESC OFFSET {RECENT - 1} LIMIT 1
+            ) AS past GROUP BY 1, 2
+        )
+        SELECT subject, source, written, entries, earliest
+        FROM waiting LEFT JOIN since USING (subject, source)
+    """  # noqa: S608

@@ -9,9 +9,8 @@ from datetime import datetime
 import pyarrow as pa
 
 from ..market.dimensions import DIMENSIONS, Dimension
-from ..ports.quarantine import EntryState
 from ..ports.store import Holding, JournalEntry, LastAttempt, Line, NothingPublished, Selection
-from ..vocabulary import Defect
+from . import timescale_quarantine as quarantine
 from . import timescale_sql as sql
 from .timescale_errors import store_faults
 from .timescale_pool import DatabasePool
@@ -58,6 +57,8 @@ class TimescaleReader:
         values: list[object] = [*([list(subjects)] if subjects else [])]
         if until is not None:
             values.append(until.date() if dimension.dated else until)
+        if until is not None and "vintage" in dimension.key:
+            values.append(until.date())
         statement = sql.lines(dimension, subjects=bool(subjects), until=until is not None)
         return tuple(
             Line(subject, source, interval, moment(first), moment(last))
@@ -73,11 +74,12 @@ class TimescaleReader:
         found = self._rows(sql.LAST_ATTEMPTS, dimension.name, list(subjects))
         return tuple(LastAttempt(*row) for row in found)
 
-    def undecided(self, dimension: Dimension, subjects: tuple[str, ...]) -> dict[tuple[str, str], int]:
-        """Rows in quarantine by subject and source that nobody has decided on, and no kept row stands for."""
-        values = (dimension.name, list(subjects), EntryState.HELD, Defect.REPEATED_ROW)
-        found = self._rows(sql.UNDECIDED, *values)
-        return {(subject, source): count for subject, source, count in found}
+    def undecided(
+        self, dimension: Dimension, subjects: tuple[str, ...], until: datetime
+    ) -> dict[tuple[str, str], int]:
+        """Recent rows in quarantine that nobody has decided on, and no kept row stands for."""
+        with self._working(), self._pool.connection() as connection:
+            return quarantine.undecided(connection, dimension, subjects, until)
 
     def batches(self, selection: Selection) -> Iterator[pa.RecordBatch]:
         """Rows of a selection in the dimension's schema, in the order of their key, from one statement.

@@ -65,11 +65,6 @@ LAST_ATTEMPTS = """
     WHERE attempt.dimension = %s AND attempt.subject = ANY(%s::text[])
     ORDER BY attempt.subject, arrival.source, attempt."sequence"
 """
-UNDECIDED = """
-    SELECT subject, source, count(*) FROM telemetry.quarantine
-    WHERE dimension = %s AND subject = ANY(%s::text[]) AND state = %s AND reason <> %s
-    GROUP BY subject, source
-"""
 JOURNAL_THERE = "SELECT to_regclass('telemetry.ingest_runs') IS NOT NULL"
 ANY_FINISHED = "SELECT EXISTS (SELECT FROM telemetry.ingest_runs WHERE outcome IS NOT NULL)"
 CLOSED_BY_ANOTHER = Outcome.DIED_WITHOUT_MESSAGE
@@ -195,12 +190,17 @@ def holdings(dimension: Dimension) -> str:
 
 
 def lines(dimension: Dimension, *, subjects: bool, until: bool) -> str:
-    """What store.Line tells, latest first; bound in the order of the arguments."""
+    """What store.Line tells, latest first; bound in the order of the arguments, `until` also as vintage."""
     time = f'"{dimension.time}"'
     interval = "interval_seconds" if "interval_seconds" in dimension.key else "NULL::int"
+    known = [f"{time} <= %s"]
+    if "vintage" in dimension.key:
+        known.append("vintage <= %s")
+    if dimension.value is not None:
+        known.append(f'"{dimension.value}" IS NOT NULL')
     conditions = [
         *([f'"{dimension.subject}" = ANY(%s::text[])'] if subjects else []),
-        *([f"{time} <= %s"] if until else []),
+        *(known if until else []),
     ]
     return f"""
         SELECT "{dimension.subject}" AS subject, source, {interval} AS length, min({time}) AS first_at,

@@ -139,7 +139,7 @@ class TimescaleWriter:
             return quarantine.release(self._connection, chosen, run_id, at)
 
     def expire(self, chosen: QuarantineFilter, before: datetime) -> int:
-        """Drop entries that no run has seen since."""
+        """Drop entries that no run has seen since, without those released."""
         with self._working("expire rows in quarantine"):
             return quarantine.expire(self._connection, chosen, before)
 

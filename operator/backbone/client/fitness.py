@@ -15,7 +15,7 @@ class Unfit(Documented):
     MISSING = ("Missing", "The copy holds no row of it, or none from the source that was named.")
     STALE = ("Stale", "Its last row is older than it may be.")
     FAILED = ("Failed", "The last run that asked for it did not get it, or ended before it asked.")
-    QUARANTINED = ("Quarantined", "Rows of it are in quarantine, and nobody has decided on them.")
+    QUARANTINED = ("Quarantined", "Recent rows of it are in quarantine, and nobody has decided on them.")
     UNKNOWN = ("Unknown", "It could not be looked at, or nothing says how it stands.")
 
 
@@ -50,7 +50,7 @@ class Reading:
     """What was seen of one subject.
 
     `lines` are those that answer to the question. `due` is the earliest time that its rows may end at; where
-    there is none, `undue` says why. `quarantined` counts rows that nobody has decided on.
+    there is none, `undue` says why. `quarantined` counts recent rows that nobody has decided on.
     """
 
     subject: str

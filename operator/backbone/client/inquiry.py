@@ -51,7 +51,7 @@ def _readings(inquiry: Inquiry, reader: DuckDBReader) -> list[Reading]:
         if inquiry.source in {None, line.source} and inquiry.interval_seconds in {None, line.interval_seconds}
     ]
     attempts = reader.last_attempts(inquiry.dimension, inquiry.subjects)
-    undecided = reader.undecided(inquiry.dimension, inquiry.subjects)
+    undecided = reader.undecided(inquiry.dimension, inquiry.subjects, inquiry.at)
     return [
         _reading(inquiry, subject, _of(subject, lines), _of(subject, attempts), undecided)
         for subject in inquiry.subjects

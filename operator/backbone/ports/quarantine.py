@@ -31,9 +31,16 @@ class EntryState(StrEnum):
     """A later run delivered a row of its key that was kept."""
 
 
+RECENT = 30
+"""So many of a line's last times are what is decided on: an older row in quarantine says nothing of now."""
+
+
 @dataclass(frozen=True, slots=True)
 class QuarantineFilter:
-    """Which entries of the quarantine are meant; what is None or empty does not restrict."""
+    """Which entries of the quarantine are meant; what is None or empty does not restrict.
+
+    Those of a `plan` are what it brought first, and of what it last asked for also what others brought first.
+    """
 
     dimension: Dimension | None = None
     reason: str | None = None
@@ -45,10 +52,14 @@ class QuarantineFilter:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """Rows that a release stored, by dimension, source and provider, and how many could not be stored."""
+    """Rows that a release stored, by dimension, source and provider, and how many stay in quarantine.
+
+    `unfit` could not be stored; `contested` have another row of their key, and no id says which is meant.
+    """
 
     stored: tuple[tuple[str, str, str, int], ...]
     unfit: int
+    contested: int = 0
 
     @property
     def rows(self) -> int:

@@ -207,12 +207,14 @@ class Writer(Protocol):
     def release(self, chosen: QuarantineFilter, run_id: str, at: datetime) -> Release:
         """Store held rows under the flag Released, as rows of this run; the rest of their lineage stays.
 
-        Rows that no table could hold stay in quarantine. Nothing is left to release the second time.
+        Of each key the row seen last is meant; several that were seen last together stay, as do repeated rows
+        that no id names (the row kept stands for them) and rows with a value that is missing or not finite.
+        Nothing is left to release the second time.
         """
         ...
 
     def expire(self, chosen: QuarantineFilter, before: datetime) -> int:
-        """Drop entries that no run has seen since; how many."""
+        """Drop entries that no run has seen since, without those released: they are decisions; how many."""
         ...
 
     def record(self, sequence: int, arrival: Arrival) -> None:
@@ -278,7 +280,7 @@ class Reader(Protocol):
     ) -> tuple[Line, ...]:
         """Lines of some subjects, or of all if none is named, the one with the latest row first.
 
-        With `until` as they stood then: without the rows of later times.
+        With `until` as they stood then: without later times, later vintages, and rows without a value.
         """
         ...
 
@@ -290,8 +292,13 @@ class Reader(Protocol):
         """How each plan fared last with some subjects, oldest first."""
         ...
 
-    def undecided(self, dimension: Dimension, subjects: tuple[str, ...]) -> dict[tuple[str, str], int]:
-        """Rows in quarantine by subject and source that nobody has decided on, and no kept row stands for."""
+    def undecided(
+        self, dimension: Dimension, subjects: tuple[str, ...], until: datetime
+    ) -> dict[tuple[str, str], int]:
+        """Rows in quarantine by subject and source that nobody has decided on, and no kept row stands for.
+
+        Not those of times after `until`, or before the last quarantine.RECENT times of the line up to then.
+        """
         ...
 
     def batches(self, selection: Selection) -> Iterator[pa.RecordBatch]:

@@ -49,7 +49,7 @@ def show(chosen: QuarantineFilter, given: Path | None, count: int, form: Quarant
 
 
 def expire(chosen: QuarantineFilter, given: Path | None, days: int, wait: timedelta) -> None:
-    """Drop entries that no run has seen for so many days."""
+    """Drop entries that no run has seen for so many days, without those released."""
     now = datetime.now(UTC)
     dropped = 0
 
@@ -64,17 +64,12 @@ def expire(chosen: QuarantineFilter, given: Path | None, days: int, wait: timede
 
 def release(chosen: QuarantineFilter, given: Path | None, wait: timedelta) -> None:
     """Store chosen rows under the flag Released, as a run of its own that leaves a report like any other."""
-    unfit = 0
 
     def act(writer: Writer, run: str) -> Release:
-        nonlocal unfit
-        done = writer.release(chosen, run, datetime.now(UTC))
-        unfit = done.unfit
-        return done
+        return writer.release(chosen, run, datetime.now(UTC))
 
     report = _changed(act, only_data_dir(given), "release", wait)
-    stay = f"; {unfit:,} stay, since no table can hold them" if unfit else ""
-    _end(report, f"{report.rows:,} rows released{stay}")
+    _end(report, "; ".join(filter(None, (f"{report.rows:,} rows released", report.message))))
 
 
 def _changed(act: Callable[[Writer, str], Release], folder: Path, what: str, wait: timedelta) -> RunReport:
@@ -86,7 +81,7 @@ def _changed(act: Callable[[Writer, str], Release], folder: Path, what: str, wai
             sequence = writer.begin(RunStart(run, PLAN, 0, start))
             with writer.batch():
                 done = act(writer, run)
-                rows = done.rows
+                rows, message = done.rows, _staying(done)
                 for dimension, source, provider, count in done.stored:
                     writer.record(sequence, Arrival(dimension, source, provider, start, count, count))
                 end = RunEnd(outcome, datetime.now(UTC), rows, rows, what)
@@ -104,6 +99,15 @@ def _changed(act: Callable[[Writer, str], Release], folder: Path, what: str, wai
         rows=rows,
         message=message,
     )
+
+
+def _staying(done: Release) -> str:
+    said = []
+    if done.unfit:
+        said.append(f"{done.unfit:,} stay, since a value is missing or no number")
+    if done.contested:
+        said.append(f"{done.contested:,} stay, since their key has another row: release one by its id")
+    return "; ".join(said)
 
 
 def _end(report: RunReport, words: str) -> None:

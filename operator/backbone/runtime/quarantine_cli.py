@@ -38,7 +38,9 @@ Symbol = Annotated[
     list[str] | None, typer.Option(help="Only this symbol, series or calendar; may be repeated.")
 ]
 EntryId = Annotated[list[str] | None, typer.Option("--id", help="Only this entry; may be repeated.")]
-PlanName = Annotated[str | None, typer.Option(help="Only rows that this plan's runs brought first.")]
+PlanName = Annotated[
+    str | None, typer.Option(help="Only rows of what this plan asks for, or that its runs brought first.")
+]
 Wait = Annotated[int, typer.Option("--store-wait", min=0, help="Seconds to wait for the store's lock.")]
 
 
@@ -78,7 +80,7 @@ def release(
 ) -> None:
     """Store rows after all, under the flag Released.
 
-    A second release of the same rows changes nothing. Rows that no table can hold stay.
+    A second release of the same rows changes nothing. Rows with a value that is missing or no number stay.
     """
     from datetime import timedelta
 
@@ -103,7 +105,7 @@ def expire(
     store_wait: Wait = 300,
     data_dir: DataDir = None,
 ) -> None:
-    """Drop entries for good, rows and all."""
+    """Drop entries for good, rows and all; what was released stays decided."""
     from datetime import timedelta
 
     from . import quarantine
