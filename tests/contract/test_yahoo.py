@@ -218,12 +218,36 @@ def test_a_short_rate_limit_is_waited_out_within_the_budget(yahoo: Market) -> No
     assert 14 <= sum(yahoo.waited) <= 20
 
 
-def test_a_clock_that_is_wrong_delivers_no_bar_that_has_not_ended(yahoo: Market) -> None:
+UNDER_WAY = datetime(2024, 3, 14, 15, 0, 30, tzinfo=UTC)
+
+
+@ALL("hours", [1, 2, 10, 24, 30])
+@ALL("whose", ["ours", "theirs"])
+def test_a_clock_that_is_behind_delivers_no_session_that_has_not_ended(
+    yahoo: Market, whose: str, hours: int
+) -> None:
+    yahoo.clock.now = UNDER_WAY
+    behind = UNDER_WAY - timedelta(hours=hours)
+    if whose == "theirs":
+        yahoo.board.on("skewed", "AAPL", by=(behind - datetime.now(UTC)).total_seconds())
+    provider = yahoo.provider(clock=lambda: behind if whose == "ours" else UNDER_WAY)
+    query = Query(DAILY_BARS, ("AAPL",), timedelta(days=5), connection=CONNECTION)
+    assert days(rows(provider.fetch(query)))[-1] == date(2024, 3, 13)
+
+
+@ALL("seconds", [0, 20, 45, 70, 119, 3600])
+def test_a_clock_that_is_behind_delivers_no_interval_that_has_not_ended(yahoo: Market, seconds: int) -> None:
+    yahoo.clock.now = UNDER_WAY
+    ours = UNDER_WAY - timedelta(seconds=seconds)
+    query = Query(INTRADAY_BARS, ("IBM",), timedelta(days=2), 60, CONNECTION)
+    starts = rows(yahoo.provider(clock=lambda: ours).fetch(query))["start"].to_pylist()
+    assert ours - timedelta(seconds=120) < max(starts) <= ours - timedelta(seconds=60)
+
+
+def test_clocks_that_differ_are_told(yahoo: Market) -> None:
+    said: list[str] = []
     yahoo.clock.now = datetime.now(UTC)
     yahoo.board.on("skewed", "AAPL", by=-3 * 86_400)
-    behind = yahoo.fetch("AAPL")
-    assert fates(behind) == {}
-    said: list[str] = []
     provider = yahoo.provider()
     provider._progress = said.append
     provider.fetch(Query(DAILY_BARS, ("AAPL",), MONTH, connection=CONNECTION))

@@ -114,7 +114,8 @@ def events(bars: Bars, inside: list[int]) -> dict[str, Any]:
 
 def meta(bars: Bars, interval: str, chosen: Bars, at: int) -> dict[str, Any]:
     """What Yahoo tells of a symbol beside its prices."""
-    last = bars.sessions[-1] if bars.sessions else Session("", at, at)
+    # A session that has not been yet is a fault of the prices; of it the rest of the answer knows nothing.
+    last = next((item for item in reversed(bars.sessions) if item.opens <= at), Session("", at, at))
     ahead = offset(bars.zone, at)
     told = {
         "currency": "USD",

@@ -112,17 +112,20 @@ def local_days(stamps: Stamps, zone: ZoneInfo) -> Stamps:
 
 
 def ended(columns: Columns, result: dict[str, Any], now: datetime, width: timedelta | None) -> Columns:
-    """Without the bar of the session or interval that `now` (UTC) lies in: it is no fact before it has ended.
+    """Without the bars that have not ended at `now` (UTC): they are no facts yet.
 
-    `width` is the length of intraday bars. A bar that begins later stays: that is for the validation.
+    `width` is the length of intraday bars. Of daily bars that is the session that Yahoo speaks of and those
+    after it, until that session is over: a clock that is behind does not make it one of yesterday's. A day
+    after a session that is over stays: that is for the validation.
     """
     at = np.datetime64(now.astimezone(UTC).replace(tzinfo=None), "us")
     if width is not None:
-        return columns.where(~((columns.stamps <= at) & (at < columns.stamps + np.timedelta64(width))))
+        return columns.where(columns.stamps + np.timedelta64(width) <= at)
     regular = result["meta"]["currentTradingPeriod"]["regular"]
-    if not regular["start"] <= now.timestamp() < regular["end"]:
+    if now.timestamp() >= regular["end"]:
         return columns
-    return columns.where(columns.days != local_days(np.asarray([at]), columns.zone)[0])
+    opens = np.asarray([regular["start"]], "datetime64[s]").astype("datetime64[us]")
+    return columns.where(columns.days < local_days(opens, columns.zone)[0])
 
 
 def lacking(columns: Columns, result: dict[str, Any], start: datetime, end: datetime) -> str:
