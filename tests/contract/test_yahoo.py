@@ -180,6 +180,61 @@ def test_a_fault_that_stays_is_named_and_the_rest_comes(yahoo: Market, fault: La
     assert fault.asked <= yahoo.charts("IBM") <= fault.asked * (2 if broken else 1)
 
 
+@ALL(
+    "body",
+    [
+        "{}",
+        "[]",
+        "null",
+        '"x"',
+        '{"chart": null}',
+        '{"chart": {"result": [], "error": null}}',
+        '{"chart": {"result": null, "error": null}}',
+        '{"finance": {"result": null, "error": {"code": "x", "description": "y"}}}',
+    ],
+)
+def test_an_answer_of_another_shape_is_no_missing_data(yahoo: Market, body: str) -> None:
+    yahoo.board.on("body", "IBM", body=body)
+    assert fates(yahoo.fetch("IBM")) == {"IBM": "ChangedShape"}
+
+
+@ALL(
+    ("status", "says", "outcome"),
+    [
+        (401, "Invalid Crumb", "AccessRefused"),
+        (403, "Access denied", "AccessRefused"),
+        (400, "Invalid input - interval=1x", "ProviderFailed"),
+    ],
+)
+def test_a_refusal_is_named_with_its_reason(yahoo: Market, status: int, says: str, outcome: str) -> None:
+    yahoo.board.on("refused", "IBM", status=status, says=says)
+    delivery = yahoo.fetch("AAPL", "IBM")
+    assert fates(delivery) == {"IBM": outcome}
+    assert says in delivery.failed[0].message
+
+
+def test_a_page_with_a_status_is_named_by_the_status(yahoo: Market) -> None:
+    yahoo.board.on("body", "IBM", body="<html>Access denied</html>", status=403)
+    yahoo.board.on("body", "MSFT", body="<html>Request denied</html>", status=999)
+    assert fates(yahoo.fetch("IBM", "MSFT")) == {"IBM": "AccessRefused", "MSFT": "RateLimited"}
+
+
+def test_a_part_that_comes_empty_among_others_is_told(yahoo: Market) -> None:
+    query = Query(INTRADAY_BARS, ("IBM",), timedelta(days=20), 60, CONNECTION)
+    whole = rows(yahoo.provider().fetch(query)).num_rows
+    yahoo.board.on("empty", "IBM", count=1)
+    delivery = yahoo.provider().fetch(query)
+    assert 0 < rows(delivery).num_rows < whole
+    assert fates(delivery) == {"IBM": "PartialAnswer"}
+    assert delivery.failed[0].message == "no bars in the week from 2024-02-23"
+
+
+def test_a_part_in_which_a_symbol_no_longer_traded_is_not_missing(yahoo: Market) -> None:
+    yahoo.board.on("delisted", "IBM", at=-9)
+    query = Query(INTRADAY_BARS, ("IBM",), timedelta(days=20), 60, CONNECTION)
+    assert fates(yahoo.provider().fetch(query)) == {}
+
+
 @ALL("kind", ["server-error", "half", "truncated", "resets", "rate-limited", "silent"])
 def test_a_fault_that_passes_is_mended_in_the_same_run(yahoo: Market, kind: str) -> None:
     yahoo.board.on(kind, "IBM", count=1, after=0.6)
@@ -350,6 +405,14 @@ def test_a_calendar_that_does_not_come_is_named(yahoo: Market, kind: str, outcom
     delivery = calendar(yahoo, "US", "JP")
     assert fates(delivery) == {"US": outcome, "JP": outcome}
     assert delivery.requests == len(yahoo.board.requests())
+
+
+def test_a_calendar_that_is_refused_is_named_with_the_reason(yahoo: Market) -> None:
+    refusal = '{"finance": {"result": null, "error": {"code": "401", "description": "Invalid Crumb"}}}'
+    yahoo.board.on("body", "calendar", status=401, body=refusal)
+    delivery = calendar(yahoo, "US")
+    assert fates(delivery) == {"US": "AccessRefused"}
+    assert "Invalid Crumb" in delivery.failed[0].message
 
 
 def bars(yahoo: Market, held: Held | None, lookback: timedelta = MONTH) -> Delivery:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -143,6 +144,22 @@ def lacking(columns: Columns, result: dict[str, Any], start: datetime, end: date
     if began is not None and max(began, start.date()) + FIRST_DAYS < first:
         return f"bars begin on {first}, the first trade was on {began}"
     return ""
+
+
+def passed_over(
+    meta: dict[str, Any], empty: Sequence[tuple[datetime, datetime]], until: datetime, width: timedelta
+) -> str:
+    """Which parts of a window of intraday bars came empty although the symbol traded, in words; "" if none.
+
+    `empty` are first moment and end of the parts (UTC). That nothing comes is right before the first trade
+    and after the last, and where no bar since has ended by `until` (UTC).
+    """
+    began = meta.get("firstTradeDate") or 0
+    traded = min(meta.get("regularMarketTime") or 0, (until - width).timestamp())
+    short = [
+        f"{start:%Y-%m-%d}" for start, end in empty if end.timestamp() > began and start.timestamp() <= traded
+    ]
+    return f"no bars in the week from {', '.join(short)}" if short else ""
 
 
 def _day(stamp: int | None, zone: ZoneInfo) -> date | None:
