@@ -89,10 +89,12 @@ class History:
     def _start(self, stored: Stored | None) -> datetime:
         lookback = min(self._query.lookback or EVERYTHING, self._interval.kept)
         start = _midnight(self._now - lookback) if self._width is None else self._now - lookback
-        if stored is None or self._width is not None:
+        if stored is None:
             return start
         first = stored.tail[self._query.dimension.time][0].as_py()
-        return min(start, datetime.combine(first, time(), UTC))
+        if self._width is None:
+            first = datetime.combine(first, time(), UTC)
+        return min(start, self._bounded(first))
 
     def _bounded(self, start: datetime) -> datetime:
         return max(start, self._now - self._interval.kept)
