@@ -159,7 +159,7 @@ class Lasting:
         Lasting("rate-limited", "RateLimited", {}, asked=4),
         Lasting("server-error", "ServerTrouble", {}, asked=4),
         Lasting("right-back", "ServerTrouble", {}, asked=4),
-        Lasting("silent", "TimedOut", {"after": 0.6}, asked=4),
+        Lasting("silent", "TimedOut", {"after": 1.2}, asked=4),
         Lasting("half", "PartialAnswer", {}, asked=4),
         Lasting("truncated", "PartialAnswer", {}, asked=4),
         Lasting("resets", "ProviderUnreachable", {}, asked=4),
@@ -172,7 +172,7 @@ class Lasting:
 )
 def test_a_fault_that_stays_is_named_and_the_rest_comes(yahoo: Market, fault: Lasting) -> None:
     yahoo.board.on(fault.kind, "IBM", **fault.detail)
-    delivery = yahoo.fetch("AAPL", "IBM", "MSFT", deadline=0.5)
+    delivery = yahoo.fetch("AAPL", "IBM", "MSFT", deadline=1, budget=5)
     assert fates(delivery) == {"IBM": fault.outcome}
     assert {"AAPL", "MSFT"} <= set(rows(delivery)["symbol"].to_pylist())
     # Over a connection that broke, curl asks once more by itself.

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from ...market.dimensions import MACRO_SERIES
 from ...vocabulary import Outcome
-from ..pacing import Limits, Pace
+from ..pacing import Limits, Pace, Patience
 from ..protocol import Delivery, ProviderFailure, Query, Slice
 from ..rounds import ask_for
 from ..secrets import API_KEY, AUTHORITY, PROXY, Secret
@@ -51,7 +51,9 @@ class FredProvider:
         missed = query.held.missed() if query.held is not None else frozenset()
         names = sorted(query.names, key=lambda name: name not in missed)
         found = ask_for(
-            names, lambda name: facts_of(client, name, query.lookback, now), self._limits, self._pause
+            names,
+            lambda name: facts_of(client, name, query.lookback, now),
+            Patience(self._limits, self._pause),
         )
         self._progress(
             f"Fred: {len(found.answers)} series came, {len(found.fates)} did not; {client.count} requests, "

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from ...market.dimensions import DAILY_BARS, INTRADAY_BARS, MACRO_EVENTS
 from ...vocabulary import Outcome
-from ..pacing import Limits, Pace
+from ..pacing import Limits, Pace, Patience
 from ..protocol import Connection, Delivery, Fate, ProviderFailure, Query, Slice
 from ..rounds import Round, ask_for
 from ..secrets import AUTHORITY, PROXY, Secret
@@ -72,7 +72,7 @@ class YahooProvider:
     def _bars(self, query: Query, session: Session) -> Delivery:
         now = self._clock()
         history = History(query, session, now)
-        found = ask_for(_in_order(query), history.ask, self._limits, self._pause)
+        found = ask_for(_in_order(query), history.ask, Patience(self._limits, self._pause))
         self._tell(found, session, now)
         tables = [item.facts for item in found.answers.values()]
         facts = pa.concat_tables(tables) if tables else query.dimension.facts.empty_table()
@@ -95,7 +95,9 @@ class YahooProvider:
         """The events of the calendars asked for; Yahoo gives those of all countries together."""
         now = self._clock()
         asked = ask_for(
-            ("calendar",), lambda _: calendar.events(session, query.lookback, now), self._limits, self._pause
+            ("calendar",),
+            lambda _: calendar.events(session, query.lookback, now),
+            Patience(self._limits, self._pause),
         )
         if not asked.answers:
             fate = asked.fates["calendar"]
