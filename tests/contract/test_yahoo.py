@@ -265,6 +265,15 @@ def test_a_rate_limit_for_an_hour_ends_the_run_in_time_and_spares_the_provider(y
     assert sum(yahoo.waited) == 0
 
 
+def test_the_dimensions_of_a_run_share_its_budget(yahoo: Market) -> None:
+    yahoo.board.on("rate-limited", retryAfter=7)
+    provider = yahoo.provider(replace(QUICK, budget=20))
+    for seconds in (60, 300, 3600):
+        query = Query(INTRADAY_BARS, SYMBOLS, MONTH, seconds, CONNECTION)
+        assert fates(provider.fetch(query)) == dict.fromkeys(SYMBOLS, "RateLimited")
+    assert 14 <= sum(yahoo.waited) <= 20
+
+
 def test_a_short_rate_limit_is_waited_out_within_the_budget(yahoo: Market) -> None:
     yahoo.board.on("rate-limited", count=2, retryAfter=7)
     delivery = yahoo.fetch("AAPL", "IBM", budget=20)

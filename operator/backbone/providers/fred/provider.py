@@ -24,7 +24,10 @@ HINT = "series are spelled as on the site of Fred, for example CPIAUCSL"
 
 
 class FredProvider:
-    """A protocol.Provider on Fred. `pause` sleeps, and may raise to end the run."""
+    """A protocol.Provider on Fred, for one run, whose questions share its patience.
+
+    `pause` sleeps, and may raise to end the run.
+    """
 
     def __init__(
         self,
@@ -38,9 +41,8 @@ class FredProvider:
     ) -> None:
         self._secrets = secrets
         self._clock = clock
-        self._pause = pause
         self._progress = progress
-        self._limits = limits or Limits()
+        self._patience = Patience(limits or Limits(), pause)
         self._pace = pace or Pace(REQUESTS_A_SECOND, BURST, pause)
 
     def fetch(self, query: Query) -> Delivery:
@@ -53,7 +55,7 @@ class FredProvider:
         found = ask_for(
             names,
             lambda name: facts_of(client, name, query.lookback, now),
-            Patience(self._limits, self._pause),
+            self._patience,
         )
         self._progress(
             f"Fred: {len(found.answers)} series came, {len(found.fates)} did not; {client.count} requests, "
@@ -83,4 +85,4 @@ class FredProvider:
         access = Access(
             key, query.connection.base_url, secret.text(PROXY), str(authority) if authority else None
         )
-        return Client(access, self._pace, self._limits.deadline)
+        return Client(access, self._pace, self._patience.limits.deadline)

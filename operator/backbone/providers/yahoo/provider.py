@@ -31,7 +31,10 @@ HINT = "look the symbol up on Yahoo Finance; one that was renamed or delisted is
 
 
 class YahooProvider:
-    """A protocol.Provider on Yahoo Finance. One worker, one thread: yfinance has one state per process."""
+    """A protocol.Provider on Yahoo Finance, for one run.
+
+    One worker, one thread: yfinance has one state per process. All questions of the run share its patience.
+    """
 
     def __init__(
         self,
@@ -46,9 +49,8 @@ class YahooProvider:
         """`rate` is in requests a second; `pause` sleeps, and may raise to end the run."""
         self._secrets = secrets
         self._clock = clock
-        self._pause = pause
         self._progress = progress
-        self._limits = limits or Limits()
+        self._patience = Patience(limits or Limits(), pause)
         self._pace = Pace(rate, BURST, pause)
 
     def fetch(self, query: Query) -> Delivery:
@@ -63,7 +65,7 @@ class YahooProvider:
             )
 
     def _session(self, connection: Connection | None) -> Session:
-        deadline = self._limits.deadline
+        deadline = self._patience.limits.deadline
         if connection is None:
             return Session(self._pace, deadline)
         secret = self._secrets(connection.secret_name)
@@ -72,7 +74,7 @@ class YahooProvider:
     def _bars(self, query: Query, session: Session) -> Delivery:
         now = self._clock()
         history = History(query, session, now)
-        found = ask_for(_in_order(query), history.ask, Patience(self._limits, self._pause))
+        found = ask_for(_in_order(query), history.ask, self._patience)
         self._tell(found, session, now)
         tables = [item.facts for item in found.answers.values()]
         facts = pa.concat_tables(tables) if tables else query.dimension.facts.empty_table()
@@ -97,7 +99,7 @@ class YahooProvider:
         asked = ask_for(
             ("calendar",),
             lambda _: calendar.events(session, query.lookback, now),
-            Patience(self._limits, self._pause),
+            self._patience,
         )
         if not asked.answers:
             fate = asked.fates["calendar"]
