@@ -151,6 +151,13 @@ def test_a_wrong_key_and_a_missing_one_are_told_without_the_key(site: Site) -> N
     assert failure.value.outcome is Outcome.ACCESS_REFUSED
 
 
+def test_an_authority_that_is_no_certificate_is_told(site: Site) -> None:
+    (site.secret.folder / "ca.crt").write_text("no certificate")
+    with pytest.raises(ProviderFailure, match=r"ca\.crt of the Secret fred is no certificate") as failure:
+        site.fetch("vix")
+    assert failure.value.outcome is Outcome.ACCESS_REFUSED
+
+
 def test_a_server_that_is_not_there_is_told_without_the_key(site: Site) -> None:
     site.connection = Connection("fred", "http://127.0.0.1:9/fred")
     delivery = site.fetch("vix")

@@ -85,4 +85,9 @@ class FredProvider:
         access = Access(
             key, query.connection.base_url, secret.text(PROXY), str(authority) if authority else None
         )
-        return Client(access, self._pace, self._patience.limits.deadline)
+        try:
+            return Client(access, self._pace, self._patience.limits.deadline)
+        except OSError:
+            # An ssl.SSLError is one too.
+            where = f"{AUTHORITY} of the Secret {secret.name}" if authority else "the file in SSL_CERT_FILE"
+            raise ProviderFailure(Outcome.ACCESS_REFUSED, f"{where} is no certificate") from None
