@@ -13,7 +13,9 @@ import pytest
 
 from backbone.market.dimensions import DAILY_BARS, INTRADAY_BARS, MACRO_EVENTS
 from backbone.providers.pacing import Limits
-from backbone.providers.protocol import Delivery, Held, Query
+from backbone.providers.protocol import Delivery, Held, ProviderFailure, Query
+from backbone.providers.secrets import Secret
+from backbone.vocabulary import Outcome
 from kept import Kept
 from yahoo.service import Yahoo, serve
 from yahoo_market import AFTER_CLOSE, CONNECTION, MONTH, QUICK, SYMBOLS, Clock, Market, fates, market, rows
@@ -350,6 +352,31 @@ def test_a_password_of_the_proxy_appears_in_no_message(yahoo: Market) -> None:
     delivery = yahoo.fetch("AAPL")
     assert fates(delivery) == {"AAPL": "ProviderUnreachable"}
     assert "hunter2" not in repr(delivery)
+
+
+@ALL("present", [False, True], ids=["no folder", "an empty folder, as in a pod"])
+def test_a_secret_that_is_not_there_is_refused_and_nobody_is_asked(
+    yahoo: Market, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, present: bool
+) -> None:
+    folder = yahoo.secret.folder
+    monkeypatch.setenv("HTTPS_PROXY", (folder / "proxy-url").read_text().strip())
+    monkeypatch.setenv("SSL_CERT_FILE", str(folder / "ca.crt"))
+    yahoo.secret = Secret("yahoo", tmp_path / "other")
+    if present:
+        yahoo.secret.folder.mkdir()
+    with pytest.raises(ProviderFailure, match="the Secret yahoo is not there") as failure:
+        yahoo.fetch("AAPL")
+    assert failure.value.outcome is Outcome.ACCESS_REFUSED
+    assert yahoo.board.requests() == []
+
+
+def test_a_proxy_url_that_does_not_read_is_refused_without_its_content(yahoo: Market) -> None:
+    (yahoo.secret.folder / "proxy-url").write_bytes(b"http://user:hunter2\xff@127.0.0.1:9")
+    with pytest.raises(ProviderFailure, match="proxy-url of the Secret yahoo does not read") as failure:
+        yahoo.fetch("AAPL")
+    assert failure.value.outcome is Outcome.ACCESS_REFUSED
+    assert failure.value.__cause__ is None
+    assert "hunter2" not in repr(failure.value)
 
 
 def test_the_environment_leads_to_the_server_just_as_well(

@@ -69,7 +69,14 @@ class YahooProvider:
         if connection is None:
             return Session(self._pace, deadline)
         secret = self._secrets(connection.secret_name)
-        return Session(self._pace, deadline, secret.text(PROXY), secret.file(AUTHORITY))
+        proxy, authority = secret.text(PROXY), secret.file(AUTHORITY)
+        if proxy is None and authority is None:
+            # In a pod the folder of a Secret that is not there is empty. Nobody is asked past its proxy.
+            raise ProviderFailure(
+                Outcome.ACCESS_REFUSED,
+                f"the Secret {secret.name} is not there or has neither {PROXY} nor {AUTHORITY}",
+            )
+        return Session(self._pace, deadline, proxy, authority)
 
     def _bars(self, query: Query, session: Session) -> Delivery:
         now = self._clock()
