@@ -102,6 +102,13 @@ def test_the_bar_of_a_session_that_is_under_way_does_not_come(yahoo: Market) -> 
     assert days(rows(yahoo.fetch("AAPL")))[-1] == date(2024, 3, 14)
 
 
+def test_what_trades_on_every_day_is_told_whatever_its_currency(yahoo: Market) -> None:
+    delivery = yahoo.fetch("AAPL", "BTC-JPY", "ETH-USDT")
+    (slice_,) = delivery.slices
+    assert dict(slice_.exchanges) == {"BTC-JPY": "24/7", "ETH-USDT": "24/7"}
+    assert {day.weekday() for day in days(slice_.facts, "BTC-JPY")} == set(range(7))
+
+
 def test_a_half_day_ends_early_and_a_holiday_has_no_bar(yahoo: Market) -> None:
     yahoo.clock.now = datetime(2023, 11, 24, 18, 30, tzinfo=UTC)
     found = days(rows(yahoo.fetch("AAPL")))

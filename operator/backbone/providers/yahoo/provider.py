@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ...market.calendars import ROUND_THE_CLOCK
 from ...market.dimensions import DAILY_BARS, INTRADAY_BARS, MACRO_EVENTS
 from ...vocabulary import Outcome
 from ..pacing import Limits, Pace, Patience
@@ -27,6 +28,8 @@ SKEW = timedelta(minutes=5)
 """Clocks that differ by more are worth a word."""
 EVENTS_COMPARED = 20_000
 """How many stored rows of a calendar are looked at for what has changed."""
+CRYPTOCURRENCY = "CRYPTOCURRENCY"
+"""Yahoo's type of what trades on every day of the week."""
 HINT = "look the symbol up on Yahoo Finance; one that was renamed or delisted is not found"
 
 
@@ -90,8 +93,13 @@ class YahooProvider:
             for name, item in found.answers.items()
             if item.lacks
         )
+        exchanges = {
+            name: ROUND_THE_CLOCK
+            for name, item in found.answers.items()
+            if item.meta.get("instrumentType") == CRYPTOCURRENCY
+        }
         return Delivery(
-            slices=(Slice(SOURCE, now, facts),) if facts.num_rows else (),
+            slices=(Slice(SOURCE, now, facts, exchanges),) if facts.num_rows else (),
             unknown=found.of(Outcome.UNKNOWN_SYMBOL),
             without_data=found.of(Outcome.NO_DATA),
             hint=HINT,
