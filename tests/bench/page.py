@@ -9,7 +9,7 @@ from registry import Benchmark
 
 HEAD = """# Benchmarks
 
-Written by `make bench`, which measures everything below in one run of at most 20 minutes;
+Written by `make bench`, which measures everything below in one run of about an hour;
 `make bench ONLY=duckdb` measures one part again. Ours and its peer run on the same machine, one after the
 other. A ratio is ours divided by the peer's. The same figures are in `build/bench.json`, for programs.
 """

@@ -119,6 +119,17 @@ def test_a_fault_of_one_series_is_named_and_the_others_come(site: Site, kind: st
     assert set(rows(delivery)["series"].to_pylist()) == {"CPILFESL"}
 
 
+@pytest.mark.parametrize("kinds", [("drips",), ("server-error", "drips")], ids=" that ".join)
+def test_the_deadline_is_for_the_whole_of_an_answer(site: Site, kinds: tuple[str, ...]) -> None:
+    site.limits = replace(QUICK, deadline=0.5, attempts=1)
+    for kind in kinds:
+        site.fred.board.on(kind, "vix")
+    started = time.monotonic()
+    outcome = "ServerTrouble" if "server-error" in kinds else "TimedOut"
+    assert fates(site.fetch("vix")) == {"vix": outcome}
+    assert time.monotonic() - started < 2
+
+
 @pytest.mark.parametrize("kind", ["rate-limited", "server-error", "half", "truncated", "resets"])
 def test_a_fault_that_passes_is_mended_in_the_same_run(site: Site, kind: str) -> None:
     site.fred.board.on(kind, "CPILFESL", count=1)
@@ -147,6 +158,13 @@ def test_a_wrong_key_and_a_missing_one_are_told_without_the_key(site: Site) -> N
     assert "hunter2" not in repr(delivery)
     (site.secret.folder / "api-key").unlink()
     with pytest.raises(ProviderFailure, match="the Secret fred is not there or has no api-key") as failure:
+        site.fetch("vix")
+    assert failure.value.outcome is Outcome.ACCESS_REFUSED
+
+
+def test_an_authority_that_is_no_certificate_is_told(site: Site) -> None:
+    (site.secret.folder / "ca.crt").write_text("no certificate")
+    with pytest.raises(ProviderFailure, match=r"ca\.crt of the Secret fred is no certificate") as failure:
         site.fetch("vix")
     assert failure.value.outcome is Outcome.ACCESS_REFUSED
 

@@ -13,7 +13,9 @@ import pytest
 
 from backbone.market.dimensions import DAILY_BARS, INTRADAY_BARS, MACRO_EVENTS
 from backbone.providers.pacing import Limits
-from backbone.providers.protocol import Delivery, Held, Query
+from backbone.providers.protocol import Delivery, Held, ProviderFailure, Query
+from backbone.providers.secrets import Secret
+from backbone.vocabulary import Outcome
 from kept import Kept
 from yahoo.service import Yahoo, serve
 from yahoo_market import AFTER_CLOSE, CONNECTION, MONTH, QUICK, SYMBOLS, Clock, Market, fates, market, rows
@@ -100,6 +102,13 @@ def test_the_bar_of_a_session_that_is_under_way_does_not_come(yahoo: Market) -> 
     assert days(rows(yahoo.fetch("AAPL")))[-1] == date(2024, 3, 14)
 
 
+def test_what_trades_on_every_day_is_told_whatever_its_currency(yahoo: Market) -> None:
+    delivery = yahoo.fetch("AAPL", "BTC-JPY", "ETH-USDT")
+    (slice_,) = delivery.slices
+    assert dict(slice_.exchanges) == {"BTC-JPY": "24/7", "ETH-USDT": "24/7"}
+    assert {day.weekday() for day in days(slice_.facts, "BTC-JPY")} == set(range(7))
+
+
 def test_a_half_day_ends_early_and_a_holiday_has_no_bar(yahoo: Market) -> None:
     yahoo.clock.now = datetime(2023, 11, 24, 18, 30, tzinfo=UTC)
     found = days(rows(yahoo.fetch("AAPL")))
@@ -159,7 +168,7 @@ class Lasting:
         Lasting("rate-limited", "RateLimited", {}, asked=4),
         Lasting("server-error", "ServerTrouble", {}, asked=4),
         Lasting("right-back", "ServerTrouble", {}, asked=4),
-        Lasting("silent", "TimedOut", {"after": 0.6}, asked=4),
+        Lasting("silent", "TimedOut", {"after": 1.2}, asked=4),
         Lasting("half", "PartialAnswer", {}, asked=4),
         Lasting("truncated", "PartialAnswer", {}, asked=4),
         Lasting("resets", "ProviderUnreachable", {}, asked=4),
@@ -172,12 +181,67 @@ class Lasting:
 )
 def test_a_fault_that_stays_is_named_and_the_rest_comes(yahoo: Market, fault: Lasting) -> None:
     yahoo.board.on(fault.kind, "IBM", **fault.detail)
-    delivery = yahoo.fetch("AAPL", "IBM", "MSFT", deadline=0.5)
+    delivery = yahoo.fetch("AAPL", "IBM", "MSFT", deadline=1, budget=5)
     assert fates(delivery) == {"IBM": fault.outcome}
     assert {"AAPL", "MSFT"} <= set(rows(delivery)["symbol"].to_pylist())
     # Over a connection that broke, curl asks once more by itself.
     broken = fault.kind in {"half", "resets"}
     assert fault.asked <= yahoo.charts("IBM") <= fault.asked * (2 if broken else 1)
+
+
+@ALL(
+    "body",
+    [
+        "{}",
+        "[]",
+        "null",
+        '"x"',
+        '{"chart": null}',
+        '{"chart": {"result": [], "error": null}}',
+        '{"chart": {"result": null, "error": null}}',
+        '{"finance": {"result": null, "error": {"code": "x", "description": "y"}}}',
+    ],
+)
+def test_an_answer_of_another_shape_is_no_missing_data(yahoo: Market, body: str) -> None:
+    yahoo.board.on("body", "IBM", body=body)
+    assert fates(yahoo.fetch("IBM")) == {"IBM": "ChangedShape"}
+
+
+@ALL(
+    ("status", "says", "outcome"),
+    [
+        (401, "Invalid Crumb", "AccessRefused"),
+        (403, "Access denied", "AccessRefused"),
+        (400, "Invalid input - interval=1x", "ProviderFailed"),
+    ],
+)
+def test_a_refusal_is_named_with_its_reason(yahoo: Market, status: int, says: str, outcome: str) -> None:
+    yahoo.board.on("refused", "IBM", status=status, says=says)
+    delivery = yahoo.fetch("AAPL", "IBM")
+    assert fates(delivery) == {"IBM": outcome}
+    assert says in delivery.failed[0].message
+
+
+def test_a_page_with_a_status_is_named_by_the_status(yahoo: Market) -> None:
+    yahoo.board.on("body", "IBM", body="<html>Access denied</html>", status=403)
+    yahoo.board.on("body", "MSFT", body="<html>Request denied</html>", status=999)
+    assert fates(yahoo.fetch("IBM", "MSFT")) == {"IBM": "AccessRefused", "MSFT": "RateLimited"}
+
+
+def test_a_part_that_comes_empty_among_others_is_told(yahoo: Market) -> None:
+    query = Query(INTRADAY_BARS, ("IBM",), timedelta(days=20), 60, CONNECTION)
+    whole = rows(yahoo.provider().fetch(query)).num_rows
+    yahoo.board.on("empty", "IBM", count=1)
+    delivery = yahoo.provider().fetch(query)
+    assert 0 < rows(delivery).num_rows < whole
+    assert fates(delivery) == {"IBM": "PartialAnswer"}
+    assert delivery.failed[0].message == "no bars in the week from 2024-02-23"
+
+
+def test_a_part_in_which_a_symbol_no_longer_traded_is_not_missing(yahoo: Market) -> None:
+    yahoo.board.on("delisted", "IBM", at=-9)
+    query = Query(INTRADAY_BARS, ("IBM",), timedelta(days=20), 60, CONNECTION)
+    assert fates(yahoo.provider().fetch(query)) == {}
 
 
 @ALL("kind", ["server-error", "half", "truncated", "resets", "rate-limited", "silent"])
@@ -210,6 +274,15 @@ def test_a_rate_limit_for_an_hour_ends_the_run_in_time_and_spares_the_provider(y
     assert sum(yahoo.waited) == 0
 
 
+def test_the_dimensions_of_a_run_share_its_budget(yahoo: Market) -> None:
+    yahoo.board.on("rate-limited", retryAfter=7)
+    provider = yahoo.provider(replace(QUICK, budget=20))
+    for seconds in (60, 300, 3600):
+        query = Query(INTRADAY_BARS, SYMBOLS, MONTH, seconds, CONNECTION)
+        assert fates(provider.fetch(query)) == dict.fromkeys(SYMBOLS, "RateLimited")
+    assert 14 <= sum(yahoo.waited) <= 20
+
+
 def test_a_short_rate_limit_is_waited_out_within_the_budget(yahoo: Market) -> None:
     yahoo.board.on("rate-limited", count=2, retryAfter=7)
     delivery = yahoo.fetch("AAPL", "IBM", budget=20)
@@ -218,12 +291,36 @@ def test_a_short_rate_limit_is_waited_out_within_the_budget(yahoo: Market) -> No
     assert 14 <= sum(yahoo.waited) <= 20
 
 
-def test_a_clock_that_is_wrong_delivers_no_bar_that_has_not_ended(yahoo: Market) -> None:
+UNDER_WAY = datetime(2024, 3, 14, 15, 0, 30, tzinfo=UTC)
+
+
+@ALL("hours", [1, 2, 10, 24, 30])
+@ALL("whose", ["ours", "theirs"])
+def test_a_clock_that_is_behind_delivers_no_session_that_has_not_ended(
+    yahoo: Market, whose: str, hours: int
+) -> None:
+    yahoo.clock.now = UNDER_WAY
+    behind = UNDER_WAY - timedelta(hours=hours)
+    if whose == "theirs":
+        yahoo.board.on("skewed", "AAPL", by=(behind - datetime.now(UTC)).total_seconds())
+    provider = yahoo.provider(clock=lambda: behind if whose == "ours" else UNDER_WAY)
+    query = Query(DAILY_BARS, ("AAPL",), timedelta(days=5), connection=CONNECTION)
+    assert days(rows(provider.fetch(query)))[-1] == date(2024, 3, 13)
+
+
+@ALL("seconds", [0, 20, 45, 70, 119, 3600])
+def test_a_clock_that_is_behind_delivers_no_interval_that_has_not_ended(yahoo: Market, seconds: int) -> None:
+    yahoo.clock.now = UNDER_WAY
+    ours = UNDER_WAY - timedelta(seconds=seconds)
+    query = Query(INTRADAY_BARS, ("IBM",), timedelta(days=2), 60, CONNECTION)
+    starts = rows(yahoo.provider(clock=lambda: ours).fetch(query))["start"].to_pylist()
+    assert ours - timedelta(seconds=120) < max(starts) <= ours - timedelta(seconds=60)
+
+
+def test_clocks_that_differ_are_told(yahoo: Market) -> None:
+    said: list[str] = []
     yahoo.clock.now = datetime.now(UTC)
     yahoo.board.on("skewed", "AAPL", by=-3 * 86_400)
-    behind = yahoo.fetch("AAPL")
-    assert fates(behind) == {}
-    said: list[str] = []
     provider = yahoo.provider()
     provider._progress = said.append
     provider.fetch(Query(DAILY_BARS, ("AAPL",), MONTH, connection=CONNECTION))
@@ -262,6 +359,30 @@ def test_a_password_of_the_proxy_appears_in_no_message(yahoo: Market) -> None:
     delivery = yahoo.fetch("AAPL")
     assert fates(delivery) == {"AAPL": "ProviderUnreachable"}
     assert "hunter2" not in repr(delivery)
+
+
+@ALL("present", [False, True], ids=["no folder", "an empty folder, as in a pod"])
+def test_a_secret_that_is_not_there_is_refused_and_nobody_is_asked(
+    yahoo: Market, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, present: bool
+) -> None:
+    folder = yahoo.secret.folder
+    monkeypatch.setenv("HTTPS_PROXY", (folder / "proxy-url").read_text().strip())
+    monkeypatch.setenv("SSL_CERT_FILE", str(folder / "ca.crt"))
+    yahoo.secret = Secret("yahoo", tmp_path / "other")
+    if present:
+        yahoo.secret.folder.mkdir()
+    with pytest.raises(ProviderFailure, match="the Secret yahoo is not there") as failure:
+        yahoo.fetch("AAPL")
+    assert failure.value.outcome is Outcome.ACCESS_REFUSED
+    assert yahoo.board.requests() == []
+
+
+def test_a_proxy_url_that_does_not_read_is_refused_without_its_content(yahoo: Market) -> None:
+    (yahoo.secret.folder / "proxy-url").write_bytes(b"user:hunter2\xff@127.0.0.1:9")
+    with pytest.raises(ProviderFailure, match="proxy-url of the Secret yahoo does not read") as failure:
+        yahoo.fetch("AAPL")
+    assert failure.value.outcome is Outcome.ACCESS_REFUSED
+    assert failure.value.__cause__ is None and "hunter2" not in repr(failure.value)
 
 
 def test_the_environment_leads_to_the_server_just_as_well(
@@ -326,6 +447,14 @@ def test_a_calendar_that_does_not_come_is_named(yahoo: Market, kind: str, outcom
     delivery = calendar(yahoo, "US", "JP")
     assert fates(delivery) == {"US": outcome, "JP": outcome}
     assert delivery.requests == len(yahoo.board.requests())
+
+
+def test_a_calendar_that_is_refused_is_named_with_the_reason(yahoo: Market) -> None:
+    refusal = '{"finance": {"result": null, "error": {"code": "401", "description": "Invalid Crumb"}}}'
+    yahoo.board.on("body", "calendar", status=401, body=refusal)
+    delivery = calendar(yahoo, "US")
+    assert fates(delivery) == {"US": "AccessRefused"}
+    assert "Invalid Crumb" in delivery.failed[0].message
 
 
 def bars(yahoo: Market, held: Held | None, lookback: timedelta = MONTH) -> Delivery:

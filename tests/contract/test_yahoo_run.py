@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,7 @@ from backbone.adapters.duckdb import DuckDBStore
 from backbone.adapters.duckdb_reader import published
 from backbone.ingest.run import IngestRun, RunRequest
 from backbone.ingest.tasks import Task
-from backbone.market.dimensions import DAILY_BARS
+from backbone.market.dimensions import DAILY_BARS, INTRADAY_BARS, Dimension
 from backbone.ports.store import Selection
 from backbone.providers.protocol import Query
 from backbone.report import RunReport
@@ -141,9 +141,24 @@ def only(yahoo: Market, folder: Path, number: int, lookback: timedelta) -> RunRe
     return executed(yahoo, folder, number, Task("Yahoo", query, required=True))
 
 
-def rows_of(folder: Path) -> list[dict[str, object]]:
+def rows_of(folder: Path, dimension: Dimension = DAILY_BARS) -> list[dict[str, object]]:
     with published(folder) as reader:
-        return [row for batch in reader.batches(Selection(DAILY_BARS)) for row in batch.to_pylist()]
+        return [row for batch in reader.batches(Selection(dimension)) for row in batch.to_pylist()]
+
+
+def test_a_run_brings_the_intervals_that_failed_runs_before_it_missed(yahoo: Market, tmp_path: Path) -> None:
+    query = Query(INTRADAY_BARS, ("IBM",), timedelta(days=1), 3600, CONNECTION)
+    found = []
+    for day in (11, 12, 13, 14):
+        yahoo.clock.now = datetime(2024, 3, day, 22, tzinfo=UTC)
+        yahoo.board.clear()
+        if day in {12, 13}:
+            yahoo.board.on("server-error", "IBM")
+        found.append(executed(yahoo, tmp_path, day, Task("Yahoo", query, required=True)).outcome)
+    trouble, fine = Outcome.SERVER_TROUBLE, Outcome.SUCCEEDED
+    assert found == [fine, trouble, trouble, fine]
+    starts = [row["start"] for row in rows_of(tmp_path, INTRADAY_BARS)]
+    assert {item.day for item in starts if isinstance(item, datetime)} == {11, 12, 13, 14}
 
 
 def test_a_history_that_was_readjusted_is_stored_on_one_basis(yahoo: Market, tmp_path: Path) -> None:

@@ -41,6 +41,8 @@ class Reply:
         }
         self.reset = False
         self.half = False
+        self.drip: float | None = None
+        """Seconds between one byte of the body and the next."""
         self.ahead = 0.0
 
 
@@ -114,6 +116,11 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header(name, text)
         self.send_header("Content-Length", str(len(reply.body)))
         self.end_headers()
+        if reply.drip is not None:
+            for place in range(len(reply.body)):
+                self.wfile.write(reply.body[place : place + 1])
+                time.sleep(reply.drip)
+            return
         self.wfile.write(reply.body[: len(reply.body) // 2] if reply.half else reply.body)
         if reply.half:
             self._part()

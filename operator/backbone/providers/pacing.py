@@ -46,8 +46,9 @@ class Pace:
 class Limits:
     """Bounds of a run. Times are seconds.
 
-    `attempts` is how often one name is asked for, `refusals` how many names in a row may be refused with the
-    budget spent before the rest is left for the next run.
+    `attempts` is how often one name is asked for, `budget` how long a run waits in all, for a repetition or
+    for answers that do not come, `refusals` how many names in a row may be refused with the budget spent
+    before the rest is left for the next run.
     """
 
     deadline: float = 20.0
@@ -61,24 +62,38 @@ class Limits:
 class Patience:
     """The waiting of one run: each wait is longer than the one before, and none passes the budget."""
 
-    def __init__(self, limits: Limits, pause: Callable[[float], None] = time.sleep) -> None:
-        self._limits = limits
-        self._pause = pause
+    def __init__(
+        self,
+        limits: Limits,
+        pause: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.limits = limits
+        self.pause = pause
+        self.clock = clock
         self.left = limits.budget
+        self.spent = False
+        """Whether a wait would have passed the budget, or nothing is left of it."""
+
+    def spend(self, seconds: float) -> None:
+        """Take what an answer was waited for in vain from the budget."""
+        self.left = max(0.0, self.left - seconds)
+        self.spent = self.spent or not self.left
 
     def wait(self, turn: int, told: float | None = None) -> bool:
         """Wait before the turn-th repetition, as long as told at least; False where that is too long.
 
         Half of the time is left to chance, so that many workers do not come back at once.
         """
-        limits = self._limits
+        limits = self.limits
         seconds = min(limits.longest_wait, limits.first_wait * 2 ** (turn - 1))
         # No secret depends on it.
         seconds = max(told or 0.0, seconds * (0.5 + random.random() / 2))  # noqa: S311
         if seconds > self.left:
+            self.spent = True
             return False
         self.left -= seconds
-        slept(self._pause, seconds)
+        slept(self.pause, seconds)
         return True
 
 

@@ -8,11 +8,14 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from ..vocabulary import Outcome
-from .pacing import Limits, Patience
+from .pacing import Patience
 from .protocol import Fate
 from .trouble import PASSING, Trouble
 
 Answer = TypeVar("Answer")
+
+CLOSED = frozenset({Outcome.RATE_LIMITED, Outcome.TIMED_OUT, Outcome.PROVIDER_UNREACHABLE})
+"""What a provider does to every name alike."""
 
 
 @dataclass
@@ -34,38 +37,39 @@ class Round(Generic[Answer]):
         return tuple(fate for fate in self.fates.values() if fate.outcome not in named)
 
 
-def ask_for(
-    names: Sequence[str],
-    ask: Callable[[str], Answer],
-    limits: Limits,
-    pause: Callable[[float], None],
-) -> Round[Answer]:
+def ask_for(names: Sequence[str], ask: Callable[[str], Answer], patience: Patience) -> Round[Answer]:
     """Ask for each name, in their order.
 
-    What may pass is asked again, behind the others, after a wait. Where the provider limits the rate, all of
-    them wait; with the budget spent, a few refusals in a row end the round: the rest is RateLimited unasked.
+    What may pass is asked again, behind the others, after a wait. Where the provider limits the rate or does
+    not answer, all of them wait; with the budget spent, a few such names in a row end the round. The rest has
+    the outcome that it had when it was asked for, or else that of the last name, unasked.
     """
     found: Round[Answer] = Round()
-    patience = Patience(limits, pause)
+    limits = patience.limits
     queue = deque((name, 1) for name in names)
+    before: dict[str, Fate] = {}
     refused = 0
     while queue:
         name, attempt = queue.popleft()
-        pause(0)
+        patience.pause(0)
+        asked = patience.clock()
         try:
             found.answers[name] = ask(name)
         except Trouble as trouble:
-            limited = trouble.outcome is Outcome.RATE_LIMITED
-            refused = refused + 1 if limited else 0
+            if trouble.outcome is Outcome.TIMED_OUT:
+                patience.spend(patience.clock() - asked)
+            before[name] = Fate(name, trouble.outcome, str(trouble))
+            refused = refused + 1 if trouble.outcome in CLOSED else 0
             again = trouble.outcome in PASSING and attempt < limits.attempts
             if again and patience.wait(max(attempt, refused), trouble.wait):
                 queue.append((name, attempt + 1))
                 found.retried += 1
                 continue
-            found.fates[name] = Fate(name, trouble.outcome, str(trouble))
-            if limited and refused >= limits.refusals:
-                left = "not asked for: the provider limits the rate, and the run's patience is spent"
-                found.fates |= {rest: Fate(rest, Outcome.RATE_LIMITED, left) for rest, _ in queue}
+            found.fates[name] = before[name]
+            if refused >= limits.refusals and patience.spent:
+                left = f"not asked for: {trouble}, and the run's patience is spent"
+                for rest, _ in queue:
+                    found.fates[rest] = before.get(rest) or Fate(rest, trouble.outcome, left)
                 return found
         else:
             refused = 0

@@ -6,6 +6,9 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..vocabulary import Outcome
+from .protocol import ProviderFailure
+
 LOCATION_VARIABLE = "EMP_SECRETS_DIR"
 
 API_KEY = "api-key"
@@ -21,11 +24,19 @@ class Secret:
     folder: Path
 
     def text(self, key: str) -> str | None:
-        """The content of a key without white space around it; None where it is absent or empty."""
+        """The content of a key without white space around it; None where it is absent or empty.
+
+        Raises ProviderFailure where it is there and does not read.
+        """
         try:
             return (self.folder / key).read_text(encoding="utf-8").strip() or None
-        except (OSError, UnicodeDecodeError):
+        except (FileNotFoundError, NotADirectoryError):
             return None
+        except (OSError, UnicodeDecodeError):
+            # Without the cause: an error of decoding carries the content.
+            raise ProviderFailure(
+                Outcome.ACCESS_REFUSED, f"{key} of the Secret {self.name} does not read"
+            ) from None
 
     def file(self, key: str) -> Path | None:
         """Where a key's content is; None where it is absent."""

@@ -20,7 +20,18 @@ Vintage = tuple[date, date, float | None]
 
 KEY = "0123456789abcdef0123456789abcdef"
 REPLIES = frozenset(
-    {"rate-limited", "server-error", "html", "half", "truncated", "resets", "silent", "no-fields", "empty"}
+    {
+        "rate-limited",
+        "server-error",
+        "html",
+        "half",
+        "truncated",
+        "resets",
+        "silent",
+        "drips",
+        "no-fields",
+        "empty",
+    }
 )
 LICENCES = {"CPILFESL": "public domain: citation requested", "vix": "copyrighted: pre-approval required"}
 FOREVER = "9999-12-31"
@@ -155,6 +166,8 @@ def bent(fault: Fault, reply: Reply) -> Reply:
         return xml("observations", "", ' count="0"') if b"<observation" in reply.body else reply
     if fault.kind == "silent":
         time.sleep(float(fault.detail.get("after", 5)))
+    if fault.kind == "drips":
+        reply.drip = float(fault.detail.get("every", 0.1))
     reply.half = fault.kind == "half"
     reply.reset = fault.kind == "resets"
     if fault.kind == "truncated":

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .market import PRICES, Bars, Session, offset
+from .market import CRYPTOCURRENCIES, PRICES, Bars, Session, offset
 
 SECONDS = {"1m": 60, "2m": 120, "5m": 300, "15m": 900, "30m": 1800, "60m": 3600, "1h": 3600}
 HISTORY_DAYS = {"1m": 30, "2m": 60, "5m": 60, "15m": 60, "30m": 60, "60m": 730, "1h": 730}
@@ -114,13 +114,14 @@ def events(bars: Bars, inside: list[int]) -> dict[str, Any]:
 
 def meta(bars: Bars, interval: str, chosen: Bars, at: int) -> dict[str, Any]:
     """What Yahoo tells of a symbol beside its prices."""
-    last = bars.sessions[-1] if bars.sessions else Session("", at, at)
+    # A session that has not been yet is a fault of the prices; of it the rest of the answer knows nothing.
+    last = next((item for item in reversed(bars.sessions) if item.opens <= at), Session("", at, at))
     ahead = offset(bars.zone, at)
     told = {
         "currency": "USD",
         "symbol": bars.symbol,
         "exchangeName": "NYQ",
-        "instrumentType": "EQUITY",
+        "instrumentType": "CRYPTOCURRENCY" if bars.symbol.startswith(CRYPTOCURRENCIES) else "EQUITY",
         "firstTradeDate": bars.sessions[0].opens if bars.sessions else None,
         "regularMarketTime": min(at, last.closes),
         "gmtoffset": ahead,

@@ -31,6 +31,8 @@ REPLIES = frozenset(
         "no-prices",  # an answer without the field that holds the prices
         "ragged",  # columns of different lengths
         "renamed",  # the answer is about the symbol `to`
+        "refused",  # the chart's way of saying no: `status`, and the words `says`
+        "body",  # the text `body` with `status`, 200 by default
     }
 )
 

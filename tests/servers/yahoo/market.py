@@ -40,6 +40,8 @@ RECORDED |= {
 RECORDED |= {"IBM": "sample/bokeh-stocks", "MSFT": "sample/bokeh-stocks"}
 EXCHANGES = {"": "XNYS", "L": "XLON", "T": "XTKS", "AX": "XASX", "SA": "BVMF", "DE": "XETR"}
 
+CRYPTOCURRENCIES = ("BTC-", "ETH-")
+
 
 @dataclass(frozen=True)
 class Session:
@@ -88,7 +90,8 @@ class Market:
         name = root if root in RECORDED else known[zlib.crc32(root.encode()) % len(known)]
         level = 1.0 if root in RECORDED else 0.5 + (zlib.crc32(symbol.encode()) % 1000) / 500
         table = self._table(name)
-        zone, sessions = sessions_of(EXCHANGES[suffix], int(now.timestamp()) // 300 * 300)
+        exchange = "24/7" if symbol.startswith(CRYPTOCURRENCIES) else EXCHANGES[suffix]
+        zone, sessions = sessions_of(exchange, int(now.timestamp()) // 300 * 300)
         count = min(len(sessions), len(table.close))
         places = np.arange(len(sessions) - count, len(sessions)) % (2 * len(table.close))
         places = np.minimum(places, 2 * len(table.close) - 1 - places)

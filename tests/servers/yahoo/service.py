@@ -104,10 +104,16 @@ def _replaced(fault: Fault, body: dict[str, Any]) -> Reply | None:
     }
     if fault.kind in plain:
         return Reply(*plain[fault.kind], **page)
-    if fault.kind == "unknown":
-        return Reply(*chart.refusal(404, *chart.NO_SUCH_SYMBOL))
-    if fault.kind == "no-data":
-        return Reply(*chart.refusal(400, "Bad Request", "Data doesn't exist for startDate = 1, endDate = 2"))
+    status = int(fault.detail.get("status", 200))
+    if fault.kind == "body":
+        return Reply(status, str(fault.detail["body"]))
+    refusals = {
+        "unknown": (404, *chart.NO_SUCH_SYMBOL),
+        "no-data": (400, "Bad Request", "Data doesn't exist for startDate = 1, endDate = 2"),
+        "refused": (status, "Refused", str(fault.detail.get("says"))),
+    }
+    if fault.kind in refusals:
+        return Reply(*chart.refusal(*refusals[fault.kind]))
     if fault.kind == "silent":
         time.sleep(float(fault.detail.get("after", 5)))
     return _bent(fault, body)

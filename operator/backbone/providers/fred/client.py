@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import os
 import ssl
+import time
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
 from email.message import Message
-from http.client import HTTPException, IncompleteRead
+from http.client import HTTPException, HTTPResponse, IncompleteRead
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlencode
 from xml.etree import ElementTree
@@ -31,6 +32,7 @@ PAGES = 50
 VINTAGES = 1_000
 """Vintage dates that one question may span; the server takes two thousand."""
 BYTES = 256 << 20
+PIECE = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +102,12 @@ class Client(fredapi.Fred):  # type: ignore[misc]
     def _read(self, url: str) -> bytes:
         """The body of an answer. Causes of errors stay here: they carry the address, and in it the key."""
         failed: Trouble
+        until = time.monotonic() + self._deadline
         try:
             with self._opener(url, self._deadline) as answer:
-                body: bytes = answer.read(BYTES)
-                return body
+                return _body(answer, until)
         except HTTPError as error:
-            failed = _refused(error.code, error.headers, _message(error))
+            failed = _refused(error.code, error.headers, _message(error, until))
         except IncompleteRead:
             failed = Trouble(Outcome.PARTIAL_ANSWER, "the answer broke off")
         except TimeoutError:
@@ -137,10 +139,23 @@ def _opener(access: Access) -> Callable[[str, float], urllib.request._UrlopenRet
     return opened
 
 
-def _message(error: HTTPError) -> str:
+def _body(answer: HTTPResponse | HTTPError, until: float) -> bytes:
+    """The body of an answer. Raises TimeoutError where it has not come whole at a moment of time.monotonic().
+
+    The deadline of a connection is for each piece of an answer, however small.
+    """
+    found = bytearray()
+    while len(found) < BYTES and (piece := answer.read1(PIECE)):
+        found += piece
+        if time.monotonic() > until:
+            raise TimeoutError
+    return bytes(found)
+
+
+def _message(error: HTTPError, until: float) -> str:
     """The server's own word, if it has one."""
     try:
-        return str(ElementTree.fromstring(error.read(BYTES)).get("message") or "")  # noqa: S314
+        return str(ElementTree.fromstring(_body(error, until)).get("message") or "")  # noqa: S314
     except (ElementTree.ParseError, OSError, HTTPException):
         return ""
 

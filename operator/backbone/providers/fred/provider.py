@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from ...market.dimensions import MACRO_SERIES
 from ...vocabulary import Outcome
-from ..pacing import Limits, Pace
+from ..pacing import Limits, Pace, Patience
 from ..protocol import Delivery, ProviderFailure, Query, Slice
 from ..rounds import ask_for
 from ..secrets import API_KEY, AUTHORITY, PROXY, Secret
@@ -24,7 +24,10 @@ HINT = "series are spelled as on the site of Fred, for example CPIAUCSL"
 
 
 class FredProvider:
-    """A protocol.Provider on Fred. `pause` sleeps, and may raise to end the run."""
+    """A protocol.Provider on Fred, for one run, whose questions share its patience.
+
+    `pause` sleeps, and may raise to end the run.
+    """
 
     def __init__(
         self,
@@ -38,9 +41,8 @@ class FredProvider:
     ) -> None:
         self._secrets = secrets
         self._clock = clock
-        self._pause = pause
         self._progress = progress
-        self._limits = limits or Limits()
+        self._patience = Patience(limits or Limits(), pause)
         self._pace = pace or Pace(REQUESTS_A_SECOND, BURST, pause)
 
     def fetch(self, query: Query) -> Delivery:
@@ -51,7 +53,9 @@ class FredProvider:
         missed = query.held.missed() if query.held is not None else frozenset()
         names = sorted(query.names, key=lambda name: name not in missed)
         found = ask_for(
-            names, lambda name: facts_of(client, name, query.lookback, now), self._limits, self._pause
+            names,
+            lambda name: facts_of(client, name, query.lookback, now),
+            self._patience,
         )
         self._progress(
             f"Fred: {len(found.answers)} series came, {len(found.fates)} did not; {client.count} requests, "
@@ -81,4 +85,9 @@ class FredProvider:
         access = Access(
             key, query.connection.base_url, secret.text(PROXY), str(authority) if authority else None
         )
-        return Client(access, self._pace, self._limits.deadline)
+        try:
+            return Client(access, self._pace, self._patience.limits.deadline)
+        except OSError:
+            # An ssl.SSLError is one too.
+            where = f"{AUTHORITY} of the Secret {secret.name}" if authority else "the file in SSL_CERT_FILE"
+            raise ProviderFailure(Outcome.ACCESS_REFUSED, f"{where} is no certificate") from None

@@ -93,8 +93,11 @@ def trouble(error: Exception, session: Session) -> Trouble | None:  # noqa: PLR0
         return Trouble(Outcome.RATE_LIMITED, "Yahoo asks for fewer requests")
     if isinstance(error, yahoo.YFTzMissingError):
         return Trouble(Outcome.UNKNOWN_SYMBOL, "Yahoo knows no exchange of it")
+    refused = session.refused()
+    if refused is not None and isinstance(error, (yahoo.YFException, *_SHAPE)):
+        return refused
     if isinstance(error, yahoo.YFPricesMissingError):
-        return Trouble(Outcome.NO_DATA, "Yahoo has no prices in the window")
+        return _without_prices(error, session)
     if isinstance(error, yahoo.YFException):
         return Trouble(Outcome.SERVER_TROUBLE, "Yahoo says that it is down")
     if isinstance(error, curl.Timeout):
@@ -104,6 +107,17 @@ def trouble(error: Exception, session: Session) -> Trouble | None:  # noqa: PLR0
     if isinstance(error, curl.RequestException):
         return Trouble(Outcome.PROVIDER_UNREACHABLE, f"no connection: {type(error).__name__}")
     return _misshapen(error, session) if isinstance(error, _SHAPE) else None
+
+
+def _without_prices(error: Exception, session: Session) -> Trouble:
+    """Prices are missing only where Yahoo answers for a symbol; yfinance finds none in whatever has none."""
+    try:
+        answered = "meta" in _result(session)
+    except _SHAPE:
+        answered = False
+    if answered:
+        return Trouble(Outcome.NO_DATA, "Yahoo has no prices in the window")
+    return _misshapen(error, session)
 
 
 def _misshapen(error: Exception, session: Session) -> Trouble:

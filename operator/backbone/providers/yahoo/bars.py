@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -112,17 +113,20 @@ def local_days(stamps: Stamps, zone: ZoneInfo) -> Stamps:
 
 
 def ended(columns: Columns, result: dict[str, Any], now: datetime, width: timedelta | None) -> Columns:
-    """Without the bar of the session or interval that `now` (UTC) lies in: it is no fact before it has ended.
+    """Without the bars that have not ended at `now` (UTC): they are no facts yet.
 
-    `width` is the length of intraday bars. A bar that begins later stays: that is for the validation.
+    `width` is the length of intraday bars. Of daily bars that is the session that Yahoo speaks of and those
+    after it, until that session is over: a clock that is behind does not make it one of yesterday's. A day
+    after a session that is over stays: that is for the validation.
     """
     at = np.datetime64(now.astimezone(UTC).replace(tzinfo=None), "us")
     if width is not None:
-        return columns.where(~((columns.stamps <= at) & (at < columns.stamps + np.timedelta64(width))))
+        return columns.where(columns.stamps + np.timedelta64(width) <= at)
     regular = result["meta"]["currentTradingPeriod"]["regular"]
-    if not regular["start"] <= now.timestamp() < regular["end"]:
+    if now.timestamp() >= regular["end"]:
         return columns
-    return columns.where(columns.days != local_days(np.asarray([at]), columns.zone)[0])
+    opens = np.asarray([regular["start"]], "datetime64[s]").astype("datetime64[us]")
+    return columns.where(columns.days < local_days(opens, columns.zone)[0])
 
 
 def lacking(columns: Columns, result: dict[str, Any], start: datetime, end: datetime) -> str:
@@ -140,6 +144,22 @@ def lacking(columns: Columns, result: dict[str, Any], start: datetime, end: date
     if began is not None and max(began, start.date()) + FIRST_DAYS < first:
         return f"bars begin on {first}, the first trade was on {began}"
     return ""
+
+
+def passed_over(
+    meta: dict[str, Any], empty: Sequence[tuple[datetime, datetime]], until: datetime, width: timedelta
+) -> str:
+    """Which parts of a window of intraday bars came empty although the symbol traded, in words; "" if none.
+
+    `empty` are first moment and end of the parts (UTC). That nothing comes is right before the first trade
+    and after the last, and where no bar since has ended by `until` (UTC).
+    """
+    began = meta.get("firstTradeDate") or 0
+    traded = min(meta.get("regularMarketTime") or 0, (until - width).timestamp())
+    short = [
+        f"{start:%Y-%m-%d}" for start, end in empty if end.timestamp() > began and start.timestamp() <= traded
+    ]
+    return f"no bars in the week from {', '.join(short)}" if short else ""
 
 
 def _day(stamp: int | None, zone: ZoneInfo) -> date | None:

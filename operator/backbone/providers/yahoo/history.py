@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -41,9 +42,13 @@ INTERVALS = {
 
 @dataclass(frozen=True, slots=True)
 class Bars:
-    """What came of one symbol, in the dimension's facts; `lacks` tells what part of the window did not."""
+    """What came of one symbol, in the dimension's facts; `lacks` tells what part of the window did not.
+
+    `meta` is what Yahoo tells of the symbol beside its prices.
+    """
 
     facts: pa.Table
+    meta: dict[str, Any]
     lacks: str = ""
 
 
@@ -84,26 +89,32 @@ class History:
     def _start(self, stored: Stored | None) -> datetime:
         lookback = min(self._query.lookback or EVERYTHING, self._interval.kept)
         start = _midnight(self._now - lookback) if self._width is None else self._now - lookback
-        if stored is None or self._width is not None:
+        if stored is None:
             return start
         first = stored.tail[self._query.dimension.time][0].as_py()
-        return min(start, datetime.combine(first, time(), UTC))
+        if self._width is None:
+            first = datetime.combine(first, time(), UTC)
+        return min(start, self._bounded(first))
 
     def _bounded(self, start: datetime) -> datetime:
         return max(start, self._now - self._interval.kept)
 
     def _window(self, symbol: str, start: datetime, revision: int) -> Bars:
-        parts, empty = [], None
+        parts, empty, nothing = [], [], None
         for begin, end in self._windows(start):
             try:
                 parts.append(self._part(symbol, begin, end, revision))
             except Trouble as trouble:
                 if trouble.outcome is not Outcome.NO_DATA:
                     raise
-                empty = trouble
+                empty.append((begin, end))
+                nothing = trouble
         if not parts:
-            raise empty or Trouble(Outcome.NO_DATA, "Yahoo has no bar that has ended in the window")
-        return Bars(pa.concat_tables([part.facts for part in parts]), parts[-1].lacks)
+            raise nothing or Trouble(Outcome.NO_DATA, "Yahoo has no bar that has ended in the window")
+        meta, lacks = parts[-1].meta, parts[-1].lacks
+        if self._width is not None:
+            lacks = bars.passed_over(meta, empty, self._now, self._width)
+        return Bars(pa.concat_tables([part.facts for part in parts]), meta, lacks)
 
     def _windows(self, start: datetime) -> Iterator[tuple[datetime, datetime]]:
         # Beyond the present: an end in the past would be answered from yfinance's cache.
@@ -116,6 +127,7 @@ class History:
     def _part(self, symbol: str, start: datetime, end: datetime, revision: int) -> Bars:
         answer = asking.chart(self._session, symbol, self._interval.name, start, end)
         try:
+            meta = answer.result["meta"]
             columns = bars.columns_of(answer, daily=self._width is None)
             # Ended by both clocks: either may be wrong.
             now = min(self._now, answer.at or self._now)
@@ -127,9 +139,10 @@ class History:
         if not len(columns.stamps):
             raise Trouble(Outcome.NO_DATA, "Yahoo has no bar that has ended in the window")
         if self._query.interval_seconds is not None:
-            return Bars(bars.intraday_facts(symbol, columns, revision, self._query.interval_seconds))
+            facts = bars.intraday_facts(symbol, columns, revision, self._query.interval_seconds)
+            return Bars(facts, meta)
         lacks = bars.lacking(columns, answer.result, start, self._now)
-        return Bars(bars.daily_facts(symbol, columns, revision), lacks)
+        return Bars(bars.daily_facts(symbol, columns, revision), meta, lacks)
 
 
 def _stored(query: Query) -> dict[str, Stored]:

@@ -10,9 +10,10 @@ from datetime import datetime, timedelta
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ...market.calendars import ROUND_THE_CLOCK
 from ...market.dimensions import DAILY_BARS, INTRADAY_BARS, MACRO_EVENTS
 from ...vocabulary import Outcome
-from ..pacing import Limits, Pace
+from ..pacing import Limits, Pace, Patience
 from ..protocol import Connection, Delivery, Fate, ProviderFailure, Query, Slice
 from ..rounds import Round, ask_for
 from ..secrets import AUTHORITY, PROXY, Secret
@@ -27,11 +28,16 @@ SKEW = timedelta(minutes=5)
 """Clocks that differ by more are worth a word."""
 EVENTS_COMPARED = 20_000
 """How many stored rows of a calendar are looked at for what has changed."""
+CRYPTOCURRENCY = "CRYPTOCURRENCY"
+"""Yahoo's type of what trades on every day of the week."""
 HINT = "look the symbol up on Yahoo Finance; one that was renamed or delisted is not found"
 
 
 class YahooProvider:
-    """A protocol.Provider on Yahoo Finance. One worker, one thread: yfinance has one state per process."""
+    """A protocol.Provider on Yahoo Finance, for one run.
+
+    One worker, one thread: yfinance has one state per process. All questions of the run share its patience.
+    """
 
     def __init__(
         self,
@@ -46,9 +52,8 @@ class YahooProvider:
         """`rate` is in requests a second; `pause` sleeps, and may raise to end the run."""
         self._secrets = secrets
         self._clock = clock
-        self._pause = pause
         self._progress = progress
-        self._limits = limits or Limits()
+        self._patience = Patience(limits or Limits(), pause)
         self._pace = Pace(rate, BURST, pause)
 
     def fetch(self, query: Query) -> Delivery:
@@ -63,16 +68,23 @@ class YahooProvider:
             )
 
     def _session(self, connection: Connection | None) -> Session:
-        deadline = self._limits.deadline
+        deadline = self._patience.limits.deadline
         if connection is None:
             return Session(self._pace, deadline)
         secret = self._secrets(connection.secret_name)
-        return Session(self._pace, deadline, secret.text(PROXY), secret.file(AUTHORITY))
+        proxy, authority = secret.text(PROXY), secret.file(AUTHORITY)
+        if proxy is None and authority is None:
+            # In a pod the folder of a Secret that is not there is empty. Nobody is asked past its proxy.
+            raise ProviderFailure(
+                Outcome.ACCESS_REFUSED,
+                f"the Secret {secret.name} is not there or has neither {PROXY} nor {AUTHORITY}",
+            )
+        return Session(self._pace, deadline, proxy, authority)
 
     def _bars(self, query: Query, session: Session) -> Delivery:
         now = self._clock()
         history = History(query, session, now)
-        found = ask_for(_in_order(query), history.ask, self._limits, self._pause)
+        found = ask_for(_in_order(query), history.ask, self._patience)
         self._tell(found, session, now)
         tables = [item.facts for item in found.answers.values()]
         facts = pa.concat_tables(tables) if tables else query.dimension.facts.empty_table()
@@ -81,8 +93,13 @@ class YahooProvider:
             for name, item in found.answers.items()
             if item.lacks
         )
+        exchanges = {
+            name: ROUND_THE_CLOCK
+            for name, item in found.answers.items()
+            if item.meta.get("instrumentType") == CRYPTOCURRENCY
+        }
         return Delivery(
-            slices=(Slice(SOURCE, now, facts),) if facts.num_rows else (),
+            slices=(Slice(SOURCE, now, facts, exchanges),) if facts.num_rows else (),
             unknown=found.of(Outcome.UNKNOWN_SYMBOL),
             without_data=found.of(Outcome.NO_DATA),
             hint=HINT,
@@ -95,7 +112,9 @@ class YahooProvider:
         """The events of the calendars asked for; Yahoo gives those of all countries together."""
         now = self._clock()
         asked = ask_for(
-            ("calendar",), lambda _: calendar.events(session, query.lookback, now), self._limits, self._pause
+            ("calendar",),
+            lambda _: calendar.events(session, query.lookback, now),
+            self._patience,
         )
         if not asked.answers:
             fate = asked.fates["calendar"]

@@ -22,7 +22,8 @@ BROWSER = "chrome"
 DATA = ("/v8/finance/chart/", "/v1/finance/visualization")
 """Calls that bring data; the others bring cookies, which yfinance does without if it must."""
 
-TOO_MANY, NOT_FOUND, SERVER_ERROR = 429, 404, 500
+TOO_MANY, NOT_FOUND, SERVER_ERROR = frozenset({429, 999}), 404, 500
+FORBIDDEN = frozenset({401, 403})
 NO_DATA = ("data doesn't exist", "not available for starttime", "data not available")
 
 
@@ -65,6 +66,18 @@ class Session(requests.Session):  # type: ignore[type-arg]
             _heed(answer)
         return answer
 
+    def refused(self) -> Trouble | None:
+        """What the last answer's status means, if it is an error's.
+
+        To be asked once yfinance has given up: some refusals it mends with other cookies.
+        """
+        if self.last is None or self.last.ok:
+            return None
+        status, reason = self.last.status_code, _reason(self.last) or "no reason told"
+        if status in FORBIDDEN:
+            return Trouble(Outcome.ACCESS_REFUSED, f"Yahoo or a proxy refuses with status {status}: {reason}")
+        return Trouble(Outcome.PROVIDER_FAILED, f"Yahoo answered with status {status}: {reason}")
+
     def clock(self) -> datetime | None:
         """The server's clock when it answered last (UTC)."""
         told = self.last.headers.get("Date") if self.last is not None else None
@@ -76,7 +89,7 @@ class Session(requests.Session):  # type: ignore[type-arg]
 
 def _heed(answer: requests.Response) -> None:
     status = answer.status_code
-    if status == TOO_MANY:
+    if status in TOO_MANY:
         raise Trouble(Outcome.RATE_LIMITED, "Yahoo asks for fewer requests", _wait(answer))
     if status >= SERVER_ERROR:
         raise Trouble(Outcome.SERVER_TROUBLE, f"Yahoo answered with status {status}")
@@ -90,12 +103,13 @@ def _heed(answer: requests.Response) -> None:
 
 
 def _reason(answer: requests.Response) -> str | None:
-    """Yahoo's own word why a chart has no data."""
+    """Yahoo's own word why there is no data."""
     if answer.ok:
         return None
     try:
-        return str(answer.json()["chart"]["error"]["description"])[:200]
-    except (ValueError, KeyError, TypeError):
+        (told,) = answer.json().values()
+        return str(told["error"]["description"])[:200]
+    except (ValueError, KeyError, TypeError, AttributeError):
         return None
 
 

@@ -1,0 +1,142 @@
+"""Jumps of a price: splits that nobody adjusted, crashes, and moves that wait for confirmation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pyarrow as pa
+import pytest
+from judged_rows import NOW, bars, judged, told
+
+from backbone.market.dimensions import (
+    DAILY_BARS,
+)
+from backbone.market.validation.judge import HISTORY, Context, judge
+from backbone.vocabulary import Defect
+
+
+def split(rows: list[dict[str, object]], first: int, ratio: float) -> list[dict[str, object]]:
+    prices = ("open", "high", "low", "close", "adjusted_close")
+    return [
+        row
+        if number < first
+        else {**row, **{name: row[name] / ratio for name in prices}, "volume": row["volume"] * ratio}  # type: ignore[operator]
+        for number, row in enumerate(rows)
+    ]
+
+
+def test_a_twenty_to_one_split_without_notice_keeps_the_new_basis_out() -> None:
+    rows = split(bars(), 50, 20)
+    found = judged(rows)
+    assert told(found) == {"UnadjustedSplit": 10}
+    assert found.kept.to_pylist() == rows[:50]
+
+
+def test_a_split_shows_on_the_first_row_of_a_delivery_by_what_is_stored() -> None:
+    rows = split(bars(), 59, 20)
+    found = judged(rows[59:], history=rows[:59])
+    assert told(found) == {"UnadjustedSplit": 1}
+
+
+def stored_before(rows: list[dict[str, object]]) -> Callable[[pa.Table], pa.Table]:
+    """A store that holds these rows of one symbol: the last thirty before the first one asked for."""
+
+    def before(facts: pa.Table) -> pa.Table:
+        first = min(facts["session_date"].to_pylist())
+        found = [row for row in rows if row["session_date"] < first]  # type: ignore[operator]
+        return pa.Table.from_pylist(found[-HISTORY:], schema=DAILY_BARS.facts)
+
+    return before
+
+
+def crash(rows: list[dict[str, object]], first: int, factor: float = 0.74) -> list[dict[str, object]]:
+    """A fall that stays, on results: with ten times the turnover, which then is as usual."""
+    fallen = [dict(row) for row in rows]
+    for row in fallen[first:]:
+        for name in ("open", "high", "low", "close", "adjusted_close"):
+            row[name] = row[name] * factor  # type: ignore[operator]
+    fallen[first]["volume"] = fallen[first]["volume"] * 10  # type: ignore[operator]
+    return fallen
+
+
+@pytest.mark.parametrize("before", range(4))
+def test_a_crash_where_the_stored_rows_begin_does_not_refuse_the_new_ones(before: int) -> None:
+    rows = crash(bars(), before)
+    assert told(judged(rows[HISTORY:], history=rows[:HISTORY])) == {}
+
+
+@pytest.mark.parametrize("before", range(1, 12))
+def test_a_crash_soon_after_a_first_delivery_begins_is_kept(before: int) -> None:
+    found = judged(crash(bars(), before))
+    assert found.quarantined_counts == {}
+    assert found.flagged_counts.get(Defect.POSSIBLE_SPLIT, 0) <= 1
+
+
+def test_a_jump_before_which_nobody_knows_the_usual_turnover_is_kept_under_a_flag() -> None:
+    assert told(judged(split(bars(), 9, 20))) == {"PossibleSplit": 1}
+    assert told(judged(split(bars(), 10, 20))) == {"UnadjustedSplit": 50}
+
+
+def test_a_jump_that_only_stored_rows_hold_is_none() -> None:
+    rows = split(bars(), 50, 2)
+    assert told(judged(rows[55:], history=rows[25:55])) == {}
+
+
+def test_a_jump_that_was_released_refuses_no_later_row() -> None:
+    rows = split(bars(), 50, 2)
+    table = pa.Table.from_pylist(rows[40:], schema=DAILY_BARS.facts)
+    held = judge(DAILY_BARS, table, Context(NOW, before=stored_before(rows[:50])))
+    assert told(held) == {"UnadjustedSplit": 10}
+    released = judge(DAILY_BARS, table, Context(NOW, before=stored_before(rows[:59])))
+    assert told(released) == {}
+
+
+def test_old_rows_on_the_old_basis_are_no_jump_that_the_store_holds() -> None:
+    table = pa.Table.from_pylist(split(bars(), 50, 2)[40:], schema=DAILY_BARS.facts)
+    found = judge(DAILY_BARS, table, Context(NOW, before=stored_before(split(bars(), 0, 2))))
+    assert Defect.UNADJUSTED_SPLIT in found.quarantined_counts
+
+
+@pytest.mark.parametrize("ratio", [35, 60, 100, 1 / 35, 1 / 100])
+def test_a_split_of_an_odd_ratio_is_kept_under_a_flag_once_it_stays(ratio: float) -> None:
+    rows = split(bars(volume=1_000_000), 50, ratio)
+    for row in rows:
+        row["volume"] = int(row["volume"])  # type: ignore[call-overload]
+    found = judged(rows)
+    assert told(found) == {"PossibleSplit": 1}
+    assert found.flags[50].as_py() == "PossibleSplit"
+
+
+def test_a_history_that_was_adjusted_for_the_split_is_kept() -> None:
+    assert told(judged(split(bars(), 0, 20))) == {}
+
+
+def test_a_split_in_traded_prices_that_the_adjusted_ones_know_is_kept() -> None:
+    plain = bars(price_basis="asTraded")
+    rows = [
+        {**row, "adjusted_close": before["close"]}
+        for row, before in zip(split(plain, 50, 2), plain, strict=True)
+    ]
+    assert told(judged(rows)) == {}
+
+
+def test_a_jump_in_traded_prices_without_adjusted_ones_is_kept_under_a_flag() -> None:
+    rows = [{**row, "adjusted_close": None} for row in split(bars(price_basis="asTraded"), 50, 2)]
+    assert told(judged(rows)) == {"PossibleSplit": 1}
+
+
+def test_a_crash_with_its_turnover_is_no_error() -> None:
+    rows = bars()
+    for row in rows[50:]:
+        for name in ("open", "high", "low", "close", "adjusted_close"):
+            row[name] = row[name] * 0.5  # type: ignore[operator]
+    rows[50]["volume"] = 12_000_000
+    assert told(judged(rows)) == {}
+
+
+def test_the_latest_price_waits_for_confirmation_under_a_flag_and_a_wild_one_in_quarantine() -> None:
+    rows = bars()
+    moved = {**rows[-1], **{name: rows[-1][name] * 1.3 for name in ("open", "high", "low", "close")}}  # type: ignore[operator]
+    assert told(judged([*rows[:-1], moved])) == {"UnconfirmedMove": 1}
+    wild = {**rows[-1], **{name: rows[-1][name] * 100 for name in ("open", "high", "low", "close")}}  # type: ignore[operator]
+    assert told(judged([*rows[:-1], wild])) == {"PriceSpike": 1}
