@@ -9,7 +9,9 @@ BIN := .venv/bin
 # In the order of what they cost; each is a folder of tests/ and brings up what it needs.
 SUITES := chart shell contract cluster e2e faults
 
-# Fault tests mostly wait, each in a namespace of its own.
+# Contract tests start servers of their own, once per process and file; fault tests mostly wait, each in a namespace
+# of its own.
+SIDE_BY_SIDE_contract := --numprocesses 2 --dist loadfile
 SIDE_BY_SIDE_faults := --numprocesses 3 --dist worksteal
 
 SEEDS := 20
