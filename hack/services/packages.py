@@ -34,6 +34,16 @@ def ensure_postgres() -> None:
     _install("postgresql")
 
 
+def ensure_redis() -> None:
+    """Have Redis' programs on this machine.
+
+    Debian's redis-tools has the server's program too, under another name; redis-server adds a service, which
+    nobody wants here.
+    """
+    if shutil.which("redis-cli") is None:
+        _install("redis-tools")
+
+
 def node() -> str:
     """The full path of node. Raises Failure where it is too old."""
     if shutil.which("node") is None or shutil.which("npm") is None:

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import quote
 
-from console import Failure, say, step
+from console import Failure
+from services.packages import ensure_redis
 from services.process import LOOPBACK, ServerProcess, answers, free_port
 
 ADMIN = "admin"
 START_DEADLINE = 20.0
-INSTALL_DEADLINE = 600.0
 EVERYTHING = "~* &* +@all"
 _KEY = ("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "365", "-x509")
 
@@ -207,35 +207,9 @@ class RedisServer:
         return [f"{name} {value}" for name, value in (lines | self.settings).items()]
 
 
-def ensure() -> None:
-    """Have Redis' programs on this machine.
-
-    Debian's redis-tools has the server's program too, under another name; redis-server adds a service, which
-    nobody wants here.
-    """
-    if shutil.which("redis-cli") is not None:
-        return
-    if os.geteuid() != 0 or shutil.which("apt-get") is None:
-        raise Failure("Redis is not on this machine; on Debian: apt-get install redis-tools")
-    say("  installing Debian packages, which stay: redis-tools")
-    with step("Debian packages"):
-        for verb in (["update"], ["install", "--yes", "--no-install-recommends", "redis-tools"]):
-            done = subprocess.run(
-                ["apt-get", "--quiet", "--option", "DPkg::Lock::Timeout=300", *verb],
-                env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                timeout=INSTALL_DEADLINE,
-                check=False,
-            )
-            if done.returncode != 0:
-                raise Failure(f"apt-get {verb[0]} failed:\n{(done.stdout + done.stderr).strip()[-2000:]}")
-
-
 def _program(folder: Path) -> str:
     """The server's program, which goes by the name that it is called by."""
-    ensure()
+    ensure_redis()
     found = shutil.which("redis-server")
     if found is not None:
         return found

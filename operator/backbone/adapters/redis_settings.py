@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from ..errors import Rejected
+from .secret_keys import port, refuse_doubled, texts
 
 PORT = 6379
 PARTS = ("host", "port", "username", "password", "database", "tls")
@@ -16,7 +17,6 @@ AUTHORITY = "ca.crt"
 KEYS = ("uri", *PARTS, AUTHORITY)
 _SCHEMES = {"redis": False, "rediss": True}
 _SWITCH = {"true": True, "false": False}
-_HIGHEST_PORT = 65535
 _FORM = "redis://username:password@host:6379/0, or rediss:// for TLS"
 _ESCAPE = (
     "write special characters of user and password as %2F for /, %40 for @, %3A for :, %23 for #, %3F for ?, "
@@ -51,15 +51,7 @@ class RedisSettings:
 
 def from_folder(name: str, folder: Path) -> RedisSettings:
     """Settings from a Secret as Kubernetes mounts it: one file per key. Raises as `from_keys` does."""
-    found = {}
-    for key in KEYS:
-        try:
-            found[key] = (folder / key).read_text(encoding="utf-8").strip()
-        except FileNotFoundError:
-            continue
-        except (OSError, UnicodeDecodeError):
-            raise Rejected(f"Secret {name}: {key} cannot be read as text") from None
-    return from_keys(name, found)
+    return from_keys(name, texts(name, folder, KEYS))
 
 
 def from_keys(name: str, keys: Mapping[str, str]) -> RedisSettings:
@@ -69,11 +61,7 @@ def from_keys(name: str, keys: Mapping[str, str]) -> RedisSettings:
     """
     given = {key: value for key, value in keys.items() if value and key in KEYS}
     if "uri" in given:
-        doubled = [key for key in PARTS if key in given]
-        if doubled:
-            raise Rejected(
-                f"Secret {name}: uri says it all, and {', '.join(doubled)} as well; keep one of the two"
-            )
+        refuse_doubled(name, given, PARTS)
         settings = _from_uri(f"Secret {name}: uri", given["uri"], given.get(AUTHORITY))
     elif "host" in given:
         settings = _from_parts(name, given)
@@ -95,7 +83,7 @@ def _from_parts(name: str, given: Mapping[str, str]) -> RedisSettings:
         raise Rejected(f"Secret {name}: tls is neither true nor false")
     return RedisSettings(
         host=given["host"],
-        port=_port(f"Secret {name}: port", given.get("port")),
+        port=port(f"Secret {name}: port", given.get("port"), PORT, _ESCAPE),
         username=given.get("username"),
         password=given.get("password"),
         database=_database(f"Secret {name}: database", given.get("database")),
@@ -125,21 +113,13 @@ def _from_uri(place: str, uri: str, authority: str | None) -> RedisSettings:
     username, _, password = login.partition(":")
     return RedisSettings(
         host=unquote(host),
-        port=_port(f"{place}: the port", after.rpartition("]")[2].partition(":")[2] or None),
+        port=port(f"{place}: the port", after.rpartition("]")[2].partition(":")[2] or None, PORT, _ESCAPE),
         username=unquote(username) or None,
         password=unquote(password) or None,
         database=_database(f"{place}: the database", parts.path.removeprefix("/") or None),
         tls=_SCHEMES[parts.scheme],
         authority=authority,
     )
-
-
-def _port(place: str, text: str | None) -> int:
-    if text is None:
-        return PORT
-    if not text.isascii() or not text.isdigit() or not 0 < int(text) <= _HIGHEST_PORT:
-        raise Rejected(f"{place} is no number from 1 to {_HIGHEST_PORT}; {_ESCAPE}")
-    return int(text)
 
 
 def _database(place: str, text: str | None) -> int:

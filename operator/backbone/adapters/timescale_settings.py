@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import certifi
 
 from ..errors import Rejected
+from .secret_keys import port, refuse_doubled, texts
 
 PORT = 5432
 TLS_MODES = ("disable", "prefer", "require", "verify-ca", "verify-full")
@@ -22,7 +23,6 @@ _ESCAPE = (
     "write special characters of user and password as %2F for /, %40 for @, %3A for :, %23 for #, %3F for ?"
 )
 _FORM = "postgresql://username:password@host:5432/database"
-_HIGHEST_PORT = 65535
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,14 +88,7 @@ class ConnectionSettings:
 
 def from_folder(name: str, folder: Path) -> ConnectionSettings:
     """Settings from a Secret as Kubernetes mounts it: one file per key. Raises as `from_keys` does."""
-    found = {}
-    for key in KEYS:
-        try:
-            found[key] = (folder / key).read_text(encoding="utf-8").strip()
-        except FileNotFoundError:
-            continue
-        except (OSError, UnicodeDecodeError):
-            raise Rejected(f"Secret {name}: {key} cannot be read as text") from None
+    found = texts(name, folder, KEYS)
     if not found:
         raise Rejected(
             f"Secret {name}: none of {', '.join(KEYS[:-2])} is in {folder}; "
@@ -111,11 +104,7 @@ def from_keys(name: str, keys: Mapping[str, str], authority: Path | None = None)
     """
     given = {key: value for key, value in keys.items() if value}
     if "uri" in given:
-        doubled = [key for key in PARTS if key in given]
-        if doubled:
-            raise Rejected(
-                f"Secret {name}: uri says it all, and {', '.join(doubled)} as well; keep one of the two"
-            )
+        refuse_doubled(name, given, PARTS)
         found = _from_uri(f"Secret {name}: uri", given["uri"])
     else:
         found = {key: given[key] for key in PARTS if key in given}
@@ -132,7 +121,7 @@ def from_keys(name: str, keys: Mapping[str, str], authority: Path | None = None)
         raise Rejected(f"Secret {name}: sslmode is none of {', '.join(TLS_MODES)}")
     return ConnectionSettings(
         host=found["host"],
-        port=_port(f"Secret {name}: port", found.get("port")),
+        port=port(f"Secret {name}: port", found.get("port"), PORT, _ESCAPE),
         database=found["database"],
         user=found["username"],
         password=found["password"],
@@ -174,11 +163,3 @@ def _from_uri(place: str, uri: str) -> dict[str, str]:
             )
         found["sslmode"] = value
     return found
-
-
-def _port(place: str, text: str | None) -> int:
-    if text is None:
-        return PORT
-    if not text.isascii() or not text.isdigit() or not 0 < int(text) <= _HIGHEST_PORT:
-        raise Rejected(f"{place} is no number from 1 to {_HIGHEST_PORT}; {_ESCAPE}")
-    return int(text)
