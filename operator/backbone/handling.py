@@ -28,6 +28,9 @@ Clock = Callable[[], datetime]
 Tell = Callable[[JsonObject, Notice], None]
 """Post an event about an object."""
 
+METADATA_CHANGES = 3
+"""How often an object's annotations or labels may change while one status is written."""
+
 NOTICE_REASON = 128
 NOTICE_MESSAGE = 1024
 
@@ -177,23 +180,32 @@ class Reconciler(Generic[S, O]):
         }
         written = body
         if status != body.get("status"):
-            written = await self._replace_status({**body, "status": status})
+            written = await self._replace_status(body, status)
         summary = next(item for item in dated if item.type == self.room.summary)
         self._metrics.show_ready(self.room.kind.kind, metadata["namespace"], metadata["name"], summary.status)
         for notice in (*notices, *_turn(before, summary, notices)):
             self._tell(body, _cut(notice))
         return written
 
-    async def _replace_status(self, wanted: JsonObject) -> JsonObject:
-        try:
-            return await self._cluster.replace_status(wanted)
-        except Conflict:
-            # It may be our own write that came between: its answer was lost, and it was sent again.
-            metadata = wanted["metadata"]
-            stored = await self._cluster.get(self.room.kind, metadata["namespace"], metadata["name"])
-            if stored is None or stored.get("status") != wanted["status"]:
-                raise
-            return stored
+    async def _replace_status(self, body: JsonObject, status: JsonObject) -> JsonObject:
+        """Write the status of the object that was read.
+
+        Where only its metadata changed meanwhile the status is as true as before, and what it records was
+        done: it is written all the same. Raises Conflict where the spec or the status changed.
+        """
+        read, metadata = body, body["metadata"]
+        for _ in range(METADATA_CHANGES):
+            try:
+                return await self._cluster.replace_status({**read, "status": status})
+            except Conflict:
+                stored = await self._cluster.get(self.room.kind, metadata["namespace"], metadata["name"])
+                if stored is not None and stored.get("status") == status:
+                    # Our own write came between: its answer was lost, and it was sent again.
+                    return stored
+                if stored is None or any(stored.get(part) != body.get(part) for part in ("spec", "status")):
+                    raise
+                read = stored
+        raise Conflict(f"{self.room.kind.kind} {metadata['name']} changed {METADATA_CHANGES} times")
 
     def _subject(self, body: JsonObject) -> Subject[S]:
         metadata = body["metadata"]
@@ -238,13 +250,18 @@ def _turn(before: Sequence[Condition], summary: Condition, notices: Sequence[Not
     same = old is not None and (old.status, old.reason) == (summary.status, summary.reason)
     if same or summary.reason == Reason.PENDING or any(item.reason == summary.reason for item in notices):
         return ()
+    if old is not None and old.reason in PAUSED and summary.status == "True":
+        # Nothing was done anew: the words of what made it Ready were told when it was done.
+        return (Notice("Normal", Reason.RESUMED, summary.message),)
     calm = summary.reason in CALM or (summary.status == "True" and summary.reason not in REFUSALS)
     return (Notice("Normal" if calm else "Warning", summary.reason, summary.message),)
 
 
+PAUSED = {Reason.SUSPENDED, Reason.BACKBONE_SUSPENDED}
+"""Reasons of a summary while no work may start."""
+
 CALM = {
-    Reason.SUSPENDED,
-    Reason.BACKBONE_SUSPENDED,
+    *PAUSED,
     Reason.VOLUME_PENDING,
     Reason.AWAITING_FIRST_RUN,
     Reason.SPEC_CHANGED,

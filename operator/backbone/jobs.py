@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from .ports.readings import JobReading, PodReading
 from .report import EXIT_RUN_FAILED
@@ -14,6 +14,9 @@ TAIL = 300
 
 NEVER_STARTED = {Outcome.IMAGE_PULL_FAILED, Outcome.UNSCHEDULABLE, Outcome.CONTAINER_NOT_STARTED}
 """Troubles of a pod whose container did not run at all."""
+
+SANDBOX_TAKES = timedelta(minutes=1)
+"""How long a kubelet may need to attach volumes and to make a sandbox before that is called trouble."""
 
 _PULL = {"ImagePullBackOff", "ErrImagePull", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError"}
 _NOT_STARTED = {"CreateContainerConfigError", "CreateContainerError", "RunContainerError"}
@@ -30,13 +33,13 @@ class Trouble:
         return f"{self.outcome}: {self.message}"
 
 
-def trouble_under_way(job: JobReading, earlier: Trouble | None) -> Trouble | None:
+def trouble_under_way(job: JobReading, earlier: Trouble | None, now: datetime) -> Trouble | None:
     """What keeps an unfinished Job from getting on: its newest pod does not run, or the one before it died.
 
     While the trouble stays the same its first message does, too: the kubelet words a retry in turns. What
     kept a container from running stands until there is a pod again: at its deadline a Job's pods go first.
     """
-    found = _under_way(job)
+    found = _under_way(job, now)
     if not job.pods and earlier is not None and earlier.outcome in NEVER_STARTED:
         return earlier
     return (
@@ -44,9 +47,9 @@ def trouble_under_way(job: JobReading, earlier: Trouble | None) -> Trouble | Non
     )
 
 
-def _under_way(job: JobReading) -> Trouble | None:
+def _under_way(job: JobReading, now: datetime) -> Trouble | None:
     pod = _newest(job.pods)
-    pending = None if pod is None else _pending(pod)
+    pending = None if pod is None else _pending(pod) or _no_sandbox(pod, now)
     if pending is not None:
         return pending
     dead = [item for item in job.pods if item.phase == "Failed"]
@@ -109,6 +112,17 @@ def _pending(pod: PodReading) -> Trouble | None:
     if pod.unschedulable is not None:
         return Trouble(Outcome.UNSCHEDULABLE, pod.unschedulable)
     return None
+
+
+def _no_sandbox(pod: PodReading, now: datetime) -> Trouble | None:
+    since = pod.without_sandbox_since
+    if pod.phase != "Pending" or since is None or now - since < SANDBOX_TAKES:
+        return None
+    message = (
+        f"the kubelet has had no sandbox for pod {pod.name} since {since:%H:%M:%S} UTC: a volume that does "
+        "not attach, the network, or a memory limit too small; `kubectl describe pod` tells"
+    )
+    return Trouble(Outcome.CONTAINER_NOT_STARTED, message)
 
 
 def _newest(pods: tuple[PodReading, ...]) -> PodReading | None:

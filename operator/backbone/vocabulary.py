@@ -90,6 +90,7 @@ class Reason(Documented):
     PROGRESSING = ("Progressing", "Work towards the current spec is under way.")
     SETTLED = ("Settled", "Nothing is left to do for the current spec.")
     SUSPENDED = ("Suspended", "spec.suspend is true: the operator starts no work for this object.")
+    RESUMED = ("Resumed", "spec.suspend ended: the object is Ready again, as it was before.")
     VALID = ("Valid", "Every check of the spec passed.")
     INVALID_SPEC = ("InvalidSpec", "The operator cannot make sense of the spec; the message says where.")
     API_UNREACHABLE = (

@@ -62,6 +62,35 @@ def test_creation_starts_one_run_a_token_one_more_and_a_change_of_the_spec_none(
     assert len(jobs(ready)) == 2
 
 
+def test_of_tokens_on_each_other_s_heels_every_run_is_told(ready: Kubectl) -> None:
+    for token in range(6):
+        ready.run("annotate", "ingestplan", "daily", f"backbone.emp.dev/run-now={token}", "--overwrite")
+    until(
+        lambda: ready.get("ingestplan", "daily")["status"]["triggers"].get("runNow"),
+        lambda seen: seen == "5",
+        60,
+        "the last token in status",
+    )
+    made, told = until(
+        lambda: (of_events(ready, "Job", "SuccessfulCreate"), of_events(ready, "IngestPlan", "RunStarted")),
+        lambda seen: len(seen[1]) >= len(seen[0]) > 1,
+        60,
+        "an event for every Job",
+    )
+    assert told == made
+
+
+def of_events(kubectl: Kubectl, kind: str, reason: str) -> set[str]:
+    """Names of a plan's Jobs that events of this reason speak of."""
+    found = [item for item in kubectl.get("events")["items"] if item["reason"] == reason]
+    about = [item for item in found if item["involvedObject"]["kind"] == kind]
+    names = {
+        item["involvedObject"]["name"] if kind == "Job" else item["message"].split()[1].rstrip(":")
+        for item in about
+    }
+    return {name for name in names if name.startswith("daily-")}
+
+
 def test_the_schedule_starts_runs(kubectl: Kubectl, wait_condition: Any) -> None:
     kubectl.apply(backbone(), plan(schedule="* * * * *"))
     wait_condition("ingestplan/daily", "Ready", "True")

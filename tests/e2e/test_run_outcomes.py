@@ -49,6 +49,15 @@ def test_a_worker_past_its_memory_limit_is_named_and_mends(kubectl: Kubectl, wai
     wait_condition("ingestplan/daily", "Ready", "False", "OutOfMemory", deadline=180)
 
 
+def test_a_worker_whose_sandbox_cannot_be_made_is_named_while_it_waits(
+    kubectl: Kubectl, wait_condition: Any
+) -> None:
+    none = {"limits": {"memory": "1Mi"}, "requests": {"memory": "1Mi"}}
+    kubectl.apply(backbone(), plan(worker={"resources": none}))
+    seen = wait_condition("ingestplan/daily", "Ready", "False", "ContainerNotStarted", deadline=150)
+    assert "memory limit" in message(seen, "Ready")
+
+
 def test_a_run_past_its_deadline_is_named(
     kubectl: Kubectl, wait_condition: Any, images: dict[str, Image]
 ) -> None:

@@ -23,6 +23,7 @@ RUNNING = PodReading(
     unschedulable=None,
     waiting_reason=None,
     waiting_message="",
+    without_sandbox_since=None,
     exit_code=None,
     terminated_reason=None,
     termination_message="",
@@ -93,22 +94,31 @@ def later(pod: PodReading, name: str = "run-b") -> PodReading:
     ],
 )
 def test_trouble_under_way(pods: tuple[PodReading, ...], expected: Trouble | None) -> None:
-    assert trouble_under_way(replace(JOB, pods=pods), None) == expected
+    assert trouble_under_way(replace(JOB, pods=pods), None, NOW) == expected
+
+
+def test_a_pod_that_gets_no_sandbox_is_in_trouble_after_a_minute() -> None:
+    job = replace(JOB, pods=(replace(PENDING, without_sandbox_since=NOW),))
+    assert trouble_under_way(job, None, NOW + timedelta(seconds=59)) is None
+    trouble = trouble_under_way(job, None, NOW + timedelta(seconds=60))
+    assert trouble is not None
+    assert trouble.outcome is Outcome.CONTAINER_NOT_STARTED
+    assert "no sandbox for pod run-a since 12:00:00 UTC" in trouble.message
 
 
 def test_what_kept_a_container_from_running_stands_until_there_is_a_pod_again() -> None:
     pull = Trouble(Outcome.IMAGE_PULL_FAILED, "no such tag")
-    assert trouble_under_way(replace(JOB, pods=()), pull) == pull
-    assert trouble_under_way(replace(JOB, pods=(RUNNING,)), pull) is None
+    assert trouble_under_way(replace(JOB, pods=()), pull, NOW) == pull
+    assert trouble_under_way(replace(JOB, pods=(RUNNING,)), pull, NOW) is None
     evicted = Trouble(Outcome.EVICTED, "the node had no memory left; trying again")
-    assert trouble_under_way(replace(JOB, pods=()), evicted) is None
+    assert trouble_under_way(replace(JOB, pods=()), evicted, NOW) is None
 
 
 def test_trouble_that_stays_the_same_keeps_its_first_words() -> None:
     first = Trouble(Outcome.IMAGE_PULL_FAILED, "Back-off pulling image")
     job = replace(JOB, pods=(replace(PENDING, waiting_reason="ErrImagePull", waiting_message="not found"),))
-    assert trouble_under_way(job, first) == first
-    assert trouble_under_way(job, Trouble(Outcome.UNSCHEDULABLE, "no room")) == Trouble(
+    assert trouble_under_way(job, first, NOW) == first
+    assert trouble_under_way(job, Trouble(Outcome.UNSCHEDULABLE, "no room"), NOW) == Trouble(
         Outcome.IMAGE_PULL_FAILED, "not found"
     )
 

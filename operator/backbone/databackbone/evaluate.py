@@ -23,7 +23,7 @@ from .probing import next_probe, of_claim, read_probes, stands
 def evaluate(backbone: Backbone, seen: Observation, refusals: Sequence[Refusal], now: datetime) -> Evaluation:
     """Judge one observation. `refusals` are the API server's answers to this visit's actions."""
     previous = _previous(backbone)
-    volume = read_probes(previous.volume or VolumeStatus(claim_name=claim_name(backbone.name)), seen)
+    volume = read_probes(previous.volume or VolumeStatus(claim_name=claim_name(backbone.name)), seen, now)
     tier = _tier(backbone, previous, now)
     taken = _taken(backbone, seen)
     storage = _storage(volume, seen, now)

@@ -31,7 +31,7 @@ class Verdict:
     message: str
 
 
-def read_probes(volume: VolumeStatus, seen: Observation) -> VolumeStatus:
+def read_probes(volume: VolumeStatus, seen: Observation, now: datetime) -> VolumeStatus:
     """Bring the volume's status up to what the finished probes of the present claim say."""
     claim = seen.claim
     if claim is None:
@@ -41,7 +41,7 @@ def read_probes(volume: VolumeStatus, seen: Observation) -> VolumeStatus:
     earlier, trouble = _trouble(volume.probe_trouble), None
     for job in of_claim(seen.probes, claim):
         if job.finished is None:
-            trouble = trouble_under_way(job, earlier)
+            trouble = trouble_under_way(job, earlier, now)
         elif volume.attempted_at is None or job.finished > volume.attempted_at:
             volume = _record(volume, job, job.finished)
     return volume.model_copy(

@@ -44,11 +44,11 @@ def evaluate(plan: Plan, seen: Observation, refusals: Sequence[Refusal], now: da
     record = update(plan, seen, note_request(plan, standing), now)
     valid = validated(plan, seen)
     obstacle = hindrance(plan, seen, valid, refusals)
-    work = _work(plan, seen, record.status, obstacle)
+    status, released = read_release(record.status, seen)
+    work = _work(plan, seen, status, obstacle)
     prunes = _prunes(every, record.status, standing)
     # The first refusal ends a visit's actions, and a run is started after the children it needs.
     started, release = (None, None) if refusals else (work.trigger, work.release)
-    status, released = read_release(record.status, seen)
     status = record_release(record_trigger(status, started), release)
     complete = _complete(plan, status)
     ready = _ready(plan, status, obstacle, complete)

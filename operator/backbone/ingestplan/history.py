@@ -42,7 +42,7 @@ def update(plan: Plan, seen: Observation, previous: IngestPlanStatus, now: datet
             notices += [_ended(run.status), *_gap(seen, previous, run)]
     until = max([run.finished for run in ended] + _known(previous.outcomes_read_until), default=None)
     status = status.model_copy(
-        update={"active_run": active_run(seen.runs, previous), "outcomes_read_until": until}
+        update={"active_run": active_run(seen.runs, previous, now), "outcomes_read_until": until}
     )
     return Record(status, tuple(notices), tuple(_counted(run) for run in news))
 

@@ -32,7 +32,10 @@ class DueRelease:
 
 
 def due_release(plan: Plan, status: IngestPlanStatus) -> DueRelease | None:
-    """The release that the annotation asks for, unless it was handled already."""
+    """The release that the annotation asks for, unless it was handled already; one after the other."""
+    last = status.release
+    if last is not None and last.outcome is None:
+        return None
     text = plan.annotations.get(ANNOTATION_QUARANTINE_RELEASE, "")
     if not text:
         return None
@@ -41,7 +44,7 @@ def due_release(plan: Plan, status: IngestPlanStatus) -> DueRelease | None:
     if token == done:
         return None
     # As for runs, the Job before it makes a value that comes back another release.
-    before = status.release.job if status.release is not None else None
+    before = last.job if last is not None else None
     job = run_name(plan, "quarantine-release", token, before or done or "")
     try:
         return DueRelease(token, job, options_of(text))
@@ -90,13 +93,18 @@ def read_release(status: IngestPlanStatus, seen: Observation) -> tuple[IngestPla
     if release is None or release.outcome is not None:
         return status, ()
     job = next((item for item in seen.releases if item.name == release.job), None)
-    if job is None or job.finished is None:
+    if job is not None and job.finished is None:
         return status, ()
-    ended = _ended(release, job)
+    ended = _ended(release, job) if job is not None else _vanished(release)
     good = ended.outcome == Outcome.SUCCEEDED
     words = f"{ended.rows or 0:,} rows released" if good else ended.message
-    notice = Notice("Normal" if good else "Warning", ended.outcome or "", f"Release {job.name}: {words}")
+    notice = Notice("Normal" if good else "Warning", ended.outcome or "", f"Release {ended.job}: {words}")
     return status.model_copy(update={"release": ended}), (notice,)
+
+
+def _vanished(release: ReleaseStatus) -> ReleaseStatus:
+    end = Outcome.JOB_VANISHED
+    return release.model_copy(update={"outcome": str(end), "message": end.meaning})
 
 
 def _ended(release: ReleaseStatus, job: JobReading) -> ReleaseStatus:

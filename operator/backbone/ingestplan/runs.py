@@ -52,13 +52,13 @@ def finished_runs(
     return tuple(sorted(runs, key=lambda run: rank(run.status, run.delivered)))
 
 
-def active_run(jobs: Iterable[JobReading], previous: IngestPlanStatus) -> RunStatus | None:
+def active_run(jobs: Iterable[JobReading], previous: IngestPlanStatus, now: datetime) -> RunStatus | None:
     """The newest run that has not ended, and what keeps it from getting on."""
     under_way = [job for job in jobs if job.finished is None]
     if not under_way:
         return None
     job = under_way[-1]
-    trouble = trouble_under_way(job, _earlier(previous, job.name))
+    trouble = trouble_under_way(job, _earlier(previous, job.name), now)
     return RunStatus(
         id=job.name,
         start=job.started or job.created,

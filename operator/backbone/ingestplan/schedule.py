@@ -43,9 +43,9 @@ SCHEDULE_PATTERN = (
 """What Kubernetes' CronJobs read; dates that do not exist, such as February 30, pass here."""
 
 NO_SCHEDULE = (
-    "schedule needs five cron fields (minute hour day month weekday, Sunday is 0), for example "
-    "'0 22 * * 1-5', or one of @hourly @daily @weekly @monthly @yearly; a time zone goes into "
-    "timeZone."
+    "schedule needs five cron fields, minute (0-59) hour (0-23) day (1-31) month (1-12) weekday (0-6, "
+    "Sunday is 0), for example '0 22 * * 1-5', or one of @hourly @daily @weekly @monthly "
+    "@yearly; a time zone goes into timeZone."
 )
 
 

@@ -109,6 +109,8 @@ class PodReading:
     """The scheduler's message while no node takes it."""
     waiting_reason: str | None
     waiting_message: str
+    without_sandbox_since: datetime | None
+    """Since when the kubelet has no sandbox for it: nothing of it can run, not even a pull of its image."""
     exit_code: int | None
     terminated_reason: str | None
     termination_message: str
@@ -127,10 +129,13 @@ class PodReading:
             phase=status.get("phase", "Pending"),
             reason=status.get("reason", ""),
             message=status.get("message", ""),
-            disrupted=_condition(status, "DisruptionTarget", "True") is not None,
-            unschedulable=_condition(status, "PodScheduled", "False"),
+            disrupted=bool(_condition(status, "DisruptionTarget", "True")),
+            unschedulable=_words(_condition(status, "PodScheduled", "False")),
             waiting_reason=waiting.get("reason"),
             waiting_message=waiting.get("message", ""),
+            without_sandbox_since=_time(
+                _condition(status, "PodReadyToStartContainers", "False").get("lastTransitionTime")
+            ),
             exit_code=terminated.get("exitCode"),
             terminated_reason=terminated.get("reason"),
             termination_message=terminated.get("message", ""),
@@ -266,11 +271,14 @@ def _owned(managed: list[dict[str, Any]]) -> Iterator[str]:
             yield json.dumps(entry.get("fieldsV1"), sort_keys=True)
 
 
-def _condition(status: dict[str, Any], kind: str, value: str) -> str | None:
-    for item in status.get("conditions") or []:
-        if item["type"] == kind and item["status"] == value:
-            return str(item.get("message") or item.get("reason") or kind)
-    return None
+def _condition(status: dict[str, Any], kind: str, value: str) -> dict[str, Any]:
+    """The condition that stands so; empty where there is none."""
+    conditions = status.get("conditions") or []
+    return next((item for item in conditions if (item["type"], item["status"]) == (kind, value)), {})
+
+
+def _words(condition: dict[str, Any]) -> str | None:
+    return (condition.get("message") or condition.get("reason") or condition["type"]) if condition else None
 
 
 def _time(text: str | None) -> datetime | None:

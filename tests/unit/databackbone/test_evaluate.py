@@ -66,7 +66,9 @@ def probe(
     words = ""
     if outcome is not None:
         words = VolumeProbeReport(outcome=outcome, message="what it saw", at=NOW).encode().decode()
-    ended = PodReading("pod", NOW, "Succeeded", "", "", False, None, None, "", 0, "Completed", words, NOW)
+    ended = PodReading(
+        "pod", NOW, "Succeeded", "", "", False, None, None, "", None, 0, "Completed", words, NOW
+    )
     job = JobReading(
         "market-probe-1", "j", NOW, NOW, finished, True, "", False, False, "claim-1", (pod or ended,)
     )
@@ -77,7 +79,7 @@ PROBED = replace(SEEN, probes=(probe(name="p", finished=NOW - 100 * HOUR),))
 """The probe that status names is still there."""
 
 UNPULLED = PodReading(
-    "pod", NOW, "Pending", "", "", False, None, "ErrImagePull", "no tag", None, None, "", None
+    "pod", NOW, "Pending", "", "", False, None, "ErrImagePull", "no tag", None, None, None, "", None
 )
 
 

@@ -195,6 +195,37 @@ async def test_an_object_that_changed_since_it_was_read_keeps_its_status(cluster
     assert condition(cluster)[:2] == ("True", "Available")
 
 
+async def test_an_object_that_was_annotated_since_it_was_read_gets_its_status_and_its_event(
+    cluster: Any, visit: Any, told: list[Notice]
+) -> None:
+    await settle(cluster, visit)
+    told.clear()
+    cluster.put({**market(cluster), "spec": {"suspend": True}})
+
+    def on_status(number: int) -> None:
+        cluster.before_write = lambda number: None
+        metadata = {**market(cluster)["metadata"], "annotations": {"note": "x"}}
+        cluster.put({**market(cluster), "metadata": metadata})
+
+    cluster.before_write = on_status
+    await visit()
+    assert condition(cluster)[:2] == ("False", "Suspended")
+    assert market(cluster)["metadata"]["annotations"] == {"note": "x"}
+    assert [notice.reason for notice in told] == [Reason.SUSPENDED]
+
+
+async def test_the_end_of_a_pause_is_told_as_that(cluster: Any, visit: Any, told: list[Notice]) -> None:
+    await settle(cluster, visit)
+    told.clear()
+    for suspend in (True, False):
+        cluster.put({**market(cluster), "spec": {"suspend": suspend}})
+        await visit()
+    assert [(notice.type, notice.reason) for notice in told] == [
+        ("Normal", Reason.SUSPENDED),
+        ("Normal", Reason.RESUMED),
+    ]
+
+
 async def test_a_child_is_applied_again_only_when_somebody_touched_it_or_something_else_is_wished(
     cluster: Any, visit: Any
 ) -> None:

@@ -89,7 +89,9 @@ def report(outcome: Outcome = Outcome.SUCCEEDED, **more: Any) -> RunReport:
 
 
 def pod(words: str = "", **more: Any) -> PodReading:
-    ended = PodReading("pod", NOW, "Succeeded", "", "", False, None, None, "", 0, "Completed", words, NOW)
+    ended = PodReading(
+        "pod", NOW, "Succeeded", "", "", False, None, None, "", None, 0, "Completed", words, NOW
+    )
     return replace(ended, **more)
 
 

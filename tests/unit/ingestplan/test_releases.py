@@ -25,6 +25,7 @@ from backbone.errors import Rejected
 from backbone.evaluation import Evaluation, Prune, Refusal, Start
 from backbone.ingestplan.evaluate import evaluate
 from backbone.ingestplan.releases import options_of
+from backbone.ports.readings import JobReading
 from backbone.vocabulary import ANNOTATION_QUARANTINE_RELEASE, LABEL_COMPONENT, Outcome, Reason
 
 HANDLED: dict[str, Any] = {"quarantineRelease": "OffSession:1"}
@@ -38,6 +39,10 @@ def asked(token: str | None, status: dict[str, Any] | None = None, **more: Any) 
 
 def jobs(result: Evaluation) -> list[dict[str, Any]]:
     return [action.document for action in result.actions if isinstance(action, Start)]
+
+
+def ended(result: Evaluation) -> JobReading:
+    return job(fields(result)["release"]["job"], report(rows=1, plan="quarantine", dimensions=()))
 
 
 @pytest.mark.parametrize(
@@ -94,17 +99,36 @@ def test_a_new_value_starts_one_job_that_runs_the_same_command() -> None:
     assert fields(result)["release"] == {"token": "dailyBars/OffSession:1", "job": name, "message": ""}
     assert fields(result)["triggers"]["quarantineRelease"] == "dailyBars/OffSession:1"
     assert [item.reason for item in result.notices] == [Reason.RELEASE_STARTED]
-    again = asked("dailyBars/OffSession:1", fields(result))
+    again = asked("dailyBars/OffSession:1", fields(result), releases=(active(name),))
     assert (jobs(again), again.notices) == ([], ())
 
 
 def test_the_same_reason_with_another_token_starts_another_job() -> None:
     first = asked("OffSession:1")
-    second = asked("OffSession:2", fields(first))
-    back = asked("OffSession:1", fields(second))
-    again = asked("OffSession:2", fields(back))
+    second = asked("OffSession:2", fields(first), releases=(ended(first),))
+    back = asked("OffSession:1", fields(second), releases=(ended(second),))
+    again = asked("OffSession:2", fields(back), releases=(ended(back),))
     names = [started(item)[0] for item in (first, second, back, again)]
     assert len(set(names)) == 4
+
+
+def test_a_release_waits_for_the_one_before_it_whose_end_is_told() -> None:
+    begun = fields(asked("OffSession:1"))
+    waits = asked("OffSession:2", begun, releases=(active(begun["release"]["job"]),))
+    assert (jobs(waits), waits.notices, fields(waits)["release"]) == ([], (), begun["release"])
+    done = job(begun["release"]["job"], report(rows=12, plan="quarantine", dimensions=()))
+    follows = asked("OffSession:2", fields(waits), releases=(done,))
+    assert [item.reason for item in follows.notices] == ["Succeeded", "ReleaseStarted"]
+    assert fields(follows)["release"]["token"] == "OffSession:2"
+
+
+def test_a_release_whose_job_was_deleted_is_named_and_holds_back_no_other() -> None:
+    begun = fields(asked("OffSession:1"))
+    result = asked("OffSession:2", begun)
+    assert [(item.type, item.reason) for item in result.notices] == [
+        ("Warning", "JobVanished"),
+        ("Normal", "ReleaseStarted"),
+    ]
 
 
 def test_a_process_that_died_before_it_could_record_the_job_asks_for_the_same_one() -> None:
