@@ -50,6 +50,16 @@ NAME_RULE = (
 ObjectName = Annotated[str, StringConstraints(min_length=1, max_length=NAME_LIMIT, pattern=NAME_PATTERN)]
 """A DNS label: names of our objects become parts of their children's names and label values."""
 
+SecretName = Annotated[
+    str,
+    StringConstraints(
+        min_length=1,
+        max_length=253,
+        pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$",
+    ),
+]
+"""A DNS subdomain, as Secrets are named."""
+
 Flag = Annotated[bool, Strict()]
 """A boolean; a string or number that looks like one is refused, as the API server does."""
 

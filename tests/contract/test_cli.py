@@ -415,7 +415,10 @@ def test_one_plan_of_several(tmp_path: Path, emp: Emp) -> None:
 
 
 def test_a_plan_of_a_tier_that_is_not_served_is_told_so(tmp_path: Path, emp: Emp) -> None:
-    path = written(tmp_path, BACKBONE.replace("spec:", "spec:\n  mode: Institutional\n  suspend: true"), PLAN)
+    institutional = (
+        "spec:\n  mode: Institutional\n  timescale: {connection: {secretName: db}}\n  suspend: true"
+    )
+    path = written(tmp_path, BACKBONE.replace("spec:", institutional), PLAN)
     done = emp("ingest-once", "-f", path)
     assert done.returncode == 0
     assert "backbone market asks for Institutional" in done.stderr

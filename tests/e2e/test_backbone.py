@@ -13,7 +13,8 @@ def test_an_institutional_mode_is_answered_honestly_while_bootstrap_serves(
 ) -> None:
     kubectl.apply(backbone())
     wait_condition("databackbone/market", "OnRequestedTier", "True", "OnTier")
-    kubectl.run("patch", "databackbone", "market", "--type=merge", "-p", '{"spec":{"mode":"Institutional"}}')
+    patch = '{"spec":{"mode":"Institutional","timescale":{"connection":{"secretName":"absent"}}}}'
+    kubectl.run("patch", "databackbone", "market", "--type=merge", "-p", patch)
     seen = wait_condition("databackbone/market", "OnRequestedTier", "False", "TierNotAvailable")
     assert "Institutional" in message(seen, "OnRequestedTier")
     seen = wait_condition("databackbone/market", "Ready", "True")

@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
 from ..schema import AGE, Column, Flag, Model, Quantity, Resource, amount, cel
 from ..vocabulary import ConditionType
+from .institutional import Redis, Timescale
 
 Mode = Literal["Auto", "Bootstrap", "Institutional"]
 Tier = Literal["Bootstrap", "Institutional"]
@@ -75,14 +76,25 @@ class Bootstrap(Model):
     )
 
 
+NEEDS_TIMESCALE = "mode Institutional needs timescale: add timescale.connection.secretName, or choose Auto."
+CACHE_OF_NOTHING = "redis caches what is read from TimescaleDB: add timescale, or remove redis."
+
+
 class DataBackboneSpec(Model):
     """What the user asks for."""
 
+    model_config = ConfigDict(
+        json_schema_extra=cel(
+            ("self.mode != 'Institutional' || has(self.timescale)", NEEDS_TIMESCALE),
+            ("!has(self.redis) || has(self.timescale)", CACHE_OF_NOTHING),
+        )
+    )
+
     mode: Mode = Field(
         default="Auto",
-        description="Which tier serves. Auto is Bootstrap until every institutional service is "
-        "configured. Institutional is accepted and answered by the OnRequestedTier condition; this "
-        "version serves it from Bootstrap.",
+        description="Which tier serves. Auto is Bootstrap until TimescaleDB, Redis and Kafka are all "
+        "configured, and Kafka cannot be yet. Institutional stores in TimescaleDB. The tier is chosen before "
+        "the first rows are stored; afterwards OnRequestedTier says why it stays.",
     )
     suspend: Flag = Field(
         default=False,
@@ -97,6 +109,20 @@ class DataBackboneSpec(Model):
     bootstrap: Bootstrap = Field(
         default_factory=Bootstrap, description="Settings of the tier that needs no outside service."
     )
+    timescale: Timescale | None = Field(
+        default=None, description="TimescaleDB, where the institutional tier stores."
+    )
+    redis: Redis | None = Field(
+        default=None, description="Redis, where the institutional tier caches what is read. Optional."
+    )
+
+    @model_validator(mode="after")
+    def _services_fit_together(self) -> Self:
+        if self.mode == "Institutional" and self.timescale is None:
+            raise ValueError(NEEDS_TIMESCALE)
+        if self.redis is not None and self.timescale is None:
+            raise ValueError(CACHE_OF_NOTHING)
+        return self
 
 
 class TierStatus(Model):

@@ -45,6 +45,7 @@ SEEN = Observation(
     images=WorkerImages("worker:1", "sample:1", "IfNotPresent"),
     probe_interval=HOUR,
 )
+TIMESCALE = {"connection": {"secretName": "db"}}
 GOOD = {"claimName": "market-data", "claimUid": "claim-1", "probeOutcome": "VolumeProbed", "probeJob": "p"}
 
 
@@ -202,7 +203,7 @@ READY = {
             id="suspended is not Ready, and its storage is as it was",
         ),
         pytest.param(
-            backbone(probed(HOUR / 2), mode="Institutional"),
+            backbone(probed(HOUR / 2), mode="Institutional", timescale=TIMESCALE),
             SEEN,
             (),
             {"OnRequestedTier": ("False", "TierNotAvailable")},
@@ -445,7 +446,7 @@ def test_the_tier_begins_once_and_remembers_when() -> None:
         "epoch": 1,
         "since": "2024-03-01T12:00:00Z",
     }
-    standing = replace(backbone(mode="Institutional"), status={"tier": first})
+    standing = replace(backbone(mode="Institutional", timescale=TIMESCALE), status={"tier": first})
     later = evaluate(standing, SEEN, (), NOW + HOUR).fields.model_dump(mode="json", by_alias=True)["tier"]
     assert later == {**first, "requested": "Institutional"}
 
