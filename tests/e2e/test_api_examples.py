@@ -9,9 +9,10 @@ from subprocess import CompletedProcess
 
 import pytest
 
-from api_examples import ACCEPTED, REJECTED, Document, Example
+from api_examples import ACCEPTED, REJECTED
 from backbone.crds.files import RESOURCES
 from deployment import Kubectl, apply_crds
+from example_objects import Document, Example
 
 BY_KIND = {resource.kind: resource for resource in RESOURCES}
 

@@ -6,88 +6,21 @@
 
 from __future__ import annotations
 
-import copy
-from dataclasses import dataclass
-from typing import Any
-
-Document = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Example:
-    """`before` is the object as it is stored when the document arrives; without it the object is new."""
-
-    title: str
-    document: Document
-    model: str = ""
-    server: str = ""
-    before: Document | None = None
-
-    def __str__(self) -> str:
-        return f"{self.document['kind']}: {self.title}"
-
-
-def backbone(spec: Any, name: str = "market") -> Document:
-    return _document("DataBackbone", name, spec)
-
-
-def storage(**fields: Any) -> Document:
-    return backbone({"bootstrap": {"storage": fields}})
-
-
-def timescale(**fields: Any) -> Document:
-    """A backbone on TimescaleDB; more fields are those of its timescale section."""
-    return backbone({"mode": "Institutional", "timescale": {"connection": {"secretName": "db"}, **fields}})
-
-
-def hypertable(**fields: Any) -> Document:
-    return timescale(hypertables={"dailyBars": fields})
-
-
-def redis(**fields: Any) -> Document:
-    document = timescale()
-    document["spec"]["redis"] = {"connection": {"secretName": "cache"}, **fields}
-    return document
-
-
-DAILY = {"provider": "Sample", "symbols": ["AAPL", "MSFT"]}
-
-
-def plan(name: str = "daily", **fields: Any) -> Document:
-    """A plan of daily bars; a null field takes the place of what is there, and is absent for both sides."""
-    spec = {"backboneRef": {"name": "market"}, "schedule": "0 22 * * 1-5", "dailyBars": DAILY, **fields}
-    return _document("IngestPlan", name, spec)
-
-
-def daily(**fields: Any) -> Document:
-    return plan(dailyBars={**DAILY, **fields})
-
-
-def series(**fields: Any) -> Document:
-    return plan(macroSeries={"series": ["CPIAUCSL"], **fields})
-
-
-def drill(**fields: Any) -> Document:
-    spec = {"backboneRef": {"name": "market"}, "scenario": "RedisOutage", **fields}
-    return _document("FailoverDrill", "rehearsal", spec)
-
-
-def _document(kind: str, name: str, spec: Any) -> Document:
-    return {
-        "apiVersion": "backbone.emp.dev/v1alpha1",
-        "kind": kind,
-        "metadata": {"name": name},
-        "spec": copy.deepcopy(spec),
-    }
-
-
-def without_spec(document: Document) -> Document:
-    return {key: value for key, value in document.items() if key != "spec"}
-
-
-def resources(requests: Any, limits: Any) -> Document:
-    return plan(worker={"resources": {"requests": requests, "limits": limits}})
-
+import institutional_examples
+from example_objects import (
+    DAILY,
+    PATTERN,
+    UNKNOWN,
+    Example,
+    backbone,
+    daily,
+    drill,
+    plan,
+    resources,
+    series,
+    storage,
+    without_spec,
+)
 
 COUNTLESS = "the API server cannot count more"
 SHRUNK = "a volume only grows"
@@ -95,37 +28,11 @@ MOVED = "a volume stays in its class"
 BAD_NAME = "metadata.name becomes a label value"
 BAD_SCHEDULE = "schedule needs five cron fields"
 NEEDS_KEY = "Fred needs connection.secretName"
-PATTERN = "String should match pattern"
-TOO_SMALL = "greater than or equal to 1"
-UNKNOWN = "Extra inputs are not permitted"
 
 ACCEPTED = (
+    *institutional_examples.ACCEPTED,
     Example("an empty spec is a bootstrap backbone", backbone({})),
     Example("an explicit tier", backbone({"mode": "Bootstrap"})),
-    Example("an institutional backbone", timescale()),
-    Example(
-        "a connection that waits for its mode", backbone({"timescale": timescale()["spec"]["timescale"]})
-    ),
-    Example("the largest pool", timescale(pool={"size": 16, "acquireTimeoutSeconds": 300})),
-    Example("a pool with a patient server", timescale(pool={"statementTimeoutSeconds": 3600})),
-    Example(
-        "chunks, retention and compression",
-        hypertable(chunkDays=30, retentionDays=365, compressAfterDays=90),
-    ),
-    Example("a retention of one day", hypertable(chunkDays=1, retentionDays=1)),
-    Example("a retention of one chunk", hypertable(retentionDays=365, compressAfterDays=364)),
-    Example("compression without retention", hypertable(compressAfterDays=36_500)),
-    Example("every aggregate", timescale(continuousAggregates=["minuteBars", "tradeDays", "weeklyBars"])),
-    Example(
-        "an aggregate of trades that are kept for a week",
-        timescale(
-            continuousAggregates=["minuteBars"],
-            hypertables={"intradayTrades": {"retentionDays": 7}, "dailyBars": {"retentionDays": 365}},
-        ),
-    ),
-    Example("a cache", redis()),
-    Example("a cache of its own size", redis(namespace="emp:cache:market", ttlSeconds=1, maxKeys=1_000_000)),
-    Example("timescale that is taken away", backbone({}), before=timescale()),
     Example("suspended, and its data goes with it", backbone({"suspend": True, "deletionPolicy": "Delete"})),
     Example("a size with a fraction", storage(size="1.5Gi")),
     Example("a decimal unit", storage(size="10G")),
@@ -186,6 +93,7 @@ ACCEPTED = (
 )
 
 REJECTED = (
+    *institutional_examples.REJECTED,
     Example("no spec", without_spec(backbone({})), "valid dictionary", "spec: Required value"),
     Example("a null spec", backbone(None), "valid dictionary", "spec: Required value"),
     Example(
@@ -198,98 +106,6 @@ REJECTED = (
     Example(
         "a section that does not work yet", backbone({"kafka": {}}), UNKNOWN, 'unknown field "spec.kafka"'
     ),
-    Example(
-        "Institutional without a database",
-        backbone({"mode": "Institutional"}),
-        "needs timescale",
-        "needs timescale",
-    ),
-    Example(
-        "a database without a connection",
-        timescale(connection=None),
-        "connection: Field required",
-        "timescale.connection: Required value",
-    ),
-    Example(
-        "a database without a Secret",
-        timescale(connection={}),
-        "secretName: Field required",
-        "secretName: Required value",
-    ),
-    Example(
-        "a password in the place of a name",
-        timescale(connection={"secretName": "postgresql://me@db/market"}),
-        PATTERN,
-        "should match",
-    ),
-    Example("an empty pool", timescale(pool={"size": 0}), TOO_SMALL, TOO_SMALL),
-    Example("a pool for a crowd", timescale(pool={"size": 17}), "equal to 16", "equal to 16"),
-    Example("no time to wait", timescale(pool={"acquireTimeoutSeconds": 0}), TOO_SMALL, TOO_SMALL),
-    Example("no time for a statement", timescale(pool={"statementTimeoutSeconds": 0}), TOO_SMALL, TOO_SMALL),
-    Example("a retention of nothing", hypertable(retentionDays=0), TOO_SMALL, TOO_SMALL),
-    Example("chunks of no width", hypertable(chunkDays=0), TOO_SMALL, TOO_SMALL),
-    Example("compression at once", hypertable(compressAfterDays=0), TOO_SMALL, TOO_SMALL),
-    Example("a retention of two centuries", hypertable(retentionDays=73_000), "36500", "36500"),
-    Example(
-        "chunks wider than what is kept",
-        hypertable(retentionDays=90),
-        "chunkDays is above retentionDays",
-        "chunkDays is above retentionDays",
-    ),
-    Example(
-        "compression of what is gone",
-        hypertable(retentionDays=365, compressAfterDays=365),
-        "must be below retentionDays",
-        "must be below retentionDays",
-    ),
-    Example("a table that is none", timescale(hypertables={"quotes": {}}), UNKNOWN, "unknown field"),
-    Example(
-        "an aggregate that is none",
-        timescale(continuousAggregates=["monthlyBars"]),
-        "'minuteBars', 'tradeDays'",
-        "Unsupported value",
-    ),
-    Example(
-        "an aggregate twice",
-        timescale(continuousAggregates=["weeklyBars", "weeklyBars"]),
-        "named twice: weeklyBars",
-        "Duplicate value",
-    ),
-    Example(
-        "an aggregate without what it is made of",
-        timescale(continuousAggregates=["tradeDays"]),
-        "tradeDays is made of minuteBars",
-        "tradeDays is made of minuteBars",
-    ),
-    Example(
-        "minutes of trades that are gone",
-        timescale(
-            continuousAggregates=["minuteBars"],
-            hypertables={"intradayTrades": {"chunkDays": 1, "retentionDays": 6}},
-        ),
-        "need 7 days of trades",
-        "need 7 days of trades",
-    ),
-    Example(
-        "weeks of bars that are gone",
-        timescale(
-            continuousAggregates=["weeklyBars"],
-            hypertables={"dailyBars": {"chunkDays": 7, "retentionDays": 34}},
-        ),
-        "needs 35 days of daily bars",
-        "needs 35 days of daily bars",
-    ),
-    Example(
-        "a cache of nothing",
-        backbone({"redis": {"connection": {"secretName": "cache"}}}),
-        "add timescale",
-        "add timescale",
-    ),
-    Example("a cache without a connection", redis(connection=None), "Field required", "Required value"),
-    Example("a cache that keeps nothing", redis(maxKeys=0), TOO_SMALL, TOO_SMALL),
-    Example("a cache for no time", redis(ttlSeconds=0), TOO_SMALL, TOO_SMALL),
-    Example("a cache for more than a day", redis(ttlSeconds=86_401), "86400", "86400"),
-    Example("a namespace with a space", redis(namespace="emp cache"), PATTERN, "should match"),
     Example("an unknown field inside", storage(path="/x"), UNKNOWN, 'field "spec.bootstrap.storage.path"'),
     Example(
         "a field in the model's own spelling",

@@ -8,11 +8,12 @@ import pytest
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
-from api_examples import ACCEPTED, REJECTED, Document, Example, backbone
+from api_examples import ACCEPTED, REJECTED
 from backbone.crds.files import RESOURCES
 from backbone.errors import Rejected
 from backbone.runtime.manifest import read_manifest
 from backbone.schema import ObjectName
+from example_objects import Document, Example, backbone
 
 BY_KIND = {resource.kind: resource for resource in RESOURCES}
 LEFT_TO_THE_OPERATOR = ("a day that never comes", "a zone that does not exist")
