@@ -27,7 +27,7 @@ def room(
 ) -> Room[DataBackboneSpec, Observation]:
     """The kind, with what its observer needs."""
     observer = Observer(cluster, plans, images, probe_interval)
-    return Room(DATA_BACKBONE, DataBackboneSpec, RESOURCE.conditions, observer, evaluate)
+    return Room(DATA_BACKBONE, DataBackboneSpec, RESOURCE.conditions, observer, evaluate, RESOURCE.optional)
 
 
 def register(registry: kopf.OperatorRegistry, visits: Visits, plans: Plans) -> None:
