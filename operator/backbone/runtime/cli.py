@@ -192,9 +192,9 @@ def database(
         typer.Option(help="Tokens of what would lose rows and waits for a word, separated by commas."),
     ] = None,
 ) -> None:
-    """Look at the database and the cache of a backbone, and bring them to its spec.
+    """Bring a backbone's database to its spec.
 
-    Migrates, and says what is wrong first. A second time changes nothing.
+    Checks and migrates it, looks at the cache, and says what is wrong first. A second time changes nothing.
     """
     with _interruptible("what was done stays; run it again for the rest"):
         from .database import look

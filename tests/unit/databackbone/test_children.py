@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+import yaml
 
 from backbone.databackbone import children
 from backbone.databackbone.api import DataBackboneSpec, TierStatus
