@@ -144,4 +144,6 @@ def committed(pool: DatabasePool) -> Iterator[TimescaleReader]:
 
 
 def _unmigrated(settings: ConnectionSettings) -> str:
-    return f"`emp-runtime migrate` has made no tables in the database {settings.database} on {settings.place}"
+    return (
+        f"`emp-runtime database` has made no tables in the database {settings.database} on {settings.place}"
+    )
