@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from .vocabulary import ConditionType, Outcome, Reason
+from .vocabulary import ConditionType, Documented
 
 ConditionStatus = Literal["True", "False", "Unknown"]
 
@@ -63,7 +63,7 @@ MESSAGE_LIMIT = 1024
 def condition(
     kind: ConditionType,
     holds: bool | None,
-    reason: Reason | Outcome,
+    reason: Documented,
     message: str,
     generation: int,
 ) -> Condition:

@@ -10,7 +10,7 @@ from typing import Any, Generic, Literal, TypeVar
 from .conditions import Condition, condition
 from .ports.readings import ChildReading
 from .schema import Model
-from .vocabulary import ConditionType, Outcome, Reason
+from .vocabulary import ConditionType, Documented, Reason
 
 S = TypeVar("S", bound=Model)
 
@@ -71,7 +71,7 @@ class Finding:
     """A condition in the making: None where nothing is known; `stuck` where only a change helps."""
 
     holds: bool | None
-    reason: Reason | Outcome
+    reason: Documented
     message: str
     stuck: bool = False
 

@@ -44,11 +44,18 @@ class Room(Generic[S, O]):
     conditions: tuple[ConditionType, ...]
     observe: Callable[[Subject[S]], Awaitable[O]]
     evaluate: Callable[[Subject[S], O, Sequence[Refusal], datetime], Evaluation]
+    optional: tuple[tuple[ConditionType, str], ...] = ()
+    """Condition types that are there only where a section of the spec is."""
 
     @property
     def summary(self) -> ConditionType:
         """The condition that speaks for the whole object."""
         return self.conditions[0]
+
+    def types(self, body: JsonObject) -> tuple[ConditionType, ...]:
+        """The condition types of an object: what is not configured has none."""
+        spec = body.get("spec") or {}
+        return (*self.conditions, *(kind for kind, section in self.optional if spec.get(section)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +114,7 @@ class Reconciler(Generic[S, O]):
             return
         before = {item.type: item for item in read_conditions((body.get("status") or {}).get("conditions"))}
         generation = _generation(body)
-        unknown = {kind: condition(kind, None, reason, message, generation) for kind in self.room.conditions}
+        unknown = {kind: condition(kind, None, reason, message, generation) for kind in self.room.types(body)}
         for kind in (ConditionType.RECONCILING, ConditionType.STALLED):
             unknown[kind] = before.get(kind) or unknown[kind]
         if reason is Reason.PERMISSION_DENIED:
@@ -224,7 +231,7 @@ class Reconciler(Generic[S, O]):
         generation = _generation(body)
         return tuple(
             condition(kind, None, Reason.PENDING, Reason.PENDING.meaning, generation)
-            for kind in self.room.conditions
+            for kind in self.room.types(body)
         )
 
     def _invalid(self, body: JsonObject, error: ValidationError) -> tuple[Condition, ...]:
@@ -240,7 +247,7 @@ class Reconciler(Generic[S, O]):
         }
         return tuple(
             condition(kind, holds.get(kind), Reason.INVALID_SPEC, message, generation)
-            for kind in self.room.conditions
+            for kind in self.room.types(body)
         )
 
 
@@ -263,6 +270,8 @@ PAUSED = {Reason.SUSPENDED, Reason.BACKBONE_SUSPENDED}
 CALM = {
     *PAUSED,
     Reason.VOLUME_PENDING,
+    Reason.MIGRATION_PENDING,
+    Reason.TIER_PENDING,
     Reason.AWAITING_FIRST_RUN,
     Reason.SPEC_CHANGED,
     Reason.BACKBONE_NOT_READY,

@@ -16,6 +16,9 @@ from .vocabulary import Outcome
 
 MESSAGE_BYTES = 4096
 OTHER_REASONS = "Other"
+CACHE_REACHABLE = "Reachable"
+"""What a CacheReport says of a cache that does what it should."""
+
 EXIT_OK = 0
 EXIT_RUN_FAILED = 3
 """The run ended with a report that says what failed; starting it again at once would end the same way."""
@@ -146,6 +149,10 @@ class VolumeProbeReport(Model):
 
     outcome: str = Field(description="VolumeProbed, VolumeFull, VolumeReadOnly or VolumeProbeFailed.")
     bytes_checked: int = 0
+    holds_rows: bool | None = Field(
+        default=None,
+        description="Whether the published copy there has rows; None where it could not be read.",
+    )
     message: str = ""
     at: datetime
 
@@ -153,3 +160,71 @@ class VolumeProbeReport(Model):
         """Compact JSON, far below MESSAGE_BYTES."""
         cut = self.model_copy(update={"message": self.message[:512]})
         return cut.model_dump_json(by_alias=True).encode()
+
+
+class TableReport(Model):
+    """One table of the database: its policies in days, None where there is none, and what it holds (UTC)."""
+
+    name: str
+    chunk_days: int
+    retention_days: int | None = None
+    compress_after_days: int | None = None
+    rows: int | None = None
+    oldest: datetime | None = None
+    newest: datetime | None = None
+    last_drop: datetime | None = None
+
+
+class UnconfirmedReport(Model):
+    """Something that would lose rows and waits for its token."""
+
+    table: str
+    rows: int
+    token: str
+
+
+class CacheReport(Model):
+    """How the cache was found: Reachable or a ports.cache.CacheFault, and its counts since it last began."""
+
+    outcome: str
+    message: str = ""
+    keys: int | None = None
+    hits: int = 0
+    misses: int = 0
+    evictions: int = 0
+    expirations: int = 0
+    invalidations: int = 0
+
+
+class DatabaseReport(Model):
+    """What a look at the database tells: Migrated or a ports.database.DatabaseFault, and what it saw so far.
+
+    `request` is the digest of the sections of the spec that it worked by; `confirmed` the confirm annotation
+    that it was given and came to use. Times are UTC.
+    """
+
+    outcome: str
+    message: str = ""
+    request: str
+    confirmed: str | None = None
+    version: int | None = None
+    pending: int | None = None
+    changes: int = 0
+    pool_size: int | None = None
+    server_connections: int | None = None
+    server_limit: int | None = None
+    tables: tuple[TableReport, ...] = ()
+    aggregates: tuple[str, ...] = ()
+    unconfirmed: tuple[UnconfirmedReport, ...] = ()
+    cache: CacheReport | None = None
+    at: datetime
+
+    def encode(self) -> bytes:
+        """Compact JSON of at most MESSAGE_BYTES; texts are cut, and nothing else is of any length."""
+        for text in (600, 150, 0):
+            cache = self.cache and self.cache.model_copy(update={"message": self.cache.message[: text // 2]})
+            cut = self.model_copy(update={"message": self.message[:text], "cache": cache})
+            encoded = cut.model_dump_json(by_alias=True, exclude_defaults=True).encode()
+            if len(encoded) <= MESSAGE_BYTES:
+                return encoded
+        raise ValueError("a report without texts is still too long")

@@ -119,7 +119,11 @@ AGE = Column("Age", ".metadata.creationTimestamp", "date")
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """All that the API server is told about a kind. `conditions` are the types its status can carry."""
+    """All that the API server is told about a kind.
+
+    `conditions` are the types that its status carries, and `optional` those that it carries only where a
+    section of the spec is there.
+    """
 
     kind: str
     plural: str
@@ -129,6 +133,7 @@ class Resource:
     status: type[Model]
     columns: tuple[Column, ...]
     conditions: tuple[ConditionType, ...]
+    optional: tuple[tuple[ConditionType, str], ...] = ()
 
     @property
     def singular(self) -> str:

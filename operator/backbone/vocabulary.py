@@ -21,11 +21,18 @@ LABEL_PLAN = f"{GROUP}/plan"
 LABEL_CLAIM_UID = f"{GROUP}/claim-uid"
 """On a probe Job: the identity of the claim that it probes."""
 
+LABEL_CAUSE = f"{GROUP}/cause"
+"""On a Job that looks at the database: digest of what it was started for."""
+
 LABEL_PLAN_UID = f"{GROUP}/plan-uid"
 """On a Job of a plan: the plan's identity. A plan can take over the CronJob of one of its name before it."""
 
 ANNOTATION_DESIRED = f"{GROUP}/desired"
 """On a child: digest of what the operator asked for, which tells a new wish from somebody else's change."""
+
+ANNOTATION_CONFIRM = f"{GROUP}/confirm"
+"""On a DataBackbone: tokens, separated by commas, of what would lose rows and waits for a word; the condition
+RetentionMet names them. Each new value starts one look at the database, which does what they stand for."""
 
 ANNOTATION_QUARANTINE_RELEASE = f"{GROUP}/quarantine-release"
 """On an IngestPlan: `<reason>:<token>`, `all:<token>` or `<dimension>/<reason>:<token>`; each new value
@@ -59,6 +66,7 @@ class Component(StrEnum):
     VOLUME = "volume"
     VOLUME_PROBE = "volume-probe"
     BINDING = "binding"
+    DATABASE = "database"
     PLAN = "plan"
     SCHEDULE = "schedule"
     RUN = "run"
@@ -74,6 +82,12 @@ class ConditionType(Documented):
     STALLED = ("Stalled", "No progress is possible until somebody changes something; the message says what.")
     VALIDATED = ("Validated", "The spec and what it refers to make sense together.")
     STORAGE_AVAILABLE = ("StorageAvailable", "A Job wrote the backbone's volume and read back what it wrote.")
+    MIGRATED = (
+        "Migrated",
+        "A Job reached TimescaleDB, and schema and policies there are as version and spec want them.",
+    )
+    RETENTION_MET = ("RetentionMet", "TimescaleDB holds nothing that is older than the spec keeps.")
+    CACHE_HEALTHY = ("CacheHealthy", "A Job reached Redis and did there what the cache does.")
     ON_REQUESTED_TIER = ("OnRequestedTier", "The tier that serves is the one that spec.mode asks for.")
     SCHEDULED = ("Scheduled", "The plan's CronJob stands as the spec describes it and will fire.")
     COMPLETE = (
@@ -121,10 +135,39 @@ class Reason(Documented):
     )
     VOLUME_LOST = ("VolumeLost", "The claim lost its volume; its data is gone unless the volume comes back.")
     ON_TIER = ("OnTier", "The requested tier serves.")
-    TIER_NOT_AVAILABLE = (
-        "TierNotAvailable",
-        "This version cannot serve the requested tier; another one serves.",
+    TIER_PENDING = (
+        "TierPending",
+        "The requested tier is being prepared, and no run starts before it serves.",
     )
+    TIER_CHANGED = ("TierChanged", "Another tier serves from now on.")
+    SWITCH_NOT_AVAILABLE = (
+        "SwitchNotAvailable",
+        "The tier that serves holds data, and this version cannot take them to the other one.",
+    )
+    DATABASE_REMOVED = (
+        "DatabaseRemoved",
+        "The institutional tier serves, and the spec no longer says where its database is.",
+    )
+    MIGRATED = ("Migrated", "Schema and policies of the database are as they should be.")
+    MIGRATION_PENDING = (
+        "MigrationPending",
+        "The Job that looks at the database and migrates it has not ended for the present spec.",
+    )
+    DATABASE_CHECK_FAILED = (
+        "DatabaseCheckFailed",
+        "The Job that looks at the database ended without a report.",
+    )
+    OUT_OF_DATE = ("OutOfDate", "Nobody could look for so long that the last verdict says nothing any more.")
+    RETENTION_MET = ("RetentionMet", "No table holds rows that are older than it should keep.")
+    RETENTION_UNCONFIRMED = (
+        "RetentionUnconfirmed",
+        "A change of retention would drop rows that are there; the message names the token that confirms it.",
+    )
+    RETENTION_OVERDUE = (
+        "RetentionOverdue",
+        "A table holds rows that retention should have dropped: the database's job did not run.",
+    )
+    CACHE_REACHABLE = ("CacheReachable", "Redis answers and does what the cache needs.")
 
     BACKBONE_NOT_FOUND = ("BackboneNotFound", "spec.backboneRef names no DataBackbone of this namespace.")
     BACKBONE_DELETED = ("BackboneDeleted", "The DataBackbone that spec.backboneRef names is being deleted.")

@@ -7,6 +7,7 @@ from typing import Any
 
 from .naming import bounded_name
 from .ports.readings import JOB_NAME_LABEL
+from .rendering import BACKBONE_FILE, PLAN_FILE
 from .report import EXIT_RUN_FAILED
 from .vocabulary import FIELD_MANAGER, LABEL_BACKBONE, LABEL_COMPONENT, LABEL_MANAGED_BY, Component
 
@@ -15,7 +16,7 @@ DATA_DIRECTORY = "/data"
 PLAN_DIRECTORY = "/etc/backbone/plan"
 SECRETS_DIRECTORY = "/etc/backbone/secrets"
 SECRET_MODE = 0o440
-PLAN_FILES = ("databackbone.yaml", "ingestplan.yaml")
+PLAN_FILES = (BACKBONE_FILE, PLAN_FILE)
 USER = 65532
 SCRATCH = "1Gi"
 """What a worker may write beside the volume; the kubelet evicts a pod that passes it."""
@@ -49,6 +50,8 @@ class Work:
     """How often a pod that crashed is followed by another; a reported failure is never retried."""
     labels: dict[str, str]
     plan_file: str | None = None
+    """The ConfigMap that the pod sees, as far as its keys are `plan_keys`."""
+    plan_keys: tuple[str, ...] = PLAN_FILES
     secrets: tuple[str, ...] = ()
     """Names of Secrets that the pod sees as files; one that is not there does not keep it from starting."""
     resources: dict[str, Any] | None = None
@@ -110,7 +113,7 @@ def _pod_spec(work: Work) -> dict[str, Any]:
         {"name": "tmp", "emptyDir": {"sizeLimit": SCRATCH}},
     ]
     if work.plan_file is not None:
-        items = [{"key": name, "path": name} for name in PLAN_FILES]
+        items = [{"key": name, "path": name} for name in work.plan_keys]
         volumes.append({"name": "plan", "configMap": {"name": work.plan_file, "items": items}})
     for place, name in enumerate(work.secrets):
         secret = {"secretName": name, "optional": True, "defaultMode": SECRET_MODE}

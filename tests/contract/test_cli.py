@@ -414,14 +414,10 @@ def test_one_plan_of_several(tmp_path: Path, emp: Emp) -> None:
     assert (done.returncode, "there is bars, other" in done.stderr) == (2, True)
 
 
-def test_a_plan_of_a_tier_that_is_not_served_is_told_so(tmp_path: Path, emp: Emp) -> None:
-    institutional = (
-        "spec:\n  mode: Institutional\n  timescale: {connection: {secretName: db}}\n  suspend: true"
-    )
-    path = written(tmp_path, BACKBONE.replace("spec:", institutional), PLAN)
+def test_a_suspended_plan_runs_when_it_is_asked_for_and_is_told_so(tmp_path: Path, emp: Emp) -> None:
+    path = written(tmp_path, BACKBONE.replace("spec:", "spec:\n  suspend: true"), PLAN)
     done = emp("ingest-once", "-f", path)
     assert done.returncode == 0
-    assert "backbone market asks for Institutional" in done.stderr
     assert "plan bars is suspended" in done.stderr
 
 

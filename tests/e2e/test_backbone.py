@@ -5,23 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from deployment import Image, Kubectl, reader_pod, until
-from documents import backbone, conditions, message, plan
-
-
-def test_an_institutional_mode_is_answered_honestly_while_bootstrap_serves(
-    kubectl: Kubectl, wait_condition: Any
-) -> None:
-    kubectl.apply(backbone())
-    wait_condition("databackbone/market", "OnRequestedTier", "True", "OnTier")
-    patch = '{"spec":{"mode":"Institutional","timescale":{"connection":{"secretName":"absent"}}}}'
-    kubectl.run("patch", "databackbone", "market", "--type=merge", "-p", patch)
-    seen = wait_condition("databackbone/market", "OnRequestedTier", "False", "TierNotAvailable")
-    assert "Institutional" in message(seen, "OnRequestedTier")
-    seen = wait_condition("databackbone/market", "Ready", "True")
-    assert seen["status"]["tier"]["active"] == "Bootstrap"
-    assert seen["status"]["tier"]["requested"] == "Institutional"
-    kubectl.run("patch", "databackbone", "market", "--type=merge", "-p", '{"spec":{"mode":"Auto"}}')
-    wait_condition("databackbone/market", "OnRequestedTier", "True", "OnTier")
+from documents import backbone, conditions, plan
 
 
 def test_ready_waits_for_a_probe_that_wrote_and_read_the_volume(

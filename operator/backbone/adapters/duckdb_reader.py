@@ -218,6 +218,15 @@ def published(root: Path) -> Iterator[DuckDBReader]:
         raise StoreCorrupt(f"{error}; start a run: it publishes afresh") from error
 
 
+def holds_rows(root: Path) -> bool:
+    """Whether a volume's published copy holds rows of any dimension. Raises StoreError."""
+    try:
+        with published(root) as reader:
+            return any(item.rows for item in reader.holdings())
+    except NothingPublished:
+        return False
+
+
 def _nothing_published(root: Path) -> NothingPublished:
     return NothingPublished(
         f"no run has published data under {root}; `emp-runtime ingest-once -f FOLDER --data-dir {root}` does"

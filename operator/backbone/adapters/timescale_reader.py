@@ -16,6 +16,7 @@ from .timescale_errors import store_faults
 from .timescale_pool import DatabasePool
 from .timescale_rows import Value, streamed
 from .timescale_session import Row
+from .timescale_settings import ConnectionSettings
 from .timescale_store import moment
 
 
@@ -110,6 +111,25 @@ class TimescaleReader:
             yield
 
 
+def mark_of(pool: DatabasePool) -> str:
+    """What tells this database from every other: when it was first migrated, which its replicas say too.
+
+    Raises NothingPublished, StoreError.
+    """
+    settings = pool.settings
+    with store_faults("read the store", settings), pool.connection() as connection:
+        there = connection.execute(sql.LEDGER_THERE).fetchone() == (True,)
+        row = connection.execute(sql.FIRST_MIGRATION).fetchone() if there else None
+    if row is None:
+        raise NothingPublished(_unmigrated(settings))
+    return f"{int(row[0]):x}"
+
+
+def cache_version(mark: str, dimension: Dimension) -> str:
+    """What a cache keeps answers about a dimension under; whoever changes rows of it invalidates that."""
+    return f"{mark}-{dimension.command_name}"
+
+
 @contextmanager
 def committed(pool: DatabasePool) -> Iterator[TimescaleReader]:
     """A reader, once a run has ended there. Raises NothingPublished, StoreError."""
@@ -118,6 +138,12 @@ def committed(pool: DatabasePool) -> Iterator[TimescaleReader]:
         there = connection.execute(sql.JOURNAL_THERE).fetchone() == (True,)
         finished = there and connection.execute(sql.ANY_FINISHED).fetchone() == (True,)
     if not finished:
-        missing = "no run has ended" if there else "`emp-runtime migrate` has made no tables"
-        raise NothingPublished(f"{missing} in the database {settings.database} on {settings.place}")
+        missing = f"no run has ended in the database {settings.database} on {settings.place}"
+        raise NothingPublished(missing if there else _unmigrated(settings))
     yield TimescaleReader(pool)
+
+
+def _unmigrated(settings: ConnectionSettings) -> str:
+    return (
+        f"`emp-runtime database` has made no tables in the database {settings.database} on {settings.place}"
+    )

@@ -27,6 +27,10 @@ _STANDING = """
            (SELECT extversion FROM pg_extension WHERE extname = 'timescaledb'),
            has_database_privilege(current_database(), 'CREATE')
 """
+_LOAD = """
+    SELECT (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'),
+           current_setting('max_connections')
+"""
 _SCHEMA_RIGHTS = """
     SELECT nspname, has_schema_privilege(oid, 'USAGE')
     FROM pg_namespace WHERE nspname = ANY(%s)
@@ -64,6 +68,13 @@ def connected(settings: ConnectionSettings) -> Iterator[Connection[Row]]:
     finally:
         with suppress(psycopg.Error):
             connection.close()
+
+
+def load(settings: ConnectionSettings) -> tuple[int, int]:
+    """How many clients the server has, this one included, and how many it takes. Raises DatabaseError."""
+    with connected(settings) as connection, translated("count connections", settings):
+        row = connection.execute(_LOAD).fetchone() or (0, 0)
+    return int(row[0]), int(row[1])
 
 
 def check(settings: ConnectionSettings, oldest: tuple[int, ...] | None = OLDEST_EXTENSION) -> Finding | None:

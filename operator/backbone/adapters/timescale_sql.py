@@ -66,6 +66,10 @@ LAST_ATTEMPTS = """
     ORDER BY attempt.subject, arrival.source, attempt."sequence"
 """
 JOURNAL_THERE = "SELECT to_regclass('telemetry.ingest_runs') IS NOT NULL"
+LEDGER_THERE = "SELECT to_regclass('telemetry.schema_migrations') IS NOT NULL"
+FIRST_MIGRATION = """
+    SELECT extract(epoch FROM applied_at) * 1000000 FROM telemetry.schema_migrations ORDER BY number LIMIT 1
+"""
 ANY_FINISHED = "SELECT EXISTS (SELECT FROM telemetry.ingest_runs WHERE outcome IS NOT NULL)"
 CLOSED_BY_ANOTHER = Outcome.DIED_WITHOUT_MESSAGE
 """What the next run's start makes of a run that is open."""

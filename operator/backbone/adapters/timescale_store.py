@@ -56,7 +56,7 @@ class TimescaleStore:
                     raise StoreError(
                         Outcome.STORE_FAILED,
                         f"the database {settings.database} on {settings.place} has no tables of ours; "
-                        "`emp-runtime migrate` makes them",
+                        "`emp-runtime database -f FOLDER` makes them",
                     )
                 lock.take(connection, wait, self._pause)
             yield TimescaleWriter(connection, settings)

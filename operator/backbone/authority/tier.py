@@ -1,4 +1,4 @@
-"""Which tier a mode asks for, and which one this version can serve."""
+"""Which tier a mode asks for."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ Mode = Literal["Auto", "Bootstrap", "Institutional"]
 Tier = Literal["Bootstrap", "Institutional"]
 
 
-def requested_tier(mode: Mode) -> Tier:
-    """Tell which tier a mode asks for.
+def requested_tier(mode: Mode, *, timescale: bool, redis: bool, kafka: bool) -> Tier:
+    """Tell which tier a mode asks for, given which services are configured.
 
-    Auto stays on Bootstrap until Timescale, Redis and Kafka are configured, and none of them can be yet.
+    Auto stays on Bootstrap until all of them are.
     """
-    return "Institutional" if mode == "Institutional" else "Bootstrap"
+    if mode == "Auto":
+        return "Institutional" if timescale and redis and kafka else "Bootstrap"
+    return mode

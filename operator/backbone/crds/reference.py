@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from ..ports.cache import CacheFault
+from ..ports.database import DatabaseFault
 from ..schema import Column, Resource
 from ..vocabulary import API_VERSION, ConditionType, Documented, Outcome, Reason
 from .structural import Schema
@@ -27,7 +29,7 @@ BOUNDS = {
 
 def kind_page(resource: Resource, root: Schema, sample: str) -> str:
     """Write the page of a kind. `root` is its structural schema, `sample` an object of it as YAML."""
-    status = resource.conditions
+    status = (*resource.conditions, *(kind for kind, _ in resource.optional))
     return "\n".join(
         [
             f"# {resource.kind}",
@@ -62,12 +64,20 @@ def kind_page(resource: Resource, root: Schema, sample: str) -> str:
             "",
             *_meanings("Type", status),
             "",
+            *_optional(resource.optional),
             "## Columns of kubectl get",
             "",
             *_columns(resource.columns),
             "",
         ]
     )
+
+
+def _optional(optional: Iterable[tuple[ConditionType, str]]) -> Iterator[str]:
+    told = [f"`{kind}` is there only where `spec.{section}` is." for kind, section in optional]
+    if told:
+        yield " ".join(told)
+        yield ""
 
 
 def reasons_page() -> str:
@@ -85,6 +95,18 @@ def reasons_page() -> str:
             "A condition that a run's outcome decides carries the outcome as its reason.",
             "",
             *_meanings("Reason", Reason),
+            "",
+            "## Faults of TimescaleDB",
+            "",
+            "Reasons of `Migrated`, and with it of `Ready` on the institutional tier.",
+            "",
+            *_meanings("Fault", DatabaseFault),
+            "",
+            "## Faults of Redis",
+            "",
+            "Reasons of `CacheHealthy`; the last four tell why a read went past the cache.",
+            "",
+            *_meanings("Fault", CacheFault),
             "",
             "## Outcomes of runs",
             "",

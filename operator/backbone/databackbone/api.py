@@ -10,6 +10,7 @@ from pydantic import ConfigDict, Field, StringConstraints, model_validator
 from ..schema import AGE, Column, Flag, Model, Quantity, Resource, amount, cel
 from ..vocabulary import ConditionType
 from .institutional import Redis, Timescale
+from .institutional_status import CacheStatus, DatabaseStatus
 
 Mode = Literal["Auto", "Bootstrap", "Institutional"]
 Tier = Literal["Bootstrap", "Institutional"]
@@ -156,6 +157,11 @@ class VolumeStatus(Model):
     probe_trouble: Annotated[str, StringConstraints(max_length=512)] | None = Field(
         default=None, description="What keeps the probe that is under way from running."
     )
+    holds_rows: bool | None = Field(
+        default=None,
+        description="Whether rows are stored there, as far as a probe or a plan has said. While it is not "
+        "false, the tier cannot become Institutional.",
+    )
     message: str = Field(default="", max_length=512, description="What the last finished probe had to say.")
 
 
@@ -164,6 +170,10 @@ class DataBackboneStatus(Model):
 
     tier: TierStatus | None = Field(default=None, description="Which tier serves.")
     volume: VolumeStatus | None = Field(default=None, description="The bootstrap tier's volume.")
+    database: DatabaseStatus | None = Field(
+        default=None, description="TimescaleDB, where spec.timescale is there."
+    )
+    cache: CacheStatus | None = Field(default=None, description="Redis, where spec.redis is there.")
     plans: int | None = Field(default=None, ge=0, description="IngestPlans that refer to this backbone.")
 
 
@@ -178,6 +188,7 @@ RESOURCE = Resource(
         Column("Tier", ".status.tier.active"),
         Column.of_condition("Ready", ConditionType.READY, "status"),
         Column.of_condition("Reason", ConditionType.READY, "reason"),
+        Column.of_condition("Retention", ConditionType.RETENTION_MET, "status"),
         Column.of_condition("Message", ConditionType.READY, "message", wide=True),
         AGE,
     ),
@@ -188,5 +199,10 @@ RESOURCE = Resource(
         ConditionType.VALIDATED,
         ConditionType.STORAGE_AVAILABLE,
         ConditionType.ON_REQUESTED_TIER,
+    ),
+    optional=(
+        (ConditionType.MIGRATED, "timescale"),
+        (ConditionType.RETENTION_MET, "timescale"),
+        (ConditionType.CACHE_HEALTHY, "redis"),
     ),
 )

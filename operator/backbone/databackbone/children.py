@@ -10,14 +10,18 @@ from ..evaluation import Subject
 from ..naming import derived_name, stamped
 from ..ports.cluster import DATA_BACKBONE
 from ..ports.readings import ClaimReading
-from ..vocabulary import LABEL_CLAIM_UID, Component
-from ..workload import Work, WorkerImages, child_labels, claim_name, job_spec, owner_reference
+from ..rendering import BACKBONE_FILE, document
+from ..vocabulary import LABEL_CAUSE, LABEL_CLAIM_UID, Component
+from ..workload import PLAN_DIRECTORY, Work, WorkerImages, child_labels, claim_name, job_spec, owner_reference
 from .api import DataBackboneSpec, TierStatus
 
 Backbone = Subject[DataBackboneSpec]
 
 PROBE_SECONDS = 300
 """A probe's pod has to be scheduled, attach the volume, and write a little."""
+
+DATABASE_SECONDS = 1200
+"""A first look may migrate, which waits for locks and makes tables."""
 
 PUBLISHED = "published/backbone.duckdb"
 
@@ -73,6 +77,13 @@ def claim(backbone: Backbone, found: ClaimReading | None, grow: bool) -> dict[st
 
 def binding(backbone: Backbone, tier: TierStatus) -> dict[str, Any]:
     """What readers and workers need to know: names and places, no secrets."""
+    identity = {
+        "name": backbone.name,
+        "namespace": backbone.namespace,
+        "uid": backbone.uid,
+        "generation": backbone.generation,
+    }
+    spec = backbone.spec.model_dump(mode="json", by_alias=True, exclude_none=True)
     return stamped(
         {
             "apiVersion": "v1",
@@ -88,6 +99,9 @@ def binding(backbone: Backbone, tier: TierStatus) -> dict[str, Any]:
                 "epoch": str(tier.epoch),
                 "claimName": claim_name(backbone.name),
                 "published": PUBLISHED,
+                BACKBONE_FILE: document(
+                    DATA_BACKBONE.kind, identity, spec, tier.model_dump(mode="json", by_alias=True)
+                ),
             },
         }
     )
@@ -116,6 +130,46 @@ def probe(backbone: Backbone, claim_uid: str, attempt: str, images: WorkerImages
         },
         "spec": job_spec(work),
     }
+
+
+def database(
+    backbone: Backbone, cause: str, confirm: str | None, attempt: str, images: WorkerImages
+) -> dict[str, Any]:
+    """A Job that looks at the database and the cache, and migrates; one per cause and attempt.
+
+    `confirm` is the confirm annotation where it was not handled yet.
+    """
+    labels = child_labels(Component.DATABASE, backbone.name)
+    confirming = ("--confirm", confirm) if confirm is not None else ()
+    work = Work(
+        arguments=("database", "-f", PLAN_DIRECTORY, *confirming),
+        image=images.plain,
+        pull_policy=images.pull_policy,
+        claim=claim_name(backbone.name),
+        deadline_seconds=DATABASE_SECONDS,
+        retries=0,
+        labels=labels,
+        plan_file=binding_name(backbone.name),
+        plan_keys=(BACKBONE_FILE,),
+        secrets=secrets_of(backbone.spec),
+    )
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {
+            "name": derived_name(f"{backbone.name}-database", backbone.uid, cause, attempt),
+            "namespace": backbone.namespace,
+            "labels": {**labels, LABEL_CAUSE: cause},
+            "ownerReferences": [_owner(backbone)],
+        },
+        "spec": job_spec(work),
+    }
+
+
+def secrets_of(spec: DataBackboneSpec) -> tuple[str, ...]:
+    """Names of the Secrets that the connections refer to, each once."""
+    services = (spec.timescale, spec.redis)
+    return tuple(sorted({item.connection.secret_name for item in services if item is not None}))
 
 
 def quantity(text: str) -> Decimal:

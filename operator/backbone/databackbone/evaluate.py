@@ -7,96 +7,70 @@ from datetime import datetime
 
 from pydantic import ValidationError
 
-from ..authority.tier import requested_tier
-from ..evaluation import Action, Apply, Evaluation, Finding, Prune, Refusal, Start, as_conditions, refused
-from ..naming import mark_of
+from ..evaluation import Action, Evaluation, Finding, Refusal, as_conditions, refused
 from ..ports.readings import ChildReading, ClaimReading
 from ..vocabulary import LABEL_BACKBONE, ConditionType, Reason
 from ..workload import claim_name
-from . import children
-from .api import DataBackboneStatus, TierStatus, VolumeStatus
+from .actions import Standing, actions_of, leaving, prunes
+from .api import DataBackboneStatus, VolumeStatus
 from .children import Backbone
 from .observation import Observation
-from .probing import next_probe, of_claim, read_probes, stands
+from .probing import RETRY_LIMIT, next_probe, note_rows, read_probes, stands
+from .services import Services, services_of
+from .tiers import Decision, Evidence, decide
 
 
 def evaluate(backbone: Backbone, seen: Observation, refusals: Sequence[Refusal], now: datetime) -> Evaluation:
     """Judge one observation. `refusals` are the API server's answers to this visit's actions."""
     previous = _previous(backbone)
     volume = read_probes(previous.volume or VolumeStatus(claim_name=claim_name(backbone.name)), seen, now)
-    tier = _tier(backbone, previous, now)
+    if previous.tier is None or previous.tier.active == "Bootstrap":
+        volume = note_rows(volume, seen, backbone.created)
+    services = services_of(backbone, previous, seen, now)
+    running = tuple(plan.name for plan in seen.plans if plan.running)
+    evidence = Evidence(volume.holds_rows, running, services.migrated)
+    decision = decide(backbone.spec, previous.tier, evidence, now)
     taken = _taken(backbone, seen)
     storage = _storage(volume, seen, now)
-    ready = _ready(backbone, seen, taken, storage, refusals)
+    ready = _ready(backbone, seen, taken, _serving(storage, services, decision), refusals)
     findings = {
         ConditionType.READY: ready,
         ConditionType.VALIDATED: Finding(True, Reason.VALID, "The spec makes sense."),
         ConditionType.STORAGE_AVAILABLE: storage,
-        ConditionType.ON_REQUESTED_TIER: _on_tier(tier),
+        ConditionType.ON_REQUESTED_TIER: decision.on_tier,
+        **services.findings,
         ConditionType.STALLED: _stalled(ready, storage, refusals),
     }
     findings[ConditionType.RECONCILING] = _reconciling(ready, findings[ConditionType.STALLED])
-    due = next_probe(volume, seen)
+    standing = Standing(volume, services, decision.tier, _probe_due(volume, seen, decision))
     if taken is not None:
         actions: tuple[Action, ...] = ()
-    elif _leaving(seen):
-        actions = _prunes(seen)
+    elif leaving(seen):
+        actions = prunes(seen)
     else:
-        actions = _actions(backbone, seen, volume, tier, due is None or due <= now)
+        actions = actions_of(backbone, seen, standing, now)
     return Evaluation(
         conditions=as_conditions(findings, backbone.generation),
-        fields=DataBackboneStatus(tier=tier, volume=volume, plans=len(seen.plans)),
+        fields=DataBackboneStatus(
+            tier=decision.tier,
+            volume=volume,
+            database=services.database,
+            cache=services.cache,
+            plans=len(seen.plans),
+        ),
         actions=actions,
-        recheck_after=due - now if due is not None and due > now and not backbone.spec.suspend else None,
+        notices=decision.notices,
+        recheck_after=None if backbone.spec.suspend else standing.next_after(now),
     )
 
 
-def _leaving(seen: Observation) -> bool:
-    """Whether a child of an earlier life is still on its way out; its name is free afterwards."""
-    return any(child is not None and child.terminating for child in (seen.claim, seen.binding))
-
-
-def _prunes(seen: Observation, but: str | None = None) -> tuple[Action, ...]:
-    """Delete finished probes: their pods would hold a claim that is being deleted."""
-    return tuple(Prune(job.name, job.uid) for job in seen.probes if job.finished and job.name != but)
-
-
-def _actions(
-    backbone: Backbone,
-    seen: Observation,
-    volume: VolumeStatus,
-    tier: TierStatus,
-    probe_due: bool,
-) -> tuple[Action, ...]:
-    actions: list[Action] = [Apply(children.binding(backbone, tier), seen.binding)]
-    claim = seen.claim
-    if claim is not None:
-        probes = of_claim(seen.probes, claim)
-        idle = all(job.finished is not None for job in probes)
-        if idle and not backbone.spec.suspend and claim.phase != "Lost" and probe_due:
-            attempt = volume.attempted_at.isoformat() if volume.attempted_at else "first"
-            actions.append(Start(children.probe(backbone, claim.uid, attempt, seen.images)))
-    actions += _prunes(seen, but=volume.probe_job)
-    return (*actions, *_claims(backbone, claim))
-
-
-def _claims(backbone: Backbone, claim: ClaimReading | None) -> tuple[Apply, ...]:
-    """The claim as it should be, and what lets it grow.
-
-    Growth comes last, by itself, and once everything else stands: a claim that may not grow is no reason to
-    leave the rest undone, least of all the change of the policy that says whether the data goes with its
-    backbone. A wish for growth that was taken is not undone, whatever size the API server made of it: two
-    documents in turns would write for ever.
-    """
-    standing = children.claim(backbone, claim, grow=False)
-    if claim is None or not children.grows(backbone, claim):
-        return (Apply(standing, claim),)
-    growth = children.claim(backbone, claim, grow=True)
-    if claim.desired == mark_of(growth):
-        return (Apply(growth, claim),)
-    if claim.phase == "Bound" and claim.desired == mark_of(standing):
-        return (Apply(standing, claim), Apply(growth, claim))
-    return (Apply(standing, claim),)
+def _probe_due(volume: VolumeStatus, seen: Observation, decision: Decision) -> datetime | None:
+    """When the next probe is due: sooner where a tier waits for what an older worker's probe did not tell."""
+    due = next_probe(volume, seen)
+    waits = decision.waiting is not None and volume.holds_rows is None
+    if waits and due is not None and volume.attempted_at is not None:
+        return min(due, volume.attempted_at + RETRY_LIMIT)
+    return due
 
 
 def _taken(backbone: Backbone, seen: Observation) -> ChildReading | None:
@@ -104,23 +78,6 @@ def _taken(backbone: Backbone, seen: Observation) -> ChildReading | None:
         if child is not None and not child.belongs_to(backbone.uid, {LABEL_BACKBONE: backbone.name}):
             return child
     return None
-
-
-def _tier(backbone: Backbone, previous: DataBackboneStatus, now: datetime) -> TierStatus:
-    requested = requested_tier(backbone.spec.mode)
-    if previous.tier is not None:
-        return previous.tier.model_copy(update={"requested": requested})
-    return TierStatus(active="Bootstrap", requested=requested, epoch=1, since=now.replace(microsecond=0))
-
-
-def _on_tier(tier: TierStatus) -> Finding:
-    if tier.active == tier.requested:
-        return Finding(True, Reason.ON_TIER, f"{tier.active} was asked for and serves.")
-    message = (
-        f"spec.mode asks for {tier.requested}, which this version cannot serve yet; {tier.active} serves. "
-        "Set spec.mode to Auto or Bootstrap to accept that."
-    )
-    return Finding(False, Reason.TIER_NOT_AVAILABLE, message)
 
 
 def _storage(volume: VolumeStatus, seen: Observation, now: datetime) -> Finding:
@@ -165,11 +122,23 @@ def _pending_message(volume: VolumeStatus, phase: str) -> str:
     return f"{claim}; its probe has not ended yet (`kubectl describe job` tells what keeps it)."
 
 
+def _serving(storage: Finding, services: Services, decision: Decision) -> Finding:
+    """Whether data can be written and read on the tier that serves, or is about to."""
+    if storage.holds is not True:
+        return storage
+    if decision.waiting is not None:
+        return decision.waiting
+    database = services.migrated
+    if decision.tier.active == "Institutional" and database is not None and database.holds is not True:
+        return database
+    return Finding(True, Reason.AVAILABLE, f"Data can be written and read on tier {decision.tier.active}.")
+
+
 def _ready(
     backbone: Backbone,
     seen: Observation,
     taken: ChildReading | None,
-    storage: Finding,
+    serving: Finding,
     refusals: Sequence[Refusal],
 ) -> Finding:
     if backbone.spec.suspend:
@@ -182,12 +151,10 @@ def _ready(
         # A claim that may not grow still takes and gives data.
         if refusal is not growth or seen.claim is None:
             return Finding(False, refusal.reason, _refusal_message(refusal), stuck=True)
-    if storage.holds is not True:
-        return Finding(storage.holds, storage.reason, storage.message, storage.stuck)
-    works = "Data can be written and read on tier Bootstrap."
-    for refusal in refusals:
-        return Finding(True, refusal.reason, f"{works} But {_refusal_message(refusal)}")
-    return Finding(True, Reason.AVAILABLE, works)
+    if serving.holds is True:
+        for refusal in refusals:
+            return Finding(True, refusal.reason, f"{serving.message} But {_refusal_message(refusal)}")
+    return serving
 
 
 def _stalled(ready: Finding, storage: Finding, refusals: Sequence[Refusal]) -> Finding:

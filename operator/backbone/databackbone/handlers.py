@@ -27,7 +27,7 @@ def room(
 ) -> Room[DataBackboneSpec, Observation]:
     """The kind, with what its observer needs."""
     observer = Observer(cluster, plans, images, probe_interval)
-    return Room(DATA_BACKBONE, DataBackboneSpec, RESOURCE.conditions, observer, evaluate)
+    return Room(DATA_BACKBONE, DataBackboneSpec, RESOURCE.conditions, observer, evaluate, RESOURCE.optional)
 
 
 def register(registry: kopf.OperatorRegistry, visits: Visits, plans: Plans) -> None:
@@ -41,9 +41,11 @@ def register(registry: kopf.OperatorRegistry, visits: Visits, plans: Plans) -> N
 
     @kopf.on.event(INGEST_PLAN.api_version, INGEST_PLAN.plural, registry=registry)
     async def plan_changed(body: kopf.Body, type: str | None, **_: object) -> None:  # noqa: A002 - kopf's name
-        last = (body.get("status") or {}).get("lastRun") or {}
+        status = body.get("status") or {}
+        last, active = status.get("lastRun") or {}, status.get("activeRun") or {}
         key = key_of(INGEST_PLAN, body)
-        if visits.changed(("backbone of", key), mark_of(body, type, last.get("id"), last.get("outcome"))):
+        mark = mark_of(body, type, last.get("id"), last.get("outcome"), active.get("id"))
+        if visits.changed(("backbone of", key), mark):
             plans.void(key.namespace)
             visits.wake(Key(DATA_BACKBONE.kind, key.namespace, body["spec"]["backboneRef"]["name"]))
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Literal, Self
 
 from pydantic import ConfigDict, Field, JsonValue, StringConstraints, field_validator, model_validator
 
+from ..naming import digest
 from ..schema import Model, SecretName, Whole, cel
 
 Aggregate = Literal["minuteBars", "tradeDays", "weeklyBars"]
@@ -240,3 +242,10 @@ class Redis(Model):
     max_keys: Whole = Field(
         default=1024, ge=1, le=1_000_000, description="How many answers are kept; the least used go first."
     )
+
+
+def request_of(timescale: Timescale, redis: Redis | None) -> str:
+    """Digest of what is asked of the services: what was found for another one does not speak of this."""
+    sections = (timescale, redis)
+    dumped = [item.model_dump(mode="json", by_alias=True) if item else None for item in sections]
+    return digest(json.dumps(dumped, sort_keys=True), length=16)

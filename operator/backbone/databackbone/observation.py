@@ -16,6 +16,9 @@ class PlanReading:
     name: str
     last_outcome: str | None
     last_end: datetime | None
+    stored_at: datetime | None = None
+    """End of the last run that stored rows, as far as its status tells."""
+    running: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,3 +31,5 @@ class Observation:
     plans: tuple[PlanReading, ...]
     images: WorkerImages
     probe_interval: timedelta
+    checks: tuple[JobReading, ...] = ()
+    """Jobs that look at the database, the oldest first."""

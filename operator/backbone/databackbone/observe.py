@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from ..evaluation import Subject
 from ..ports.cluster import CLAIM, CONFIG_MAP, JOB, POD, Cluster
-from ..ports.readings import ChildReading, ClaimReading, controller_of, read_jobs
+from ..ports.readings import ChildReading, ClaimReading, JobReading, controller_of, read_jobs
 from ..vocabulary import Component
 from ..workload import WorkerImages, child_labels, claim_name
 from .api import DataBackboneSpec
@@ -29,24 +29,39 @@ class Observer:
     async def __call__(self, backbone: Subject[DataBackboneSpec]) -> Observation:
         """Look once."""
         space, name = backbone.namespace, backbone.name
-        probe_labels = child_labels(Component.VOLUME_PROBE, name)
-        claim, binding, jobs, plans = await asyncio.gather(
+        claim, binding, probes, checks, plans = await asyncio.gather(
             self.cluster.get(CLAIM, space, claim_name(name)),
             self.cluster.get(CONFIG_MAP, space, binding_name(name)),
-            self.cluster.list(JOB, space, probe_labels),
+            self._jobs(backbone, Component.VOLUME_PROBE, ("volume", "probeJob")),
+            self._checks(backbone),
             self.plans.of(space, name),
         )
-        # Labels can be anybody's: a Job that this backbone did not start says nothing and is left alone.
-        ours = [job for job in jobs if controller_of(job) == backbone.uid]
-        read = (backbone.status.get("volume") or {}).get("probeJob")
-        news = any(job["metadata"]["name"] != read for job in ours)
-        # Pods after Jobs: a Job that had ended then shows the pods it ended with.
-        pods = await self.cluster.list(POD, space, probe_labels) if news else []
         return Observation(
             claim=ClaimReading.read(claim) if claim else None,
             binding=ChildReading.read(binding) if binding else None,
-            probes=read_jobs(ours, pods),
+            probes=probes,
             plans=plans,
             images=self.images,
             probe_interval=self.probe_interval,
+            checks=checks,
         )
+
+    async def _checks(self, backbone: Subject[DataBackboneSpec]) -> tuple[JobReading, ...]:
+        """Where no database is configured, and none was, nobody looked at one."""
+        if backbone.spec.timescale is None and not backbone.status.get("database"):
+            return ()
+        return await self._jobs(backbone, Component.DATABASE, ("database", "job"))
+
+    async def _jobs(
+        self, backbone: Subject[DataBackboneSpec], component: Component, read: tuple[str, str]
+    ) -> tuple[JobReading, ...]:
+        """The Jobs of one purpose with their pods. `read` is where status names the one that was read."""
+        labels = child_labels(component, backbone.name)
+        jobs = await self.cluster.list(JOB, backbone.namespace, labels)
+        # Labels can be anybody's: a Job that this backbone did not start says nothing and is left alone.
+        ours = [job for job in jobs if controller_of(job) == backbone.uid]
+        known = (backbone.status.get(read[0]) or {}).get(read[1])
+        news = any(job["metadata"]["name"] != known for job in ours)
+        # Pods after Jobs: a Job that had ended then shows the pods it ended with.
+        pods = await self.cluster.list(POD, backbone.namespace, labels) if news else []
+        return read_jobs(ours, pods)

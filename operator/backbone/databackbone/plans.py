@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from ..conditions import parse_time
 from ..ports.cluster import INGEST_PLAN, Cluster, JsonObject
@@ -63,8 +64,19 @@ def _by_backbone(found: list[JsonObject]) -> ByBackbone:
 
 def _read(raw: JsonObject) -> PlanReading:
     last = (raw.get("status") or {}).get("lastRun") or {}
+    end = _time(last.get("end"))
+    stored = [_time((raw.get("status") or {}).get("lastSuccess")), end if last.get("rows") else None]
+    return PlanReading(
+        raw["metadata"]["name"],
+        last.get("outcome"),
+        end,
+        stored_at=max((moment for moment in stored if moment is not None), default=None),
+        running=bool((raw.get("status") or {}).get("activeRun")),
+    )
+
+
+def _time(text: object) -> datetime | None:
     try:
-        end = parse_time(last["end"])
-    except (KeyError, TypeError, ValueError):
-        end = None
-    return PlanReading(raw["metadata"]["name"], last.get("outcome"), end)
+        return parse_time(str(text)) if text else None
+    except ValueError:
+        return None

@@ -29,6 +29,7 @@ class Verdict:
 
     outcome: Reason | None
     message: str
+    holds_rows: bool | None = None
 
 
 def read_probes(volume: VolumeStatus, seen: Observation, now: datetime) -> VolumeStatus:
@@ -38,7 +39,7 @@ def read_probes(volume: VolumeStatus, seen: Observation, now: datetime) -> Volum
         return VolumeStatus(claim_name=volume.claim_name)
     if volume.claim_uid != claim.uid:
         volume = VolumeStatus(claim_name=claim.name, claim_uid=claim.uid)
-    earlier, trouble = _trouble(volume.probe_trouble), None
+    earlier, trouble = trouble_of(volume.probe_trouble), None
     for job in of_claim(seen.probes, claim):
         if job.finished is None:
             trouble = trouble_under_way(job, earlier, now)
@@ -52,6 +53,15 @@ def read_probes(volume: VolumeStatus, seen: Observation, now: datetime) -> Volum
 def of_claim(probes: tuple[JobReading, ...], claim: ClaimReading) -> tuple[JobReading, ...]:
     """The probes of this claim, the oldest first; those of an earlier claim say nothing about it."""
     return tuple(job for job in probes if job.claim_uid == claim.uid)
+
+
+def note_rows(volume: VolumeStatus, seen: Observation, created: datetime | None) -> VolumeStatus:
+    """The volume of a backbone on Bootstrap, with what its plans have stored there since it was probed."""
+    since = max((moment for moment in (created, volume.probed_at) if moment is not None), default=None)
+    stored = [plan.stored_at for plan in seen.plans if plan.stored_at is not None]
+    if any(since is None or moment > since for moment in stored):
+        return volume.model_copy(update={"holds_rows": True})
+    return volume
 
 
 def next_probe(volume: VolumeStatus, seen: Observation) -> datetime | None:
@@ -89,6 +99,8 @@ def _record(volume: VolumeStatus, job: JobReading, finished: datetime) -> Volume
     }
     if verdict.outcome is not None:
         update |= {"probe_outcome": str(verdict.outcome), "probed_at": finished}
+    if verdict.holds_rows is not None:
+        update["holds_rows"] = verdict.holds_rows
     return volume.model_copy(update=update)
 
 
@@ -98,10 +110,10 @@ def read_verdict(job: JobReading, earlier: str | None) -> Verdict:
     try:
         if words is not None:
             report = VolumeProbeReport.model_validate_json(words)
-            return Verdict(_reason(report.outcome), report.message)
+            return Verdict(_reason(report.outcome), report.message, report.holds_rows)
     except ValidationError:
         pass
-    end = why_no_report(job, tail(words) if words else None, _trouble(earlier))
+    end = why_no_report(job, tail(words) if words else None, trouble_of(earlier))
     if end.outcome in SAYS_NOTHING:
         return Verdict(None, str(end))
     return Verdict(Reason.VOLUME_PROBE_FAILED, str(end))
@@ -113,7 +125,8 @@ def _reason(outcome: str) -> Reason:
     return known if known in verdicts else Reason.VOLUME_PROBE_FAILED
 
 
-def _trouble(text: str | None) -> Trouble | None:
+def trouble_of(text: str | None) -> Trouble | None:
+    """A trouble as it stands in a status."""
     name, _, message = (text or "").partition(": ")
     known = Outcome.named(name)
     return Trouble(known, message) if known else None

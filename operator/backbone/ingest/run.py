@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 import pyarrow.compute as pc
 
-from ..market.dimensions import moment_of
+from ..market.dimensions import Dimension, moment_of
 from ..ports.quarantine import Origin
 from ..ports.store import JournalEntry, Recovery, RunEnd, RunStart, Store, StoreCorrupt, StoreError, Writer
 from ..providers.protocol import Delivery, Provider, ProviderFailure, Slice
@@ -60,14 +60,19 @@ class IngestRun:
         clock: Callable[[], datetime],
         progress: Callable[[str], None],
         checkpoint: Callable[[], None],
+        changed: Callable[[Dimension], None] = lambda _: None,
     ) -> None:
-        """`checkpoint` is called between two steps, and raises to end the run there."""
+        """`checkpoint` is called between two steps, and raises to end the run there.
+
+        `changed` is told a dimension of which rows were committed that were new or differed.
+        """
         self._request = request
         self._providers = providers
         self._store = store
         self._clock = clock
         self._progress = progress
         self._checkpoint = checkpoint
+        self._changed = changed
         self._start = clock()
         self._sequence: int | None = None
         self._recent: tuple[PastRun, ...] = ()
@@ -167,6 +172,9 @@ class IngestRun:
                 raise
             report = _failed(name, error.outcome, str(error), delivery)
             self._conclude(writer, sequence, task, report, None)
+            return
+        if report.changed:
+            self._changed(task.query.dimension)
 
     def _conclude(
         self, writer: Writer, sequence: int, task: Task, report: DimensionReport, stored: Delivery | None

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from typing import Any
-
-import yaml
 
 from ..evaluation import Subject
 from ..naming import CRON_JOB_NAME_LIMIT, bounded_name, derived_name, stamped
 from ..ports.cluster import DATA_BACKBONE, INGEST_PLAN
 from ..ports.readings import BackboneReading
+from ..rendering import BACKBONE_FILE, PLAN_FILE, document
 from ..vocabulary import API_VERSION, LABEL_CLAIM_UID, LABEL_PLAN, LABEL_PLAN_UID, Component
 from ..workload import (
     PLAN_DIRECTORY,
@@ -52,10 +50,10 @@ def run_name(plan: Plan, *cause: str) -> str:
 def plan_file(plan: Plan, backbone: BackboneReading) -> dict[str, Any]:
     """The two documents that `emp-runtime` reads, here and outside a cluster."""
     documents = {
-        "databackbone.yaml": _document(
-            DATA_BACKBONE.kind, _identity(plan.namespace, backbone), backbone.spec
+        BACKBONE_FILE: document(
+            DATA_BACKBONE.kind, _identity(plan.namespace, backbone), backbone.spec, backbone.tier
         ),
-        "ingestplan.yaml": _document(
+        PLAN_FILE: document(
             INGEST_PLAN.kind,
             _identity(plan.namespace, plan),
             plan.spec.model_dump(mode="json", by_alias=True, exclude_none=True),
@@ -79,8 +77,12 @@ def cron_job(
     time_zone: str | None,
     *,
     suspend: bool,
+    services: tuple[str, ...] = (),
 ) -> dict[str, Any]:
-    """The CronJob on a schedule that is known to parse."""
+    """The CronJob on a schedule that is known to parse.
+
+    `services` are the Secrets of the institutional tier's services, here and below.
+    """
     return stamped(
         {
             "apiVersion": "batch/v1",
@@ -96,36 +98,46 @@ def cron_job(
                 "failedJobsHistoryLimit": FINISHED_JOBS_KEPT,
                 "jobTemplate": {
                     "metadata": {"labels": _job_labels(plan, Component.RUN, claim_uid)},
-                    "spec": job_spec(_run(plan, images)),
+                    "spec": job_spec(_run(plan, images, services)),
                 },
             },
         }
     )
 
 
-def run(plan: Plan, images: WorkerImages, claim_uid: str | None, name: str) -> dict[str, Any]:
+def run(
+    plan: Plan, images: WorkerImages, claim_uid: str | None, name: str, services: tuple[str, ...] = ()
+) -> dict[str, Any]:
     """The Job of one run."""
     labels = _job_labels(plan, Component.RUN, claim_uid)
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
         "metadata": {**_metadata(plan, name, Component.RUN), "labels": labels},
-        "spec": job_spec(_run(plan, images)),
+        "spec": job_spec(_run(plan, images, services)),
     }
 
 
 def release(
-    plan: Plan, images: WorkerImages, claim_uid: str | None, name: str, chosen: tuple[str, ...]
+    plan: Plan,
+    images: WorkerImages,
+    claim_uid: str | None,
+    name: str,
+    chosen: tuple[str, ...],
+    *,
+    services: tuple[str, ...] = (),
 ) -> dict[str, Any]:
     """The Job of one release from quarantine; `chosen` are the command's options that name the rows."""
     labels = _job_labels(plan, Component.QUARANTINE, claim_uid)
     worker = plan.spec.worker
-    arguments = ("quarantine", "release", "--plan", plan.name, *chosen)
+    # On the institutional tier the documents say where the rows are; else they are on the volume.
+    files = ("-f", PLAN_DIRECTORY) if services else ()
+    arguments = ("quarantine", "release", *files, "--plan", plan.name, *chosen)
     work = replace(
-        _run(plan, images),
+        _run(plan, images, services),
         arguments=(*arguments, "--store-wait", str(worker.store_wait_seconds)),
         labels=_labels(plan, Component.QUARANTINE),
-        plan_file=None,
+        plan_file=plan_file_name(plan.name) if services else None,
     )
     return {
         "apiVersion": "batch/v1",
@@ -135,7 +147,7 @@ def release(
     }
 
 
-def _run(plan: Plan, images: WorkerImages) -> Work:
+def _run(plan: Plan, images: WorkerImages, services: tuple[str, ...]) -> Work:
     worker, spec = plan.spec.worker, plan.spec
     recorded = any(item.provider == "Sample" for item in spec.dimensions.values())
     return Work(
@@ -147,7 +159,7 @@ def _run(plan: Plan, images: WorkerImages) -> Work:
         retries=CRASHES_FORGIVEN,
         labels=_labels(plan, Component.RUN),
         plan_file=plan_file_name(plan.name),
-        secrets=secrets_of(spec),
+        secrets=tuple(sorted({*secrets_of(spec), *services})),
         resources=(
             worker.resources.model_dump(mode="json", by_alias=True, exclude_none=True)
             if worker.resources is not None
@@ -179,12 +191,6 @@ def _metadata(plan: Plan, name: str, component: Component) -> dict[str, Any]:
         "labels": _labels(plan, component),
         "ownerReferences": [owner_reference(API_VERSION, INGEST_PLAN.kind, plan.name, plan.uid)],
     }
-
-
-def _document(kind: str, metadata: dict[str, Any], spec: dict[str, Any]) -> str:
-    document = {"apiVersion": API_VERSION, "kind": kind, "metadata": metadata, "spec": spec}
-    # By way of JSON: tuples and enums are no YAML.
-    return yaml.safe_dump(json.loads(json.dumps(document)), sort_keys=False, allow_unicode=True)
 
 
 def _identity(namespace: str, item: Plan | BackboneReading) -> dict[str, Any]:

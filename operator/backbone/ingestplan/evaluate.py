@@ -79,15 +79,22 @@ def _work(plan: Plan, seen: Observation, status: IngestPlanStatus, obstacle: Fin
     schedule = _schedule(plan, seen)
     if schedule is not None and not _leaving(seen.cron_job):
         document = children.cron_job(
-            plan, seen.images, seen.claim_uid, *schedule, suspend=_suspends(seen, obstacle)
+            plan,
+            seen.images,
+            seen.claim_uid,
+            *schedule,
+            suspend=_suspends(seen, obstacle),
+            services=seen.services,
         )
         actions.append(Apply(document, seen.cron_job))
     trigger = due_trigger(plan, status, seen) if obstacle is None and _may_start(seen) else None
     if trigger is not None:
-        actions.append(Start(children.run(plan, seen.images, seen.claim_uid, trigger.job)))
+        actions.append(Start(children.run(plan, seen.images, seen.claim_uid, trigger.job, seen.services)))
     release = due_release(plan, status) if obstacle is None and _may_start(seen) else None
     if release is not None and not release.problem:
-        job = children.release(plan, seen.images, seen.claim_uid, release.job, release.options)
+        job = children.release(
+            plan, seen.images, seen.claim_uid, release.job, release.options, services=seen.services
+        )
         actions.append(Start(job))
     return Work(tuple(actions), trigger, release)
 

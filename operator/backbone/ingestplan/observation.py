@@ -23,6 +23,11 @@ class Observation:
     """Jobs of the CronJob that ran for another plan, as far as one can tell: they say nothing here."""
 
     @property
+    def services(self) -> tuple[str, ...]:
+        """Secrets of the institutional tier's services, where the backbone serves that tier."""
+        return self.backbone.service_secrets if self.backbone is not None else ()
+
+    @property
     def claim_uid(self) -> str | None:
         """Identity of the claim that holds the data, as far as the backbone has said."""
         return self.backbone.claim_uid if self.backbone is not None else None

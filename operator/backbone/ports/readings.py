@@ -12,6 +12,7 @@ from ..conditions import parse_time, read_conditions
 from ..vocabulary import (
     ANNOTATION_DESIRED,
     FIELD_MANAGER,
+    LABEL_CAUSE,
     LABEL_CLAIM_UID,
     LABEL_MANAGED_BY,
     ConditionType,
@@ -161,6 +162,8 @@ class JobReading:
     terminating: bool
     claim_uid: str | None
     pods: tuple[PodReading, ...]
+    cause: str | None = None
+    """Digest of what a look at the database was started for."""
 
     @classmethod
     def read(cls, raw: dict[str, Any], pods: tuple[PodReading, ...]) -> Self:
@@ -184,6 +187,7 @@ class JobReading:
             terminating="deletionTimestamp" in metadata,
             claim_uid=(metadata.get("labels") or {}).get(LABEL_CLAIM_UID),
             pods=pods,
+            cause=(metadata.get("labels") or {}).get(LABEL_CAUSE),
         )
 
 
@@ -205,6 +209,16 @@ class BackboneReading:
     claim_uid: str | None
     """Identity of the claim that holds its data."""
     claim_leaving: bool
+    tier: dict[str, Any] | None = None
+    """Its status.tier, as its workers are to read it."""
+
+    @property
+    def service_secrets(self) -> tuple[str, ...]:
+        """Names of the Secrets of the institutional tier's services, where that tier serves."""
+        if (self.tier or {}).get("active") != "Institutional":
+            return ()
+        sections = (self.spec.get("timescale"), self.spec.get("redis"))
+        return tuple(sorted({str(item["connection"]["secretName"]) for item in sections if item}))
 
     @classmethod
     def read(cls, raw: dict[str, Any]) -> Self:
@@ -227,6 +241,7 @@ class BackboneReading:
             plans=status.get("plans"),
             claim_uid=(status.get("volume") or {}).get("claimUid"),
             claim_leaving=summary is not None and summary.reason == Reason.VOLUME_LEAVING,
+            tier=status.get("tier"),
         )
 
 

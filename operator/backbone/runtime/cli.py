@@ -184,6 +184,24 @@ def migrate(
         migrate_database(connection, lock_wait, only_plan=plan)
 
 
+@app.command()
+def database(
+    filename: Files,
+    confirm: Annotated[
+        str | None,
+        typer.Option(help="Tokens of what would lose rows and waits for a word, separated by commas."),
+    ] = None,
+) -> None:
+    """Bring a backbone's database to its spec.
+
+    Checks and migrates it, looks at the cache, and says what is wrong first. A second time changes nothing.
+    """
+    with _interruptible("what was done stays; run it again for the rest"):
+        from .database import look
+
+        look(filename, confirm)
+
+
 @app.command("probe-volume")
 def probe_volume(data_dir: DataDir = None) -> None:
     """Write a file to the volume and read it back."""

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from ..adapters.duckdb_reader import published
+from ..adapters.duckdb_reader import holds_rows, published
 from ..adapters.volume import Volume
-from ..authority.tier import requested_tier
 from ..errors import Rejected
 from ..ports.store import StoreError
 from ..providers.sample.files import sample_root
@@ -77,14 +76,26 @@ def probe(given: Path | None) -> None:
     named = {Outcome.VOLUME_FULL: Reason.VOLUME_FULL, Outcome.VOLUME_READ_ONLY: Reason.VOLUME_READ_ONLY}
     now = datetime.now(UTC)
     try:
-        checked = Volume(only_data_dir(given)).probe()
-        report = VolumeProbeReport(outcome=Reason.VOLUME_PROBED, bytes_checked=checked, at=now)
+        folder = only_data_dir(given)
+        checked = Volume(folder).probe()
+        report = VolumeProbeReport(
+            outcome=Reason.VOLUME_PROBED, bytes_checked=checked, holds_rows=_held(folder), at=now
+        )
     except StoreError as error:
         outcome = named.get(error.outcome, Reason.VOLUME_PROBE_FAILED)
         report = VolumeProbeReport(outcome=outcome, message=str(error), at=now)
     write_termination_log(report)
     typer.echo(report.encode().decode())
     raise typer.Exit(EXIT_OK if report.outcome == Reason.VOLUME_PROBED else EXIT_RUN_FAILED)
+
+
+def _held(folder: Path) -> bool | None:
+    """Whether rows are published there; None where the copy does not read: no fault of the volume."""
+    try:
+        return holds_rows(folder)
+    except StoreError as error:
+        notice(f"the published copy does not read: {error}")
+        return None
 
 
 def list_recordings() -> None:
@@ -121,18 +132,11 @@ def _chosen(manifest: Manifest, only: str | None) -> tuple[Plan, ...]:
 
 
 def _notices(plans: tuple[Plan, ...]) -> tuple[str, ...]:
-    said = []
-    for plan in plans:
-        if plan.spec.suspend or plan.backbone.spec.suspend:
-            said.append(
-                f"plan {plan.name} is suspended, which stops its schedule; it runs now since you ask for it"
-            )
-        if requested_tier(plan.backbone.spec.mode) != "Bootstrap":
-            said.append(
-                f"backbone {plan.backbone.name} asks for {plan.backbone.spec.mode}; "
-                "this version stores on the Bootstrap tier"
-            )
-    return tuple(dict.fromkeys(said))
+    return tuple(
+        f"plan {plan.name} is suspended, which stops its schedule; it runs now since you ask for it"
+        for plan in plans
+        if plan.spec.suspend or plan.backbone.spec.suspend
+    )
 
 
 def _show_report(report: RunReport) -> None:

@@ -5,22 +5,27 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
 
 from ..adapters.duckdb import DuckDBStore
+from ..errors import Rejected
 from ..ingest.run import STOPPED_MESSAGE, IngestRun, RunRequest
 from ..ingest.tasks import tasks_of
+from ..market.dimensions import Dimension
+from ..ports.store import Store, StoreError
 from ..providers.protocol import Provider
 from ..providers.sample.files import sample_root
 from ..providers.sample.provider import SampleProvider
 from ..providers.secrets import secret
-from ..report import RunReport, VolumeProbeReport
+from ..report import DatabaseReport, RunReport, VolumeProbeReport
 from ..vocabulary import Outcome
-from .console import failed
+from .console import failed, notice
+from .institutional import Invalidation, settings_of, tier_of
 from .manifest import Plan
 from .stopping import Stopped, StopRequest
 
@@ -35,6 +40,24 @@ def run_plan(plan: Plan, folder: Path, run_id: str, progress: Callable[[str], No
     these are raised again.
     """
     stop = StopRequest()
+    with ExitStack() as closing:
+        try:
+            place = _place(plan, folder, stop, progress, closing)
+        except (Rejected, StoreError) as error:
+            outcome = error.outcome if isinstance(error, StoreError) else Outcome.STORE_UNREACHABLE
+            report = refused_run(plan, run_id, outcome, str(error))
+            write_termination_log(report)
+            return report
+        return _run(plan, run_id, place, stop, progress)
+
+
+def _run(
+    plan: Plan,
+    run_id: str,
+    place: _Place,
+    stop: StopRequest,
+    progress: Callable[[str], None],
+) -> RunReport:
     request = RunRequest(
         run_id=run_id,
         plan=plan.name,
@@ -45,10 +68,11 @@ def run_plan(plan: Plan, folder: Path, run_id: str, progress: Callable[[str], No
     run = IngestRun(
         request,
         _providers(plan, stop, progress),
-        DuckDBStore(folder, stop.pause),
+        place.store,
         clock=_now,
         progress=progress,
         checkpoint=stop.check,
+        changed=place.changed,
     )
 
     def leave_report() -> None:
@@ -69,6 +93,28 @@ def run_plan(plan: Plan, folder: Path, run_id: str, progress: Callable[[str], No
         raise
     write_termination_log(report)
     return report
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a run stores, and who has to be told what it changed there."""
+
+    store: Store
+    changed: Callable[[Dimension], None] = lambda _: None
+
+
+def _place(
+    plan: Plan, folder: Path, stop: StopRequest, progress: Callable[[str], None], closing: ExitStack
+) -> _Place:
+    """Where the plan's backbone stores. Raises Rejected, StoreError."""
+    if tier_of(plan.backbone, folder, notice) == "Bootstrap":
+        return _Place(DuckDBStore(folder, stop.pause))
+    from ..adapters.timescale_store import TimescaleStore  # noqa: PLC0415 - bootstrap needs no client
+
+    settings = settings_of(plan.backbone)
+    invalidation = Invalidation(plan.backbone, progress)
+    closing.callback(invalidation.close)
+    return _Place(TimescaleStore(settings, stop.pause), invalidation)
 
 
 def _providers(plan: Plan, stop: StopRequest, progress: Callable[[str], None]) -> dict[str, Provider]:
@@ -105,7 +151,21 @@ def refused_plan(message: str) -> RunReport:
     )
 
 
-def write_termination_log(report: RunReport | VolumeProbeReport) -> bool:
+def refused_run(plan: Plan, run_id: str, outcome: Outcome, message: str) -> RunReport:
+    """The report of a run that never came to its store."""
+    now = datetime.now(UTC)
+    return RunReport(
+        run_id=run_id,
+        plan=plan.name,
+        generation=plan.generation,
+        outcome=outcome,
+        start=now,
+        end=now,
+        message=message,
+    )
+
+
+def write_termination_log(report: RunReport | VolumeProbeReport | DatabaseReport) -> bool:
     """Leave a report where the operator looks for it, as far as that goes; whether there is such a place."""
     named = os.environ.get(TERMINATION_LOG_VARIABLE)
     if not named:

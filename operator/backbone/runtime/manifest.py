@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from ..authority.tier import Tier
 from ..databackbone.api import DataBackboneSpec
 from ..errors import Rejected
 from ..failoverdrill.api import FailoverDrillSpec
@@ -59,6 +60,7 @@ class Document:
     kind: str
     metadata: Metadata
     spec: BaseModel
+    tier: Tier | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,8 @@ class Backbone:
 
     name: str
     spec: DataBackboneSpec
+    tier: Tier | None = None
+    """The tier that serves, as its status says: in a cluster the operator has chosen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +122,7 @@ def read_manifest(paths: list[Path]) -> Manifest:
 def _joined(documents: list[Document], notices: tuple[str, ...]) -> Manifest:
     named = {item.metadata.name: item for item in documents if isinstance(item.spec, DataBackboneSpec)}
     backbones = {
-        name: Backbone(name, item.spec)
+        name: Backbone(name, item.spec, item.tier)
         for name, item in named.items()
         if isinstance(item.spec, DataBackboneSpec)
     }
@@ -168,7 +172,14 @@ def _document(place: str, kind: str, version: str, content: dict[str, object]) -
         ):
             if problem:
                 raise Rejected(f"{where}: spec.{field}: {problem}")
-    return Document(place, kind, metadata, spec)
+    return Document(place, kind, metadata, spec, _tier(content.get("status")))
+
+
+def _tier(status: object) -> Tier | None:
+    """The active tier of a status, if there is one; a status says nothing else to us."""
+    tier = status.get("tier") if isinstance(status, dict) else None
+    active = tier.get("active") if isinstance(tier, dict) else None
+    return next((known for known in get_args(Tier) if known == active), None)
 
 
 def _validated(where: str, section: str, model: type[Parsed], content: object) -> Parsed:

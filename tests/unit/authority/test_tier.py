@@ -8,13 +8,15 @@ from backbone.authority.tier import Mode, Tier, requested_tier
 
 
 @pytest.mark.parametrize(
-    ("mode", "tier"),
-    [("Auto", "Bootstrap"), ("Bootstrap", "Bootstrap"), ("Institutional", "Institutional")],
-    ids=[
-        "Auto stays on Bootstrap while nothing else is configured",
-        "Bootstrap is itself",
-        "Institutional is asked for, whoever serves",
+    ("mode", "services", "tier"),
+    [
+        ("Auto", "", "Bootstrap"),
+        ("Auto", "timescale redis", "Bootstrap"),
+        ("Auto", "timescale redis kafka", "Institutional"),
+        ("Bootstrap", "timescale redis kafka", "Bootstrap"),
+        ("Institutional", "timescale", "Institutional"),
     ],
 )
-def test_requested_tier(mode: Mode, tier: Tier) -> None:
-    assert requested_tier(mode) == tier
+def test_requested_tier(mode: Mode, services: str, tier: Tier) -> None:
+    given = {name: name in services.split() for name in ("timescale", "redis", "kafka")}
+    assert requested_tier(mode, **given) == tier

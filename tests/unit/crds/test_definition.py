@@ -82,7 +82,7 @@ def test_columns_read_fields_that_exist_and_conditions_by_type(resource: Resourc
         path = column["jsonPath"]
         if "conditions" in path:
             wanted, field = path.removeprefix('.status.conditions[?(@.type=="').split('")].')
-            assert wanted in resource.conditions
+            assert wanted in {*resource.conditions, *(kind for kind, _ in resource.optional)}
             assert field in {"status", "reason", "message"}
         elif not path.startswith(".metadata."):
             node = root(resource)
@@ -95,7 +95,7 @@ def test_columns_read_fields_that_exist_and_conditions_by_type(resource: Resourc
 @pytest.mark.parametrize(
     ("kind", "always", "wide"),
     [
-        ("DataBackbone", ["Tier", "Ready", "Reason", "Age"], ["Message"]),
+        ("DataBackbone", ["Tier", "Ready", "Reason", "Retention", "Age"], ["Message"]),
         ("IngestPlan", ["Schedule", "Ready", "Reason", "Rows", "LastRun", "Age"], ["Message"]),
         ("FailoverDrill", ["Scenario", "Succeeded", "Reason", "Started", "Age"], []),
     ],

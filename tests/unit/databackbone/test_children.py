@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+import yaml
 
 from backbone.databackbone import children
 from backbone.databackbone.api import DataBackboneSpec, TierStatus
@@ -96,7 +97,11 @@ def test_the_binding_names_tier_claim_and_place() -> None:
     tier = TierStatus(
         active="Bootstrap", requested="Institutional", epoch=4, since=datetime(2024, 1, 1, tzinfo=UTC)
     )
-    assert unstamped(children.binding(backbone(), tier)) == {
+    made = unstamped(children.binding(backbone(), tier))
+    written = yaml.safe_load(made["data"].pop("databackbone.yaml"))
+    assert (written["kind"], written["metadata"]["name"]) == ("DataBackbone", "market")
+    assert written["status"]["tier"]["active"] == "Bootstrap", "what a worker goes by"
+    assert made == {
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": {

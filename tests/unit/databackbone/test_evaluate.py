@@ -203,13 +203,6 @@ READY = {
             id="suspended is not Ready, and its storage is as it was",
         ),
         pytest.param(
-            backbone(probed(HOUR / 2), mode="Institutional", timescale=TIMESCALE),
-            SEEN,
-            (),
-            {"OnRequestedTier": ("False", "TierNotAvailable")},
-            id="Institutional is answered honestly while Bootstrap serves",
-        ),
-        pytest.param(
             backbone(),
             replace(SEEN, binding=replace(BINDING, labels=(), controller_uid="somebody")),
             (),

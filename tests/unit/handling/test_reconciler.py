@@ -349,3 +349,25 @@ async def test_what_could_not_be_looked_at_is_unknown_and_never_healthy(cluster:
     }
     await visit()
     assert condition(cluster)[:2] == ("True", "Available")
+
+
+async def test_what_is_not_configured_has_no_condition_and_what_is_begins_unknown(
+    cluster: Any, visit: Any, custom: Callable[..., Any]
+) -> None:
+    optional = {"Migrated", "RetentionMet", "CacheHealthy"}
+    await visit()
+    assert not optional & {entry["type"] for entry in market(cluster)["status"]["conditions"]}
+    spec = {"mode": "Institutional", "timescale": {"connection": {"secretName": "db"}}}
+    cluster.put(custom("DataBackbone", "market", spec))
+    seen: list[set[str]] = []
+    write = cluster.replace_status
+
+    async def recorded(document: Any) -> Any:
+        entries = document["status"]["conditions"]
+        seen.append({entry["type"] for entry in entries if entry["reason"] == "Pending"})
+        return await write(document)
+
+    cluster.replace_status = recorded
+    await visit()
+    assert seen[0] & optional == {"Migrated", "RetentionMet"}
+    assert condition(cluster, "Migrated")[:2] == ("False", "MigrationPending")

@@ -1,0 +1,227 @@
+"""What the Jobs that look at TimescaleDB and Redis say, and when the next one is due."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from pydantic import ValidationError
+
+from ..grading.cache_health import CacheHealth, cache_health
+from ..jobs import last_words, tail, trouble_under_way, why_no_report
+from ..naming import digest
+from ..ports.cache import CacheCounts
+from ..ports.database import DatabaseFault
+from ..ports.readings import JobReading
+from ..report import CACHE_REACHABLE, CacheReport, DatabaseReport
+from ..vocabulary import ANNOTATION_CONFIRM, Outcome, Reason
+from .children import Backbone
+from .institutional import request_of
+from .institutional_status import CacheStatus, DatabaseStatus, PoolStatus, TableStatus, UnconfirmedStatus
+from .observation import Observation
+from .probing import SAYS_NOTHING, trouble_of
+
+INTERVAL = timedelta(minutes=15)
+RETRY = timedelta(seconds=15)
+RETRY_LIMIT = timedelta(minutes=4)
+TOKEN_LIMIT = 253
+STORE_TROUBLES = {
+    Outcome.STORE_UNREACHABLE,
+    Outcome.STORE_FULL,
+    Outcome.STORE_READ_ONLY,
+    Outcome.STORE_FAILED,
+}
+"""Outcomes of runs after which the database is looked at again at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a look at the database is for: the digest of the spec's sections, and the confirm annotation."""
+
+    request: str
+    token: str | None
+
+    @property
+    def cause(self) -> str:
+        """Digest of both, which the Job carries as a label."""
+        return digest(self.request, self.token or "", length=16)
+
+
+def wish_of(backbone: Backbone) -> Wish | None:
+    """What is asked of the database; None where none is configured."""
+    spec = backbone.spec
+    if spec.timescale is None:
+        return None
+    token = backbone.annotations.get(ANNOTATION_CONFIRM, "").strip() or None
+    if token is not None and len(token) > TOKEN_LIMIT:
+        # Nothing that we ask for is so long, and a status has no room for it.
+        token = None
+    return Wish(request_of(spec.timescale, spec.redis), token)
+
+
+def interval_of(seen: Observation) -> timedelta:
+    """How long a look stands before the next one."""
+    return min(seen.probe_interval, INTERVAL)
+
+
+def read_checks(
+    previous: tuple[DatabaseStatus, CacheStatus | None],
+    backbone: Backbone,
+    seen: Observation,
+    now: datetime,
+) -> tuple[DatabaseStatus, CacheStatus | None]:
+    """Bring both up to what the finished Jobs say."""
+    database, cache = previous
+    earlier, trouble = trouble_of(database.trouble), None
+    for job in seen.checks:
+        if job.finished is None:
+            trouble = trouble_under_way(job, earlier, now)
+        elif database.attempted_at is None or job.finished > database.attempted_at:
+            database, cache = _record((database, cache), backbone, job, job.finished)
+    if backbone.spec.redis is None:
+        cache = None
+    return database.model_copy(update={"trouble": str(trouble)[:512] if trouble else None}), cache
+
+
+def next_check(database: DatabaseStatus, seen: Observation, wish: Wish) -> datetime | None:
+    """When the next look is due; None means at once."""
+    if database.attempted_at is None or database.cause != wish.cause:
+        return None
+    if all(job.name != database.job for job in seen.checks):
+        # Somebody deleted the last one: that is how to ask for another at once.
+        return None
+    if database.failures:
+        doublings = min(database.failures - 1, 10)
+        return database.attempted_at + min(RETRY * (1 << doublings), RETRY_LIMIT)
+    if database.request != wish.request:
+        # Its pod saw the ConfigMap of the spec before.
+        return database.attempted_at + RETRY
+    if any(
+        plan.last_outcome in STORE_TROUBLES
+        and plan.last_end is not None
+        and plan.last_end > database.attempted_at
+        for plan in seen.plans
+    ):
+        return None
+    return database.attempted_at + interval_of(seen)
+
+
+def _record(
+    previous: tuple[DatabaseStatus, CacheStatus | None],
+    backbone: Backbone,
+    job: JobReading,
+    finished: datetime,
+) -> tuple[DatabaseStatus, CacheStatus | None]:
+    database, cache = previous
+    report, why = _report_of(job, database.trouble)
+    attempt: dict[str, object] = {"job": job.name, "cause": job.cause, "attempted_at": finished}
+    if report is None:
+        failed: dict[str, object] = {"failures": database.failures + 1, "message": why.message[:640]}
+        if why.reached:
+            failed |= {"outcome": str(Reason.DATABASE_CHECK_FAILED), "checked_at": finished, **_NOTHING_SEEN}
+        return database.model_copy(update={**attempt, **failed}), cache
+    good = report.outcome == Reason.MIGRATED
+    found = database.model_copy(
+        update={
+            **attempt,
+            "failures": 0 if good else database.failures + 1,
+            "outcome": str(_outcome(report.outcome)),
+            "message": report.message[:640],
+            "checked_at": finished,
+            "request": report.request,
+            "confirmed": report.confirmed or database.confirmed,
+            **_seen(report),
+        }
+    )
+    redis = backbone.spec.redis
+    if report.cache is None or redis is None:
+        return found, cache
+    return found, _cache(cache, report.cache, redis.max_keys, finished)
+
+
+@dataclass(frozen=True, slots=True)
+class _Silence:
+    """Why a Job left no report, and whether it came as far as to run."""
+
+    message: str
+    reached: bool
+
+
+def _report_of(job: JobReading, earlier: str | None) -> tuple[DatabaseReport | None, _Silence]:
+    words = last_words(job)
+    try:
+        if words is not None:
+            return DatabaseReport.model_validate_json(words), _Silence("", True)
+    except ValidationError:
+        pass
+    end = why_no_report(job, tail(words) if words else None, trouble_of(earlier))
+    return None, _Silence(str(end), end.outcome not in SAYS_NOTHING)
+
+
+def _outcome(told: str) -> str:
+    known = DatabaseFault.named(told)
+    return told if told == Reason.MIGRATED or known else Reason.DATABASE_CHECK_FAILED
+
+
+_NOTHING_SEEN: dict[str, object] = {
+    "migration": None,
+    "pending": None,
+    "pool": None,
+    "tables": (),
+    "aggregates": (),
+    "unconfirmed": (),
+}
+
+
+def _seen(report: DatabaseReport) -> dict[str, object]:
+    """What a report tells beside its outcome; what it could not look at is not carried over."""
+    return {
+        "migration": report.version,
+        "pending": report.pending,
+        "pool": PoolStatus(
+            size=report.pool_size,
+            server_connections=report.server_connections,
+            server_limit=report.server_limit,
+        )
+        if report.pool_size is not None
+        else None,
+        "tables": tuple(TableStatus(**item.model_dump()) for item in report.tables),
+        "aggregates": report.aggregates,
+        "unconfirmed": tuple(UnconfirmedStatus(**item.model_dump()) for item in report.unconfirmed[:8]),
+    }
+
+
+def _cache(before: CacheStatus | None, found: CacheReport, max_keys: int, at: datetime) -> CacheStatus:
+    status = CacheStatus(
+        outcome=found.outcome,
+        message=found.message[:320],
+        checked_at=at,
+        keys=found.keys,
+        hits=found.hits,
+        misses=found.misses,
+        evictions=found.evictions,
+    )
+    if found.outcome != CACHE_REACHABLE:
+        return status
+    health = _health(before, found, max_keys)
+    window = at - before.checked_at if before is not None and before.outcome == CACHE_REACHABLE else None
+    return status.model_copy(
+        update={
+            "window_seconds": int(window.total_seconds()) if window is not None else None,
+            "hit_percent": _percent(health.hit_ratio) if window is not None else None,
+            "room_percent": _percent(health.coverage),
+            "eviction_percent": _percent(health.eviction_pressure) if window is not None else None,
+        }
+    )
+
+
+def _health(before: CacheStatus | None, found: CacheReport, max_keys: int) -> CacheHealth:
+    earlier = CacheCounts()
+    if before is not None:
+        earlier = CacheCounts(hits=before.hits, misses=before.misses, evictions=before.evictions)
+    now = CacheCounts(hits=found.hits, misses=found.misses, evictions=found.evictions, keys=found.keys)
+    return cache_health(earlier, now, max_keys)
+
+
+def _percent(share: float | None) -> int | None:
+    return None if share is None else round(share * 100)

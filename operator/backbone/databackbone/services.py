@@ -1,0 +1,138 @@
+"""What is true of the institutional tier's services, from what the last look at them told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from ..evaluation import Finding
+from ..ports.cache import CacheFault
+from ..ports.database import DatabaseFault
+from ..report import CACHE_REACHABLE
+from ..vocabulary import ANNOTATION_CONFIRM, ConditionType, Documented, Reason
+from .api import DataBackboneStatus
+from .children import Backbone
+from .database import Wish, interval_of, next_check, read_checks, wish_of
+from .institutional_status import CacheStatus, DatabaseStatus, TableStatus
+from .observation import Observation
+from .probing import STANDS_FOR
+
+DROP_SLACK = timedelta(days=3)
+"""The database's own job drops once a day, and a chunk goes when the last of its rows is too old."""
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The institutional tier's services: what was found, and when they are looked at next."""
+
+    wish: Wish | None = None
+    database: DatabaseStatus | None = None
+    cache: CacheStatus | None = None
+    findings: dict[ConditionType, Finding] = field(default_factory=dict)
+    due: datetime | None = None
+
+    @property
+    def migrated(self) -> Finding | None:
+        """What is true of the database; None where none is configured."""
+        return self.findings.get(ConditionType.MIGRATED)
+
+
+def services_of(
+    backbone: Backbone, previous: DataBackboneStatus, seen: Observation, now: datetime
+) -> Services:
+    """What the Jobs say of the services that are configured."""
+    wish = wish_of(backbone)
+    if wish is None:
+        return Services()
+    database, cache = read_checks(
+        (previous.database or DatabaseStatus(), previous.cache), backbone, seen, now
+    )
+    interval = interval_of(seen)
+    found = migrated(database, wish, interval, now)
+    findings = {
+        ConditionType.MIGRATED: found,
+        ConditionType.RETENTION_MET: retention_met(database, found),
+    }
+    if backbone.spec.redis is not None:
+        findings[ConditionType.CACHE_HEALTHY] = cache_healthy(cache, interval, now)
+    return Services(wish, database, cache, findings, next_check(database, seen, wish))
+
+
+def migrated(database: DatabaseStatus, wish: Wish, interval: timedelta, now: datetime) -> Finding:
+    """Whether schema and policies of the database are as they should be."""
+    if database.outcome is None or database.checked_at is None:
+        return Finding(False, Reason.MIGRATION_PENDING, _pending_message(database))
+    if database.request != wish.request:
+        message = f"The spec has changed. {_pending_message(database)}"
+        return Finding(None, Reason.MIGRATION_PENDING, message)
+    if now - database.checked_at > STANDS_FOR * interval:
+        return Finding(None, Reason.OUT_OF_DATE, _outdated(database))
+    if database.outcome == Reason.MIGRATED:
+        message = f"The database is at migration {database.migration}, and its policies are as the spec says."
+        return Finding(True, Reason.MIGRATED, message)
+    reason = _reason_of(database)
+    return Finding(False, reason, database.message or reason.meaning)
+
+
+def retention_met(database: DatabaseStatus, found: Finding) -> Finding:
+    """Whether no table holds more than it should; `found` is what is true of the database as a whole."""
+    if found.holds is not True or database.checked_at is None:
+        return Finding(None, found.reason, f"Nobody could look: {found.message}")
+    if database.unconfirmed:
+        first = database.unconfirmed[0]
+        tokens = ",".join(item.token for item in database.unconfirmed)
+        message = (
+            f"{first.table} would lose {first.rows:,} rows; nothing is dropped before the annotation "
+            f"{ANNOTATION_CONFIRM}={tokens} confirms it."
+        )
+        return Finding(False, Reason.RETENTION_UNCONFIRMED, message)
+    late = [table for table in database.tables if _overdue(table, database.checked_at)]
+    if late:
+        told = "; ".join(
+            f"{table.name} begins at {table.oldest:%Y-%m-%d} and keeps {table.retention_days} days"
+            for table in late
+        )
+        return Finding(False, Reason.RETENTION_OVERDUE, f"{told}: the database's own jobs do not run.")
+    kept = [f"{table.name} {table.retention_days} d" for table in database.tables if table.retention_days]
+    message = (
+        f"Kept: {', '.join(kept)}; everything else for good." if kept else "Everything is kept for good."
+    )
+    return Finding(True, Reason.RETENTION_MET, message)
+
+
+def cache_healthy(cache: CacheStatus | None, interval: timedelta, now: datetime) -> Finding:
+    """Whether Redis does what the cache needs. Without it reads are slower, and nothing fails."""
+    if cache is None:
+        return Finding(None, Reason.PENDING, "Redis has not been looked at yet.")
+    if now - cache.checked_at > STANDS_FOR * interval:
+        return Finding(None, Reason.OUT_OF_DATE, "Redis has not been looked at for too long.")
+    if cache.outcome != CACHE_REACHABLE:
+        fault = CacheFault.named(cache.outcome) or CacheFault.FAILED
+        return Finding(False, fault, f"{cache.message or fault.meaning} Reads go to the database meanwhile.")
+    asked = "nobody asked it in the last window"
+    if cache.hit_percent is not None:
+        asked = f"{cache.hit_percent} % hits in the last {cache.window_seconds} s"
+    return Finding(True, Reason.CACHE_REACHABLE, f"Redis holds {cache.keys or 0:,} answers; {asked}.")
+
+
+def _overdue(table: TableStatus, at: datetime) -> bool:
+    if table.retention_days is None or table.oldest is None:
+        return False
+    return table.oldest < at - timedelta(days=table.retention_days + table.chunk_days) - DROP_SLACK
+
+
+def _reason_of(database: DatabaseStatus) -> Documented:
+    return DatabaseFault.named(database.outcome) or Reason.DATABASE_CHECK_FAILED
+
+
+def _pending_message(database: DatabaseStatus) -> str:
+    if database.trouble is not None:
+        return f"The Job that looks at the database does not run: {database.trouble}"
+    if database.failures and database.message:
+        return f"The Job that looks at the database did not come to it: {database.message}"
+    return "The Job that looks at the database has not ended yet."
+
+
+def _outdated(database: DatabaseStatus) -> str:
+    why = database.trouble or database.message or "no Job ran"
+    return f"The last verdict on the database, {database.outcome}, is out of date: {why}"

@@ -1,0 +1,24 @@
+"""Our objects as the documents that `emp-runtime` reads, in a pod as from a user's files."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import yaml
+
+from .vocabulary import API_VERSION
+
+BACKBONE_FILE = "databackbone.yaml"
+PLAN_FILE = "ingestplan.yaml"
+
+
+def document(
+    kind: str, metadata: dict[str, Any], spec: dict[str, Any], tier: dict[str, Any] | None = None
+) -> str:
+    """One object as YAML. `tier` is a backbone's status.tier, which says where its workers store."""
+    content: dict[str, Any] = {"apiVersion": API_VERSION, "kind": kind, "metadata": metadata, "spec": spec}
+    if tier is not None:
+        content["status"] = {"tier": tier}
+    # By way of JSON: tuples and enums are no YAML.
+    return yaml.safe_dump(json.loads(json.dumps(content)), sort_keys=False, allow_unicode=True)

@@ -1,0 +1,139 @@
+"""`emp-runtime database`: look at the database and the cache of a backbone, and bring them to its spec."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import typer
+
+from ..adapters.redis_cache import RedisCache
+from ..adapters.redis_client import validated
+from ..adapters.redis_settings import from_folder
+from ..adapters.timescale_migrator import Migrator
+from ..adapters.timescale_session import check, load
+from ..adapters.timescale_settings import ConnectionSettings
+from ..databackbone.institutional import Redis, request_of
+from ..errors import Rejected
+from ..migrations import packaged
+from ..ports.cache import CacheFault, CacheTrouble
+from ..ports.database import DatabaseError, DatabaseFault
+from ..providers.secrets import secret
+from ..report import CACHE_REACHABLE, EXIT_OK, EXIT_RUN_FAILED, CacheReport, DatabaseReport
+from ..vocabulary import Reason
+from .console import Progress, failed, notice
+from .ingesting import write_termination_log
+from .institutional import policy_of, settings_of, timescale_of
+from .manifest import Backbone, read_manifest
+from .migrating import STATEMENT_TIMEOUT
+
+LOCK_WAIT = timedelta(seconds=120)
+
+
+def look(files: list[Path], confirm: str | None) -> None:
+    """Look at the database of the one backbone of some files; the report goes to the termination log too.
+
+    Raises Rejected where the files do not say which database.
+    """
+    backbone = _only_backbone(files)
+    report = _looked(backbone, confirm, Progress())
+    write_termination_log(report)
+    for text in _told(report):
+        typer.echo(text)
+    if report.cache is not None and report.cache.outcome != CACHE_REACHABLE:
+        notice(f"the cache: {report.cache.outcome}: {report.cache.message}")
+    if report.outcome != Reason.MIGRATED:
+        raise typer.Exit(failed(f"{report.outcome}: {report.message}", EXIT_RUN_FAILED))
+    raise typer.Exit(EXIT_OK)
+
+
+def _only_backbone(files: list[Path]) -> Backbone:
+    found = read_manifest(files).backbones
+    if len(found) != 1:
+        names = ", ".join(item.name for item in found) or "none"
+        raise Rejected(f"name the files of one DataBackbone; there is {names}")
+    timescale_of(found[0])
+    return found[0]
+
+
+def _looked(backbone: Backbone, confirm: str | None, progress: Progress) -> DatabaseReport:
+    """What there is to tell: the cache is looked at whatever became of the database."""
+    section = timescale_of(backbone)
+    told = DatabaseReport(
+        outcome=Reason.MIGRATED,
+        request=request_of(section, backbone.spec.redis),
+        pool_size=section.pool.size,
+        at=datetime.now(UTC),
+    )
+    try:
+        told = _migrated(told, settings_of(backbone), confirm, progress)
+    except Rejected as error:
+        told = told.model_copy(update=_fault(DatabaseFault.INVALID_SETTINGS, str(error)))
+    except DatabaseError as error:
+        told = told.model_copy(update=_fault(error.fault, str(error)))
+    redis = backbone.spec.redis
+    return told if redis is None else told.model_copy(update={"cache": _cache(redis)})
+
+
+def _migrated(
+    told: DatabaseReport, settings: ConnectionSettings, confirm: str | None, progress: Progress
+) -> DatabaseReport:
+    """Check, migrate, count. Raises DatabaseError for the first thing that is wrong."""
+    patient = replace(settings, statement_timeout=STATEMENT_TIMEOUT.total_seconds())
+    finding = check(patient)
+    if finding is not None:
+        raise DatabaseError(finding.fault, finding.message)
+    plan = Migrator(patient, packaged(), LOCK_WAIT).migrate(
+        lambda migration: progress(f"migration {migration.number} {migration.name}")
+    )
+    clients, limit = load(settings)
+    return told.model_copy(
+        update={
+            "version": plan.version,
+            "pending": len(plan.pending),
+            "server_connections": clients,
+            "server_limit": limit,
+            "confirmed": confirm,
+        }
+    )
+
+
+def _cache(section: Redis) -> CacheReport:
+    found = secret(section.connection.secret_name)
+    try:
+        settings = from_folder(found.name, found.folder)
+    except Rejected as error:
+        return CacheReport(outcome=CacheFault.INVALID_SETTINGS, message=str(error))
+    trouble = validated(settings, section.namespace)
+    if trouble is not None:
+        return CacheReport(outcome=trouble.fault, message=trouble.message)
+    with RedisCache.of_secret(found.folder, policy_of(section)) as cache:
+        counts = cache.totals()
+    if isinstance(counts, CacheTrouble):
+        return CacheReport(outcome=counts.fault, message=counts.message)
+    return CacheReport(
+        outcome=CACHE_REACHABLE,
+        keys=counts.keys,
+        hits=counts.hits,
+        misses=counts.misses,
+        evictions=counts.evictions,
+        expirations=counts.expirations,
+        invalidations=counts.invalidations,
+    )
+
+
+def _fault(fault: DatabaseFault, message: str) -> dict[str, object]:
+    return {"outcome": str(fault), "message": message}
+
+
+def _told(report: DatabaseReport) -> list[str]:
+    """What a person wants to know of it."""
+    said = []
+    if report.version is not None:
+        said.append(f"migration {report.version}, {report.pending} pending")
+        said.append(f"{report.server_connections} of {report.server_limit} connections of the server in use")
+    if report.cache is not None and report.cache.outcome == CACHE_REACHABLE:
+        asked = report.cache.hits + report.cache.misses
+        said.append(f"the cache holds {report.cache.keys} answers; {report.cache.hits} of {asked} were hits")
+    return said

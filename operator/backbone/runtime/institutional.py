@@ -1,0 +1,135 @@
+"""The institutional tier of a backbone: whether it serves, and its services by the Secrets that are there.
+
+Clients of the services are imported where they are used: that takes time, and the bootstrap tier needs none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..authority.tier import Tier, requested_tier
+from ..errors import Rejected
+from ..ports.cache import CachePolicy
+from ..providers.secrets import secret
+from .manifest import Backbone
+
+if TYPE_CHECKING:
+    from ..adapters.redis_cache import RedisCache
+    from ..adapters.timescale_settings import ConnectionSettings
+    from ..databackbone.institutional import Redis, Timescale
+    from ..market.dimensions import Dimension
+
+APPLICATION = "emp-runtime"
+
+
+def tier_of(backbone: Backbone, folder: Path, tell: Callable[[str], None]) -> Tier:
+    """The tier that serves: what the operator chose, or without a cluster the one that is asked for.
+
+    A folder that holds rows already stays on Bootstrap, which is told. Raises StoreError.
+    """
+    if backbone.tier is not None:
+        return backbone.tier
+    if asked_for(backbone) == "Bootstrap":
+        return "Bootstrap"
+    from ..adapters.duckdb_reader import holds_rows  # noqa: PLC0415 - see above
+
+    if not holds_rows(folder):
+        return "Institutional"
+    tell(
+        f"backbone {backbone.name} asks for Institutional, and {folder} holds rows that this version cannot "
+        "take there: Bootstrap serves on; name another --data-dir to begin anew on TimescaleDB"
+    )
+    return "Bootstrap"
+
+
+def asked_for(backbone: Backbone) -> Tier:
+    """The tier that a backbone's spec asks for."""
+    spec = backbone.spec
+    return requested_tier(
+        spec.mode, timescale=spec.timescale is not None, redis=spec.redis is not None, kafka=False
+    )
+
+
+def timescale_of(backbone: Backbone) -> Timescale:
+    """What its spec says of TimescaleDB. Raises Rejected where it says nothing."""
+    if backbone.spec.timescale is None:
+        raise Rejected(
+            f"DataBackbone {backbone.name}: spec.timescale is missing; add timescale.connection.secretName"
+        )
+    return backbone.spec.timescale
+
+
+def settings_of(backbone: Backbone) -> ConnectionSettings:
+    """How its database is reached. Raises Rejected where spec or Secret do not say so."""
+    from ..adapters.timescale_settings import from_folder  # noqa: PLC0415 - see above
+
+    section = timescale_of(backbone)
+    found = secret(section.connection.secret_name)
+    return replace(
+        from_folder(found.name, found.folder),
+        application=APPLICATION,
+        pool_size=section.pool.size,
+        acquire_timeout=float(section.pool.acquire_timeout_seconds),
+        statement_timeout=float(section.pool.statement_timeout_seconds),
+    )
+
+
+def cache_of(backbone: Backbone) -> RedisCache | None:
+    """Its shared cache, where it has one; nothing is asked yet, and its Secret need not be there."""
+    from ..adapters.redis_cache import RedisCache  # noqa: PLC0415 - see above
+
+    section = backbone.spec.redis
+    if section is None:
+        return None
+    found = secret(section.connection.secret_name)
+    return RedisCache.of_secret(found.folder, policy_of(section))
+
+
+def policy_of(section: Redis) -> CachePolicy:
+    """How long answers are kept, and how many."""
+    return CachePolicy(
+        ttl=timedelta(seconds=section.ttl_seconds), max_keys=section.max_keys, namespace=section.namespace
+    )
+
+
+class Invalidation:
+    """Ends the answers that a run's changes made old. A cache that cannot be asked fails nothing.
+
+    Such answers then live as long as their time to live says.
+    """
+
+    def __init__(self, backbone: Backbone, tell: Callable[[str], None]) -> None:
+        self._backbone = backbone
+        self._tell = tell
+        self._cache = cache_of(backbone)
+        self._mark: str | None = None
+
+    def __call__(self, dimension: Dimension) -> None:
+        """Rows of a dimension have changed."""
+        from ..adapters.timescale_pool import DatabasePool  # noqa: PLC0415 - see above
+        from ..adapters.timescale_reader import cache_version, mark_of  # noqa: PLC0415 - see above
+        from ..ports.store import NothingPublished, StoreError  # noqa: PLC0415 - see above
+
+        if self._cache is None:
+            return
+        try:
+            if self._mark is None:
+                with DatabasePool(settings_of(self._backbone)) as pool:
+                    self._mark = mark_of(pool)
+        except (NothingPublished, StoreError) as error:
+            self._tell(f"{dimension.name}: cached answers live out their time: {error}")
+            return
+        gone = self._cache.invalidate(cache_version(self._mark, dimension))
+        if gone is None:
+            trouble = self._cache.trouble
+            why = trouble.message if trouble is not None else "it could not be asked"
+            self._tell(f"{dimension.name}: cached answers live out their time: {why}")
+
+    def close(self) -> None:
+        """Let go of the cache."""
+        if self._cache is not None:
+            self._cache.close()

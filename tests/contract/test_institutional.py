@@ -1,0 +1,212 @@
+"""The institutional tier from a user's YAML, without a cluster: migrate, ingest, and what goes wrong."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from backbone.adapters.timescale_pool import DatabasePool
+from backbone.adapters.timescale_reader import cache_version, mark_of
+from backbone.adapters.timescale_settings import ConnectionSettings
+from backbone.client import DAILY_BARS, INSTITUTIONAL
+from backbone.market.dimensions import SCHEMA_VERSION
+from backbone.ports.cache import CacheKey
+from backbone.ports.store import Selection
+from databases import changed, execute
+from redis_place import RedisPlace
+from services.process import free_port
+from test_migrate_cli import secret
+from worker import Emp, report
+
+
+def backbone(**spec: Any) -> dict[str, Any]:
+    timescale = {"connection": {"secretName": "timescale"}}
+    return {
+        "apiVersion": "backbone.emp.dev/v1alpha1",
+        "kind": "DataBackbone",
+        "metadata": {"name": "market"},
+        "spec": {"mode": "Institutional", "timescale": timescale, **spec},
+    }
+
+
+PLAN = {
+    "apiVersion": "backbone.emp.dev/v1alpha1",
+    "kind": "IngestPlan",
+    "metadata": {"name": "bars"},
+    "spec": {
+        "backboneRef": {"name": "market"},
+        "schedule": "@daily",
+        "dailyBars": {"provider": "Sample", "symbols": ["AAPL", "IBM"]},
+    },
+}
+
+
+def given(folder: Path, *documents: dict[str, Any]) -> Path:
+    """A folder of manifests."""
+    place = folder / "manifests"
+    place.mkdir(exist_ok=True)
+    (place / "all.yaml").write_text(yaml.safe_dump_all(documents))
+    return place
+
+
+def redis_secret(folder: Path, place: RedisPlace, **values: str) -> dict[str, Any]:
+    """The Secret of a test's Redis, and the section of the spec that refers to it."""
+    settings, keys = place.settings, folder / "secrets" / "redis"
+    keys.mkdir(parents=True)
+    found = {"host": settings.host, "port": str(settings.port), "username": settings.username}
+    for key, value in {**found, "password": settings.password, **values}.items():
+        (keys / key).write_text(value or "")
+    return {"redis": {"connection": {"secretName": "redis"}, "namespace": place.namespace}}
+
+
+def rows(settings: ConnectionSettings) -> int:
+    return int(execute(settings, "SELECT count(*) FROM market.daily_bars")[0][0])
+
+
+def test_an_empty_database_is_migrated_filled_and_left_as_it_is(
+    timescale: ConnectionSettings, redis_place: RedisPlace, tmp_path: Path, emp: Emp
+) -> None:
+    secret(tmp_path, timescale)
+    files = given(tmp_path, backbone(**redis_secret(tmp_path, redis_place)), PLAN)
+
+    done = emp("database", "-f", files)
+    assert done.returncode == 0, done.stderr
+    told = report(tmp_path)
+    assert (told["outcome"], told["version"], told["cache"]["outcome"]) == ("Migrated", 4, "Reachable")
+    assert told["serverLimit"] > told["serverConnections"] >= 0
+    assert report_again(emp, files, tmp_path)["request"] == told["request"]
+
+    first = emp("ingest-once", "-f", files)
+    assert first.returncode == 0, first.stderr
+    held = rows(timescale)
+    assert held == report(tmp_path)["rows"] > 5_000
+    assert not (tmp_path / "backbone-data/market/published").exists(), "nothing is stored on Bootstrap"
+
+    again = emp("ingest-once", "-f", files)
+    assert again.returncode == 0, again.stderr
+    assert report(tmp_path)["sequence"] == 2
+    assert "changed" not in report(tmp_path)["dimensions"][0], "the same rows change nothing"
+    assert rows(timescale) == held
+    for said in (done, first, again):
+        assert timescale.password not in said.stdout + said.stderr
+
+
+def report_again(emp: Emp, files: Path, folder: Path) -> dict[str, Any]:
+    assert emp("database", "-f", files).returncode == 0
+    return report(folder)
+
+
+def test_a_run_ends_exactly_the_answers_that_it_made_old(
+    timescale: ConnectionSettings, redis_place: RedisPlace, tmp_path: Path, emp: Emp
+) -> None:
+    secret(tmp_path, timescale)
+    files = given(tmp_path, backbone(**redis_secret(tmp_path, redis_place)), PLAN)
+    assert emp("database", "-f", files).returncode == 0
+    with DatabasePool(timescale) as pool:
+        version = cache_version(mark_of(pool), DAILY_BARS)
+    cache = redis_place.cache(INSTITUTIONAL)
+    old = DAILY_BARS.schema.empty_table()
+    for name in (version, "another"):
+        cache.fetch(CacheKey(name, SCHEMA_VERSION, Selection(DAILY_BARS, ("AAPL",))), lambda: old)
+    assert len(redis_place.answers()) == 2
+    assert emp("ingest-once", "-f", files).returncode == 0
+    (left,) = redis_place.answers()
+    assert ":another:" in left
+    cache.fetch(CacheKey(version, SCHEMA_VERSION, Selection(DAILY_BARS, ("AAPL",))), lambda: old)
+    assert emp("ingest-once", "-f", files).returncode == 0
+    assert len(redis_place.answers()) == 2, "a run that changed nothing makes nothing old"
+
+
+def test_a_database_that_is_gone_is_named_and_the_next_run_makes_it_up(
+    timescale: ConnectionSettings, tmp_path: Path, emp: Emp
+) -> None:
+    secret(tmp_path, timescale)
+    files = given(tmp_path, backbone(), PLAN)
+    assert emp("database", "-f", files).returncode == 0
+
+    secret(tmp_path, changed(timescale, port=free_port()))
+    lost = emp("ingest-once", "-f", files)
+    assert (lost.returncode, report(tmp_path)["outcome"]) == (3, "StoreUnreachable"), lost.stderr
+    looked = emp("database", "-f", files)
+    assert (looked.returncode, report(tmp_path)["outcome"]) == (3, "ConnectionRefused")
+    assert "version" not in report(tmp_path), "nobody could look"
+
+    secret(tmp_path, timescale)
+    assert emp("ingest-once", "-f", files).returncode == 0
+    assert rows(timescale) == report(tmp_path)["rows"]
+
+
+@pytest.mark.parametrize(("password", "fault"), [("wrong", "AuthenticationFailed"), ("", "InvalidSettings")])
+def test_what_is_wrong_with_the_secret_is_named(
+    timescale: ConnectionSettings, tmp_path: Path, emp: Emp, password: str, fault: str
+) -> None:
+    secret(tmp_path, changed(timescale, password=password))
+    files = given(tmp_path, backbone(), PLAN)
+    assert emp("database", "-f", files).returncode == 3
+    assert report(tmp_path)["outcome"] == fault
+    assert emp("ingest-once", "-f", files).returncode == 3
+    told = report(tmp_path)
+    assert (told["outcome"], told["plan"]) == ("StoreUnreachable", "bars")
+
+
+def test_a_database_without_tables_takes_nothing(
+    timescale: ConnectionSettings, tmp_path: Path, emp: Emp
+) -> None:
+    secret(tmp_path, timescale)
+    done = emp("ingest-once", "-f", given(tmp_path, backbone(), PLAN))
+    assert (done.returncode, report(tmp_path)["outcome"]) == (3, "StoreFailed")
+    assert "emp-runtime database" in report(tmp_path)["message"]
+
+
+def test_redis_that_is_lost_costs_no_run(
+    timescale: ConnectionSettings, redis_place: RedisPlace, tmp_path: Path, emp: Emp
+) -> None:
+    secret(tmp_path, timescale)
+    gone = redis_secret(tmp_path, redis_place, port=str(free_port()))
+    files = given(tmp_path, backbone(**gone), PLAN)
+    looked = emp("database", "-f", files)
+    assert looked.returncode == 0, looked.stderr
+    assert report(tmp_path)["cache"]["outcome"] == "ConnectionRefused"
+    assert "the cache: ConnectionRefused" in looked.stderr
+    done = emp("ingest-once", "-f", files)
+    assert done.returncode == 0, done.stderr
+    assert "cached answers live out their time" in done.stderr
+
+
+def test_a_folder_that_holds_rows_stays_on_bootstrap(
+    timescale: ConnectionSettings, tmp_path: Path, emp: Emp
+) -> None:
+    secret(tmp_path, timescale)
+    plain = backbone()
+    assert emp("ingest-once", "-f", given(tmp_path, {**plain, "spec": {}}, PLAN)).returncode == 0
+    files = given(tmp_path, plain, PLAN)
+    assert emp("database", "-f", files).returncode == 0
+    done = emp("ingest-once", "-f", files)
+    assert done.returncode == 0
+    assert "Bootstrap serves on" in done.stderr
+    assert rows(timescale) == 0
+    probed = emp("probe-volume")
+    assert json.loads(probed.stdout)["holdsRows"] is True
+
+
+def test_the_operators_choice_of_the_tier_counts(
+    timescale: ConnectionSettings, tmp_path: Path, emp: Emp
+) -> None:
+    secret(tmp_path, timescale)
+    chosen = {**backbone(), "status": {"tier": {"active": "Bootstrap", "requested": "Institutional"}}}
+    assert emp("database", "-f", given(tmp_path, chosen, PLAN)).returncode == 0
+    assert emp("ingest-once", "-f", given(tmp_path, chosen, PLAN)).returncode == 0
+    assert rows(timescale) == 0
+    assert (tmp_path / "backbone-data/market/published").exists()
+
+
+def test_files_that_name_no_database_are_wrong_input(tmp_path: Path, emp: Emp) -> None:
+    none = emp("database", "-f", given(tmp_path, {**backbone(), "spec": {}}))
+    assert (none.returncode, "spec.timescale is missing" in none.stderr) == (2, True)
+    other = {**backbone(), "metadata": {"name": "other"}}
+    two = emp("database", "-f", given(tmp_path, backbone(), other))
+    assert (two.returncode, "one DataBackbone" in two.stderr) == (2, True)

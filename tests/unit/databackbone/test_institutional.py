@@ -1,0 +1,379 @@
+"""What is true of a DataBackbone on TimescaleDB and Redis, and what is done about it, by tables of values."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from backbone.databackbone.api import DataBackboneSpec
+from backbone.databackbone.evaluate import evaluate
+from backbone.databackbone.institutional import request_of
+from backbone.databackbone.observation import Observation, PlanReading
+from backbone.evaluation import Evaluation, Start, Subject
+from backbone.ports.readings import ChildReading, ClaimReading, JobReading, PodReading
+from backbone.report import CacheReport, DatabaseReport, TableReport, UnconfirmedReport
+from backbone.vocabulary import (
+    ANNOTATION_CONFIRM,
+    FIELD_MANAGER,
+    LABEL_BACKBONE,
+    LABEL_CAUSE,
+    LABEL_MANAGED_BY,
+)
+from backbone.workload import WorkerImages
+
+NOW = datetime(2024, 3, 1, 12, 0, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+OURS = ((LABEL_MANAGED_BY, FIELD_MANAGER), (LABEL_BACKBONE, "market"))
+CLAIM = ClaimReading(
+    *("PersistentVolumeClaim", "market-data", "claim-1", "1", OURS, None, False, None, ""),
+    *("Bound", "1Gi", "1Gi"),
+)
+BINDING = ChildReading("ConfigMap", "market-binding", "b", "1", OURS, "uid", False, None, "")
+PROBE = JobReading("p", "p", NOW, NOW, NOW - 30 * MINUTE, True, "", False, False, "claim-1", ())
+SEEN = Observation(
+    CLAIM, BINDING, (PROBE,), (), WorkerImages("worker:1", "sample:1", "Never"), timedelta(hours=1)
+)
+SPEC = DataBackboneSpec.model_validate(
+    {
+        "mode": "Institutional",
+        "timescale": {"connection": {"secretName": "db"}},
+        "redis": {"connection": {"secretName": "cache"}},
+    }
+)
+assert SPEC.timescale is not None
+REQUEST = request_of(SPEC.timescale, SPEC.redis)
+REACHED = CacheReport(outcome="Reachable", keys=256, hits=100, misses=100)
+REPORT = DatabaseReport(
+    outcome="Migrated",
+    request=REQUEST,
+    version=4,
+    pending=0,
+    pool_size=4,
+    server_connections=7,
+    server_limit=100,
+    cache=REACHED,
+    at=NOW,
+)
+
+
+def backbone(
+    status: dict[str, Any] | None = None,
+    spec: DataBackboneSpec = SPEC,
+    holds: bool | None = False,
+    **notes: str,
+) -> Subject[DataBackboneSpec]:
+    """A backbone whose volume was probed well; `notes` are its annotations."""
+    probed = (NOW - 30 * MINUTE).isoformat()
+    volume = {
+        "claimName": "market-data",
+        "claimUid": "claim-1",
+        "probeOutcome": "VolumeProbed",
+        "probeJob": "p",
+        "probedAt": probed,
+        "attemptedAt": probed,
+        **({} if holds is None else {"holdsRows": holds}),
+    }
+    annotations = {ANNOTATION_CONFIRM: notes["confirm"]} if "confirm" in notes else {}
+    created = NOW - timedelta(days=1)
+    return Subject("ns", "market", "uid", 3, annotations, spec, {"volume": volume, **(status or {})}, created)
+
+
+def job(report: DatabaseReport | None, name: str = "d", **more: Any) -> JobReading:
+    """A finished look at the database; without a report its pod died."""
+    words = report.encode().decode() if report is not None else ""
+    pod = PodReading(
+        "pod",
+        NOW,
+        "Succeeded",
+        "",
+        "",
+        False,
+        None,
+        None,
+        "",
+        None,
+        0 if words else 1,
+        "Completed",
+        words,
+        NOW,
+    )
+    made = JobReading(name, name, NOW, NOW, NOW, True, "", False, False, None, (pod,), cause_of(backbone()))
+    return replace(made, **more)
+
+
+def cause_of(subject: Subject[DataBackboneSpec]) -> str:
+    """What the Job that a backbone asks for carries as its cause."""
+    (made,) = looks(evaluate(subject, SEEN, (), NOW))
+    return str(made["metadata"]["labels"][LABEL_CAUSE])
+
+
+def looks(result: Evaluation) -> list[dict[str, Any]]:
+    """The Jobs that look at the database."""
+    documents = [action.document for action in result.actions if isinstance(action, Start)]
+    return [item for item in documents if "-database-" in item["metadata"]["name"]]
+
+
+def looked(report: DatabaseReport = REPORT, **spec: Any) -> Observation:
+    return replace(SEEN, checks=(job(report, **spec),))
+
+
+def conditions(result: Evaluation) -> dict[str, tuple[str, str]]:
+    return {item.type: (item.status, item.reason) for item in result.conditions}
+
+
+def message(result: Evaluation, kind: str) -> str:
+    return next(item.message for item in result.conditions if item.type == kind)
+
+
+def fields(result: Evaluation) -> dict[str, Any]:
+    found: dict[str, Any] = result.fields.model_dump(mode="json", by_alias=True, exclude_none=True)
+    return found
+
+
+def serving(report: DatabaseReport = REPORT) -> dict[str, Any]:
+    """The status of a backbone that went over to the institutional tier."""
+    return fields(evaluate(backbone(), looked(report), (), NOW))
+
+
+def test_nothing_serves_before_the_database_was_looked_at() -> None:
+    result = evaluate(backbone(), SEEN, (), NOW)
+    found = conditions(result)
+    assert found["Migrated"] == ("False", "MigrationPending")
+    assert found["Ready"] == ("False", "MigrationPending"), "a run would store on the other tier"
+    assert found["OnRequestedTier"] == ("False", "MigrationPending")
+    assert found["RetentionMet"] == ("Unknown", "MigrationPending")
+    assert found["CacheHealthy"] == ("Unknown", "Pending")
+    (made,) = looks(result)
+    pod = made["spec"]["template"]["spec"]
+    assert pod["containers"][0]["args"] == ["database", "-f", "/etc/backbone/plan"]
+    assert [item["secret"]["secretName"] for item in pod["volumes"] if "secret" in item] == ["cache", "db"]
+    plan = next(item["configMap"] for item in pod["volumes"] if "configMap" in item)
+    assert plan == {
+        "name": "market-binding",
+        "items": [{"key": "databackbone.yaml", "path": "databackbone.yaml"}],
+    }
+
+
+def test_a_migrated_database_serves_an_empty_backbone_from_the_next_epoch_on() -> None:
+    result = evaluate(backbone(), looked(), (), NOW)
+    found = conditions(result)
+    assert found["Ready"] == ("True", "Available")
+    assert found["Migrated"] == ("True", "Migrated")
+    assert found["RetentionMet"] == ("True", "RetentionMet")
+    assert found["CacheHealthy"] == ("True", "CacheReachable")
+    assert found["OnRequestedTier"] == ("True", "OnTier")
+    assert fields(result)["tier"] == {
+        "active": "Institutional",
+        "requested": "Institutional",
+        "epoch": 2,
+        "since": "2024-03-01T12:00:00Z",
+    }
+    assert [notice.reason for notice in result.notices] == ["TierChanged"]
+    database = fields(result)["database"]
+    assert (database["migration"], database["pending"]) == (4, 0)
+    assert database["pool"] == {"size": 4, "serverConnections": 7, "serverLimit": 100}
+
+
+def test_what_is_not_configured_has_no_condition() -> None:
+    plain = DataBackboneSpec()
+    assert not {"Migrated", "CacheHealthy", "RetentionMet"} & set(
+        conditions(evaluate(backbone(spec=plain), SEEN, (), NOW))
+    )
+    alone = SPEC.model_copy(update={"redis": None})
+    assert "CacheHealthy" not in conditions(evaluate(backbone(spec=alone), SEEN, (), NOW))
+
+
+@pytest.mark.parametrize(
+    ("subject", "seen", "expected"),
+    [
+        pytest.param(backbone(holds=True), looked(), "SwitchNotAvailable", id="the volume holds rows"),
+        pytest.param(
+            backbone(),
+            replace(looked(), plans=(PlanReading("a", "Partial", NOW, stored_at=NOW - MINUTE),)),
+            "SwitchNotAvailable",
+            id="a plan has stored rows since the volume was probed",
+        ),
+    ],
+)
+def test_data_on_the_volume_keeps_bootstrap(
+    subject: Subject[DataBackboneSpec], seen: Observation, expected: str
+) -> None:
+    result = evaluate(subject, seen, (), NOW)
+    assert conditions(result)["OnRequestedTier"] == ("False", expected)
+    assert conditions(result)["Ready"] == ("True", "Available"), "Bootstrap serves on"
+    assert fields(result)["tier"]["active"] == "Bootstrap"
+    assert fields(result)["volume"]["holdsRows"], "which is remembered when the plan is gone"
+    assert "create a new DataBackbone" in message(result, "OnRequestedTier")
+
+
+@pytest.mark.parametrize(
+    ("subject", "seen", "reason"),
+    [
+        pytest.param(backbone(holds=None), looked(), "TierPending", id="nobody knows what the volume holds"),
+        pytest.param(
+            backbone(),
+            replace(looked(), plans=(PlanReading("a", None, None, running=True),)),
+            "TierPending",
+            id="a run is under way",
+        ),
+        pytest.param(
+            backbone(),
+            looked(REPORT.model_copy(update={"outcome": "AuthenticationFailed", "message": "no"})),
+            "AuthenticationFailed",
+            id="the database refuses",
+        ),
+    ],
+)
+def test_the_tier_waits(subject: Subject[DataBackboneSpec], seen: Observation, reason: str) -> None:
+    result = evaluate(subject, seen, (), NOW)
+    assert conditions(result)["Ready"] == ("False", reason), "no run may start on the other tier"
+    assert conditions(result)["OnRequestedTier"] == ("False", reason)
+    assert fields(result)["tier"]["active"] == "Bootstrap"
+
+
+def test_rows_of_an_earlier_life_are_the_probes_to_tell() -> None:
+    earlier = NOW - timedelta(days=2)
+    seen = replace(looked(), plans=(PlanReading("a", "Succeeded", earlier, stored_at=earlier),))
+    assert fields(evaluate(backbone(), seen, (), NOW))["tier"]["active"] == "Institutional"
+
+
+def test_once_institutional_it_stays_and_an_outage_is_not_ready() -> None:
+    status = serving()
+    lost = REPORT.model_copy(update={"outcome": "ConnectionRefused", "message": "nobody listens"})
+    seen = replace(SEEN, checks=(job(lost, "e", finished=NOW + MINUTE),))
+    result = evaluate(backbone(status), seen, (), NOW + MINUTE)
+    assert conditions(result)["Ready"] == ("False", "ConnectionRefused")
+    assert conditions(result)["RetentionMet"] == ("Unknown", "ConnectionRefused"), "nobody could look"
+    assert fields(result)["tier"]["active"] == "Institutional"
+    assert result.recheck_after == timedelta(seconds=15)
+
+
+def test_the_way_back_is_not_available() -> None:
+    back = SPEC.model_copy(update={"mode": "Bootstrap"})
+    result = evaluate(backbone(serving(), back), replace(SEEN, checks=(job(REPORT),)), (), NOW)
+    assert conditions(result)["OnRequestedTier"] == ("False", "SwitchNotAvailable")
+    assert conditions(result)["Ready"] == ("True", "Available")
+    gone = evaluate(backbone(serving(), DataBackboneSpec()), SEEN, (), NOW)
+    assert conditions(gone)["Ready"] == ("False", "DatabaseRemoved")
+    assert conditions(gone)["Stalled"] == ("True", "DatabaseRemoved")
+
+
+def test_a_verdict_that_nobody_renewed_says_nothing() -> None:
+    later = NOW + 46 * MINUTE
+    result = evaluate(backbone(serving()), looked(), (), later)
+    assert conditions(result)["Migrated"] == ("Unknown", "OutOfDate")
+    assert conditions(result)["Ready"] == ("Unknown", "OutOfDate")
+    assert conditions(result)["CacheHealthy"] == ("Unknown", "OutOfDate")
+
+
+def test_a_changed_spec_is_looked_at_at_once_and_leaves_the_schedule_in_force() -> None:
+    assert SPEC.timescale is not None
+    wider = SPEC.timescale.pool.model_copy(update={"size": 8})
+    changed = SPEC.model_copy(update={"timescale": SPEC.timescale.model_copy(update={"pool": wider})})
+    result = evaluate(backbone(serving(), changed), looked(), (), NOW)
+    assert conditions(result)["Ready"] == ("Unknown", "MigrationPending")
+    assert len(looks(result)) == 1
+
+
+@pytest.mark.parametrize(
+    ("plans", "after", "count"),
+    [
+        pytest.param((), 14 * MINUTE, 0, id="not before its time"),
+        pytest.param((), 15 * MINUTE, 1, id="once the interval is over"),
+        pytest.param(
+            (PlanReading("a", "StoreUnreachable", NOW + MINUTE),),
+            2 * MINUTE,
+            1,
+            id="after a run failed",
+        ),
+        pytest.param(
+            (PlanReading("a", "StoreUnreachable", NOW - MINUTE),), 2 * MINUTE, 0, id="not for one before"
+        ),
+    ],
+)
+def test_when_the_next_look_is_due(plans: tuple[PlanReading, ...], after: timedelta, count: int) -> None:
+    seen = replace(looked(), plans=plans)
+    assert len(looks(evaluate(backbone(serving()), seen, (), NOW + after))) == count
+
+
+def test_a_look_under_way_is_not_joined_by_another() -> None:
+    running = replace(SEEN, checks=(job(None, finished=None),))
+    assert looks(evaluate(backbone(), running, (), NOW)) == []
+    assert looks(evaluate(backbone(spec=SPEC.model_copy(update={"suspend": True})), SEEN, (), NOW)) == []
+
+
+def test_a_job_that_died_is_a_fault_of_the_look() -> None:
+    died = replace(SEEN, checks=(job(None, "e", succeeded=False, finished=NOW + MINUTE),))
+    result = evaluate(backbone(serving()), died, (), NOW + MINUTE)
+    assert conditions(result)["Ready"] == ("False", "DatabaseCheckFailed")
+    assert "migration" not in fields(result)["database"], "nobody saw it"
+
+
+def test_redis_never_makes_a_backbone_unready() -> None:
+    lost = CacheReport(outcome="ConnectionRefused", message="cannot connect to cache:6379/0.")
+    result = evaluate(backbone(), looked(REPORT.model_copy(update={"cache": lost})), (), NOW)
+    assert conditions(result)["CacheHealthy"] == ("False", "ConnectionRefused")
+    assert conditions(result)["Ready"] == ("True", "Available")
+
+
+def test_the_hit_ratio_is_that_of_the_window_between_two_looks() -> None:
+    first = serving()
+    assert "hitPercent" not in first["cache"], "there is no window yet"
+    more = REACHED.model_copy(update={"hits": 190, "misses": 110, "evictions": 5})
+    again = job(REPORT.model_copy(update={"cache": more}), "e", finished=NOW + 10 * MINUTE)
+    result = evaluate(backbone(first), replace(SEEN, checks=(again,)), (), NOW + 10 * MINUTE)
+    cache = fields(result)["cache"]
+    assert (cache["hitPercent"], cache["windowSeconds"]) == (90, 600)
+    assert (cache["roomPercent"], cache["evictionPercent"]) == (25, 50)
+    assert "90 % hits" in message(result, "CacheHealthy")
+
+
+def test_a_confirmation_is_one_look_that_is_recorded_and_not_repeated() -> None:
+    table = TableReport(name="dailyBars", chunk_days=365, retention_days=None, rows=12_154)
+    waits = UnconfirmedReport(table="market.daily_bars", rows=12_154, token="tok-1")
+    report = REPORT.model_copy(update={"tables": (table,), "unconfirmed": (waits,)})
+    status = serving(report)
+    unasked = evaluate(backbone(status), looked(report), (), NOW)
+    assert conditions(unasked)["RetentionMet"] == ("False", "RetentionUnconfirmed")
+    assert "backbone.emp.dev/confirm=tok-1" in message(unasked, "RetentionMet")
+    assert "12,154 rows" in message(unasked, "RetentionMet")
+    assert conditions(unasked)["Ready"] == ("True", "Available")
+
+    told = backbone(status, confirm="tok-1")
+    (made,) = looks(evaluate(told, looked(report), (), NOW))
+    assert made["spec"]["template"]["spec"]["containers"][0]["args"][-2:] == ["--confirm", "tok-1"]
+    done = REPORT.model_copy(update={"confirmed": "tok-1"})
+    cause = made["metadata"]["labels"][LABEL_CAUSE]
+    seen = replace(SEEN, checks=(job(done, "e", finished=NOW + MINUTE, cause=cause),))
+    after = evaluate(told, seen, (), NOW + MINUTE)
+    assert conditions(after)["RetentionMet"] == ("True", "RetentionMet")
+    assert fields(after)["database"]["confirmed"] == "tok-1"
+    assert looks(after) == []
+    (later,) = looks(evaluate(backbone(fields(after), confirm="tok-1"), seen, (), NOW + 20 * MINUTE))
+    assert "--confirm" not in later["spec"]["template"]["spec"]["containers"][0]["args"]
+
+
+@pytest.mark.parametrize(
+    ("oldest", "expected"),
+    [
+        pytest.param(NOW - timedelta(days=730), ("True", "RetentionMet"), id="in a chunk with younger rows"),
+        pytest.param(NOW - timedelta(days=740), ("False", "RetentionOverdue"), id="in one that has to go"),
+    ],
+)
+def test_retention_is_judged_by_what_is_there(oldest: datetime, expected: tuple[str, str]) -> None:
+    table = TableReport(
+        name="dailyBars", chunk_days=365, retention_days=365, rows=9, oldest=oldest, newest=NOW
+    )
+    result = evaluate(backbone(), looked(REPORT.model_copy(update={"tables": (table,)})), (), NOW)
+    assert conditions(result)["RetentionMet"] == expected
+
+
+def test_a_pod_that_saw_an_older_spec_is_followed_by_another() -> None:
+    old = job(REPORT.model_copy(update={"request": "0000"}))
+    result = evaluate(backbone(), replace(SEEN, checks=(old,)), (), NOW)
+    assert conditions(result)["Migrated"] == ("Unknown", "MigrationPending")
+    assert result.recheck_after == timedelta(seconds=15)
+    assert len(looks(evaluate(backbone(), replace(SEEN, checks=(old,)), (), NOW + MINUTE))) == 1
