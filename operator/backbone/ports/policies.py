@@ -27,8 +27,8 @@ class Aggregate(Documented):
 class HypertablePolicy:
     """What is wished of one dimension's table. None switches a policy off.
 
-    Chunks to come are `chunk_days` wide. Chunks whose rows are all older than `retention_days` are dropped, those
-    older than `compress_after_days` go into the columnstore.
+    Chunks to come are `chunk_days` wide. Chunks whose rows are all older than `retention_days` are dropped,
+    those older than `compress_after_days` go into the columnstore.
     """
 
     dimension: Dimension
@@ -73,8 +73,8 @@ class PolicyChange:
 class Unconfirmed:
     """Something that would lose rows which are there, and is not done before its `token` is given.
 
-    `cutoff` (UTC) is the time that the rows lie before; None where the whole of an aggregate would go. The token
-    tells what is asked and how many rows it is about, so that it confirms nothing else.
+    `cutoff` (UTC) is the time that the rows lie before; None where the whole of an aggregate would go. The
+    token tells what is asked and how many rows it is about, so that it confirms nothing else.
     """
 
     table: str
@@ -88,16 +88,15 @@ class Unconfirmed:
 class TableSpan:
     """What a table really holds, against what is kept. Times are UTC, None where it is empty.
 
-    `rows` is the server's estimate. `retention_days` is what the database does, None where it keeps everything.
-    `last_drop` is when its job last ended well.
+    `rows` is the server's estimate, None where it has none yet. `retention_days` is what the database does,
+    None where it keeps everything.
     """
 
     table: str
     oldest: datetime | None
     newest: datetime | None
-    rows: int
+    rows: int | None
     retention_days: int | None
-    last_drop: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
