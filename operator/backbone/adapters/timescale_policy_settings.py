@@ -15,29 +15,32 @@ TABLES: dict[str, Dimension] = {f"market.{item.table}": item for item in DIMENSI
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A continuous aggregate: the table its rows come from, how wide its buckets are, the view it needs."""
+    """A continuous aggregate: the table its rows come from, how wide its buckets are, the view it needs.
+
+    A refresh of the database works on `batch` buckets at a time, each batch being a transaction.
+    """
 
     aggregate: Aggregate
     table: str
     raw: Dimension
     bucket: timedelta
+    batch: int
     needs: Aggregate | None = None
 
 
-VIEWS: dict[str, View] = {
-    item.table: item
-    for item in (
-        View(Aggregate.TRADE_MINUTE_BARS, "market.trade_minute_bars", INTRADAY_TRADES, timedelta(minutes=1)),
-        View(
-            Aggregate.TRADE_DAILY_BARS,
-            "market.trade_daily_bars",
-            INTRADAY_TRADES,
-            timedelta(days=1),
-            Aggregate.TRADE_MINUTE_BARS,
-        ),
-        View(Aggregate.WEEKLY_BARS, "market.weekly_bars", DAILY_BARS, timedelta(days=7)),
-    )
-}
+_MINUTES = View(
+    Aggregate.TRADE_MINUTE_BARS, "market.trade_minute_bars", INTRADAY_TRADES, timedelta(minutes=1), 7 * 1440
+)
+_DAYS = View(
+    Aggregate.TRADE_DAILY_BARS,
+    "market.trade_daily_bars",
+    INTRADAY_TRADES,
+    timedelta(days=1),
+    366,
+    Aggregate.TRADE_MINUTE_BARS,
+)
+_WEEKS = View(Aggregate.WEEKLY_BARS, "market.weekly_bars", DAILY_BARS, timedelta(days=7), 522)
+VIEWS: dict[str, View] = {item.table: item for item in (_MINUTES, _DAYS, _WEEKS)}
 """In an order in which each finds what it needs."""
 
 

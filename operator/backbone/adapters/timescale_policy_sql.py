@@ -88,7 +88,7 @@ _JOBS = {
     Kind.REFRESH: (
         "SELECT remove_continuous_aggregate_policy('{table}')",
         "SELECT add_continuous_aggregate_policy('{table}', start_offset => make_interval(days => %s), "
-        "end_offset => NULL, schedule_interval => make_interval(secs => %s))",
+        "end_offset => NULL, schedule_interval => make_interval(secs => %s), buckets_per_batch => {batch})",
     ),
     Kind.COMPRESSION: (
         "CALL remove_columnstore_policy('{table}')",
@@ -105,7 +105,8 @@ _JOBS = {
 def statements(kind: Kind, table: str, old: Setting | None, new: Setting | None) -> list[Statement]:
     """What brings a table from one setting to another; each can be part of a transaction."""
     if kind in _JOBS:
-        remove, add = (text.format(table=table) for text in _JOBS[kind])
+        batch = VIEWS[table].batch if table in VIEWS else 0
+        remove, add = (text.format(table=table, batch=batch) for text in _JOBS[kind])
         values: list[object] = [] if new is None else [new.days, new.seconds]
         ended: list[Statement] = [(remove, [])] if old else []
         return [*ended, (add, values[: add.count("%s")])] if new else ended
