@@ -292,24 +292,27 @@ def test_an_aggregate_with_bars_is_dropped_once_that_is_confirmed(place: PolicyD
     fewer = desired(aggregates=(AggregatePolicy(Aggregate.WEEKLY_BARS),))
     report = place.reconcile(fewer)
     # The bars of minutes are what those of days are made of: they are not asked about as long as these stand.
-    assert [item.token for item in report.unconfirmed] == ["TradeDailyBars-drop-1"]
+    assert [item.token for item in report.unconfirmed] == ["tradeDays-drop-1"]
     assert report.changes == ()
-    report = place.reconcile(fewer, "TradeDailyBars-drop-1")
-    assert [item.token for item in report.unconfirmed] == [f"TradeMinuteBars-drop-{minutes}"]
-    assert place.reconcile(fewer, f"TradeMinuteBars-drop-{minutes}").unconfirmed == ()
+    report = place.reconcile(fewer, "tradeDays-drop-1")
+    assert [item.token for item in report.unconfirmed] == [f"minuteBars-drop-{minutes}"]
+    assert place.reconcile(fewer, f"minuteBars-drop-{minutes}").unconfirmed == ()
     assert place.state[1] == [("weekly_bars", True)]
 
 
 def test_spans_tell_what_is_there(place: PolicyDatabase) -> None:
     place.add_bars(days_ago(500).date(), 300)
-    report = place.reconcile(desired(bars=(365, 3650, None)))
-    spans = {item.table: item for item in report.spans}
-    bars, other = spans["market.daily_bars"], spans["market.macro_events"]
-    assert (bars.oldest, bars.newest, bars.retention_days) == (days_ago(500), days_ago(201), 3650)
+    wish = desired(bars=(365, 3650, 400), aggregates=(AggregatePolicy(Aggregate.WEEKLY_BARS),))
+    report = place.reconcile(wish)
+    spans = {item.dimension.name: item for item in report.spans}
+    bars, other = spans["dailyBars"], spans["macroEvents"]
+    assert (bars.oldest, bars.newest) == (days_ago(500), days_ago(201))
+    assert (bars.chunk_days, bars.retention_days, bars.compress_after_days) == (365, 3650, 400)
+    assert report.aggregates == (Aggregate.WEEKLY_BARS,)
     assert bars.rows in {None, 300}
     assert (other.oldest, other.newest, other.rows, other.retention_days) == (None, None, 0, None)
     place.execute("ANALYZE market.daily_bars")
-    report = place.reconcile(desired(bars=(365, 3650, None)))
+    report = place.reconcile(wish)
     assert {item.rows for item in report.spans if item.oldest} == {300}
 
 

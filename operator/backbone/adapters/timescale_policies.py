@@ -7,7 +7,7 @@ whoever comes next goes on. Only filling an aggregate cannot be part of one; it 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager
 from datetime import timedelta
 
@@ -20,7 +20,7 @@ from . import timescale_policy_sql as sql
 from .timescale_errors import translated
 from .timescale_policy_plan import Loss, PolicyPlan, Step, losing, plan, refusal
 from .timescale_policy_reading import holdings
-from .timescale_policy_settings import MADE, TABLES, VIEWS, Key, Kind
+from .timescale_policy_settings import MADE, TABLES, VIEWS, Key, Kind, Setting
 from .timescale_schema_lock import LOCK_WAIT, alone
 from .timescale_session import Row, check, connected
 from .timescale_settings import ConnectionSettings
@@ -126,16 +126,31 @@ class Policies:
         self, changes: list[PolicyChange], found: PolicyPlan, connection: Connection[Row]
     ) -> PolicyReport:
         current = holdings(connection).current
-        spans = []
-        for table in TABLES:
-            oldest, newest, rows = _run(connection, sql.span(table))[0]
-            kept = current.get((Kind.RETENTION, table))
-            # A table that the server has not looked at yet has no estimate; it says 0.
-            known = rows or (None if oldest is not None else 0)
-            spans.append(
-                TableSpan(table, moment_of(oldest), moment_of(newest), known, kept.days if kept else None)
-            )
-        return PolicyReport(tuple(changes), found.unconfirmed, tuple(spans))
+        return PolicyReport(
+            tuple(changes),
+            found.unconfirmed,
+            tuple(_span(connection, table, current) for table in TABLES),
+            tuple(view.aggregate for table, view in VIEWS.items() if (Kind.REFRESH, table) in current),
+        )
+
+
+def _span(connection: Connection[Row], table: str, current: Mapping[Key, Setting]) -> TableSpan:
+    oldest, newest, rows, dropped = _run(connection, sql.span(table))[0]
+    width, kept, packed = (
+        setting.days if (setting := current.get((kind, table))) else None
+        for kind in (Kind.CHUNK_WIDTH, Kind.RETENTION, Kind.COMPRESSION)
+    )
+    return TableSpan(
+        TABLES[table],
+        width or 0,
+        kept,
+        packed,
+        moment_of(oldest),
+        moment_of(newest),
+        # A table that the server has not looked at yet has no estimate; it says 0.
+        rows or (None if oldest is not None else 0),
+        dropped,
+    )
 
 
 def _loss(connection: Connection[Row], step: Step) -> Loss:

@@ -29,15 +29,15 @@ class View:
 
 
 _MINUTES = View(
-    Aggregate.TRADE_MINUTE_BARS, "market.trade_minute_bars", INTRADAY_TRADES, timedelta(minutes=1), 7 * 1440
+    Aggregate.MINUTE_BARS, "market.trade_minute_bars", INTRADAY_TRADES, timedelta(minutes=1), 7 * 1440
 )
 _DAYS = View(
-    Aggregate.TRADE_DAILY_BARS,
+    Aggregate.TRADE_DAYS,
     "market.trade_daily_bars",
     INTRADAY_TRADES,
     timedelta(days=1),
     366,
-    Aggregate.TRADE_MINUTE_BARS,
+    Aggregate.MINUTE_BARS,
 )
 _WEEKS = View(Aggregate.WEEKLY_BARS, "market.weekly_bars", DAILY_BARS, timedelta(days=7), 522)
 VIEWS: dict[str, View] = {item.table: item for item in (_MINUTES, _DAYS, _WEEKS)}

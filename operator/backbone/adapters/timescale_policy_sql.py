@@ -63,8 +63,8 @@ _MINUTE_BARS = f"""
     GROUP BY source, symbol, price_basis, time_bucket(INTERVAL '1 minute', ts)
 """  # noqa: S608
 _DEFINITIONS = {
-    Aggregate.TRADE_MINUTE_BARS: _MINUTE_BARS,
-    Aggregate.TRADE_DAILY_BARS: """
+    Aggregate.MINUTE_BARS: _MINUTE_BARS,
+    Aggregate.TRADE_DAYS: """
         SELECT source, symbol, time_bucket(INTERVAL '1 day', "start") AS day,
                first("open", "start") AS "open", max(high) AS high, min(low) AS low,
                last("close", "start") AS "close", sum(volume) AS volume, sum(trades)::bigint AS trades,
@@ -137,12 +137,16 @@ def count(view: str) -> str:
 
 
 def span(table: str) -> str:
-    """The first and the last time of a dimension's table, and how many rows the server estimates."""
+    """First and last time of a dimension's table, rows as estimated, when retention last ended well."""
     time = f'"{TABLES[table].time}"'
     return f"""
         SELECT (SELECT {time} FROM {table} ORDER BY {time} LIMIT 1),
                (SELECT {time} FROM {table} ORDER BY {time} DESC LIMIT 1),
-               approximate_row_count('{table}')
+               approximate_row_count('{table}'),
+               (SELECT last_successful_finish FROM timescaledb_information.job_stats
+                JOIN timescaledb_information.jobs AS job USING (job_id)
+                WHERE job.proc_name = 'policy_retention'
+                  AND job.hypertable_schema || '.' || job.hypertable_name = '{table}')
     """  # noqa: S608
 
 

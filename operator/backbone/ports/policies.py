@@ -13,14 +13,11 @@ if TYPE_CHECKING:
 
 
 class Aggregate(Documented):
-    """The continuous aggregates there are; each is a view of the schema `market`."""
+    """The continuous aggregates there are, by their names in a spec; each is a view of schema `market`."""
 
-    TRADE_MINUTE_BARS = ("TradeMinuteBars", "Bars of one minute from trades: market.trade_minute_bars.")
-    TRADE_DAILY_BARS = (
-        "TradeDailyBars",
-        "Bars of one day, in UTC, from TradeMinuteBars, which it needs: market.trade_daily_bars.",
-    )
-    WEEKLY_BARS = ("WeeklyBars", "Bars of one week, from Monday, from daily bars: market.weekly_bars.")
+    MINUTE_BARS = ("minuteBars", "Bars of one minute from trades: market.trade_minute_bars.")
+    TRADE_DAYS = ("tradeDays", "Bars of one day, in UTC, from minuteBars: market.trade_daily_bars.")
+    WEEKLY_BARS = ("weeklyBars", "Bars of one week, from Monday, from daily bars: market.weekly_bars.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,23 +83,30 @@ class Unconfirmed:
 
 @dataclass(frozen=True, slots=True)
 class TableSpan:
-    """What a table really holds, against what is kept. Times are UTC, None where it is empty.
+    """What is set of a dimension's table, and what it really holds. Times are UTC, None where it is empty.
 
-    `rows` is the server's estimate, None where it has none yet. `retention_days` is what the database does,
-    None where it keeps everything.
+    `rows` is the server's estimate, None where it has none yet. `last_drop` is when the job of the retention
+    last ended well.
     """
 
-    table: str
+    dimension: Dimension
+    chunk_days: int
+    retention_days: int | None
+    compress_after_days: int | None
     oldest: datetime | None
     newest: datetime | None
     rows: int | None
-    retention_days: int | None
+    last_drop: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
 class PolicyReport:
-    """What a reconciliation did, in its order, what waits for a word, and what is there now."""
+    """What a reconciliation did, in its order, what waits for a word, and what there is now.
+
+    `aggregates` are those that the database keeps up to date.
+    """
 
     changes: tuple[PolicyChange, ...]
     unconfirmed: tuple[Unconfirmed, ...]
     spans: tuple[TableSpan, ...]
+    aggregates: tuple[Aggregate, ...]
