@@ -7,7 +7,7 @@ what to do, before anything is changed.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from ..migrations import Migration
 from ..ports.database import DatabaseFault, Finding
@@ -29,7 +29,6 @@ class Holdings:
 
     applied: tuple[Applied, ...]
     tables: frozenset[str]
-    chunk_widths: dict[str, timedelta]
 
     @property
     def version(self) -> int:
@@ -56,7 +55,6 @@ def plan(migrations: tuple[Migration, ...], holdings: Holdings) -> Plan:
         or _edited(known, holdings)
         or _out_of_order(pending, holdings)
         or _foreign(pending, holdings)
-        or _other_widths(migrations, holdings)
     )
     refusal = Finding(DatabaseFault.SCHEMA_REFUSED, reason) if reason else None
     return Plan(holdings.version, () if refusal else pending, refusal)
@@ -103,19 +101,5 @@ def _foreign(pending: tuple[Migration, ...], holdings: Holdings) -> str | None:
                 return (
                     f"the database has a table {table} that no migration of ours made; "
                     "name another database, or rename that table"
-                )
-    return None
-
-
-def _other_widths(migrations: tuple[Migration, ...], holdings: Holdings) -> str | None:
-    """A hypertable of ours has chunks of another width than it was given here."""
-    for item in migrations:
-        for ours in item.hypertables:
-            width = holdings.chunk_widths.get(ours.table, ours.width)
-            if width != ours.width:
-                return (
-                    f"hypertable {ours.table} has chunks of {width.days} days and not of {ours.width.days}; "
-                    f"SELECT set_chunk_time_interval('{ours.table}', INTERVAL '{ours.width.days} days') "
-                    "mends it for the chunks to come"
                 )
     return None

@@ -17,8 +17,8 @@ from .timescale_settings import ConnectionSettings
 
 Row = tuple[Any, ...]
 
-OLDEST_EXTENSION = (2, 18)
-"""The first TimescaleDB with the columnstore's interface."""
+OLDEST_EXTENSION = (2, 20)
+"""The first TimescaleDB with the columnstore's interface whose refreshes take a batch of a width."""
 SCHEMAS = ("telemetry", "market")
 _RIGHTS = ("SELECT", "INSERT", "UPDATE", "DELETE")
 

@@ -36,6 +36,10 @@ class DatabaseFault(Documented):
         "SchemaRefused",
         "What is in the database is not what this version made or can go on from.",
     )
+    POLICY_REFUSED = (
+        "PolicyRefused",
+        "What is wished of retention, compression or aggregates contradicts itself or what is there.",
+    )
     FAILED = ("Failed", "The server refused for another reason, which the message tells.")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 
@@ -19,8 +19,8 @@ KNOWN = (
     parse("0003_three.sql", "CREATE TABLE market.three (a TEXT)"),
 )
 APPLIED = tuple(Applied(item.number, item.name, item.checksum, AT) for item in KNOWN)
-EMPTY = Holdings((), frozenset(), {})
-WHOLE = Holdings(APPLIED, frozenset({"market.one", "market.three"}), {"market.one": timedelta(days=365)})
+EMPTY = Holdings((), frozenset())
+WHOLE = Holdings(APPLIED, frozenset({"market.one", "market.three"}))
 
 
 @pytest.mark.parametrize(
@@ -65,11 +65,6 @@ def test_what_is_left_to_do(holdings: Holdings, version: int, pending: list[int]
             replace(EMPTY, tables=frozenset({"market.one"})),
             "the database has a table market.one that no migration of ours made",
             id="a table of the name is there",
-        ),
-        pytest.param(
-            replace(WHOLE, chunk_widths={"market.one": timedelta(days=7)}),
-            "hypertable market.one has chunks of 7 days and not of 365",
-            id="chunks have another width",
         ),
     ],
 )

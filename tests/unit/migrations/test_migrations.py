@@ -68,6 +68,7 @@ CHECKSUMS = {
     2: "fe8ee28e40d49f35",
     3: "e11828822449bc12",
     4: "77929e6368a54161",
+    5: "5a1d5f4c751c1cef",
 }
 """Of what a release has applied somewhere: such a file is never edited, a change is a new one."""
 

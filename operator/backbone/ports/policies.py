@@ -1,0 +1,112 @@
+"""What a backbone wishes of its tables over time, and what came of it: chunks, retention, aggregates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from ..vocabulary import Documented
+
+if TYPE_CHECKING:
+    from ..market.dimensions import Dimension
+
+
+class Aggregate(Documented):
+    """The continuous aggregates there are, by their names in a spec; each is a view of schema `market`."""
+
+    MINUTE_BARS = ("minuteBars", "Bars of one minute from trades: market.trade_minute_bars.")
+    TRADE_DAYS = ("tradeDays", "Bars of one day, in UTC, from minuteBars: market.trade_daily_bars.")
+    WEEKLY_BARS = ("weeklyBars", "Bars of one week, from Monday, from daily bars: market.weekly_bars.")
+
+
+@dataclass(frozen=True, slots=True)
+class HypertablePolicy:
+    """What is wished of one dimension's table. None switches a policy off.
+
+    Chunks to come are `chunk_days` wide. Chunks whose rows are all older than `retention_days` are dropped,
+    those older than `compress_after_days` go into the columnstore.
+    """
+
+    dimension: Dimension
+    chunk_days: int
+    retention_days: int | None = None
+    compress_after_days: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AggregatePolicy:
+    """A continuous aggregate, and how often it is brought up to date.
+
+    A refresh looks back as far as the rows that it is made of are kept, and no further: what retention
+    dropped stays in the aggregate. It works on what changed since the last one only.
+    """
+
+    aggregate: Aggregate
+    refresh_seconds: int = 3600
+
+
+@dataclass(frozen=True, slots=True)
+class DesiredPolicies:
+    """One wish per dimension. An aggregate that is not here is dropped."""
+
+    hypertables: tuple[HypertablePolicy, ...]
+    aggregates: tuple[AggregatePolicy, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyChange:
+    """One thing that was, or would be, done to the database.
+
+    `drift` says that it puts back what somebody else changed; otherwise the wish is new.
+    """
+
+    table: str
+    what: str
+    drift: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Unconfirmed:
+    """Something that would lose rows which are there, and is not done before its `token` is given.
+
+    `cutoff` (UTC) is the time that the rows lie before; None where the whole of an aggregate would go. The
+    token tells what is asked and how many rows it is about, so that it confirms nothing else.
+    """
+
+    table: str
+    what: str
+    rows: int
+    cutoff: datetime | None
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class TableSpan:
+    """What is set of a dimension's table, and what it really holds. Times are UTC, None where it is empty.
+
+    `rows` is the server's estimate, None where it has none yet. `last_drop` is when the job of the retention
+    last ended well.
+    """
+
+    dimension: Dimension
+    chunk_days: int
+    retention_days: int | None
+    compress_after_days: int | None
+    oldest: datetime | None
+    newest: datetime | None
+    rows: int | None
+    last_drop: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyReport:
+    """What a reconciliation did, in its order, what waits for a word, and what there is now.
+
+    `aggregates` are those that the database keeps up to date.
+    """
+
+    changes: tuple[PolicyChange, ...]
+    unconfirmed: tuple[Unconfirmed, ...]
+    spans: tuple[TableSpan, ...]
+    aggregates: tuple[Aggregate, ...]
