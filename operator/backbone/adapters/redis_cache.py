@@ -20,7 +20,7 @@ from ..ports.cache import CacheCounts, CacheFault, CacheKey, CachePolicy, CacheT
 from .arrow_values import CorruptValue, packed, unpacked
 from .redis_connection import RedisConnection
 from .redis_errors import CacheUnavailable, fault_of_reply
-from .redis_scripts import BAND, FIND, HELD, INVALIDATE, KEEP, MARK_DIGITS, RELEASE
+from .redis_scripts import BAND, FIND, GLANCE, HELD, INVALIDATE, KEEP, MARK_DIGITS, RELEASE, USED
 from .redis_settings import from_folder
 
 if TYPE_CHECKING:
@@ -35,6 +35,9 @@ GENERATION_SLACK = timedelta(hours=1)
 """A load may take so long; one that takes longer is not kept."""
 LARGEST_VALUE = 4 << 20
 """Bytes; a larger value would not come in time."""
+TELL_SECONDS = 1.0
+MOST_UNTOLD = 256
+"""How long, and of how many answers, a process keeps hits to itself before it tells Redis."""
 SHARED_COUNTS = ("hits", "misses", "evictions", "expirations", "invalidations")
 
 
@@ -44,6 +47,14 @@ class _Flight:
 
     version: str
     landing: Future[pa.Table]
+
+
+@dataclass(slots=True)
+class _Use:
+    """Hits of one answer that Redis does not know of, and the base of the answer's rank."""
+
+    base: int
+    hits: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +72,8 @@ class RedisCache:
     The lowest priority goes first, and within it what was not used for longest. Within a process one thread
     asks for a key and the others wait for it; between processes one loads, and the others look again until
     it is there, for at most two seconds. A fetch that begins while this process loads the same answer gets
-    what that load found, even if another process has ended its version in between.
+    what that load found, even if another process has ended its version in between. A hit is one plain read
+    of Redis, which hears of hits together: once a second of use, and before it is asked for anything else.
     """
 
     def __init__(self, connection: RedisConnection, policy: CachePolicy) -> None:
@@ -73,6 +85,8 @@ class RedisCache:
         self._counted: Counter[str] = Counter()
         self._fallbacks: Counter[CacheFault] = Counter()
         self._owed: set[str] = set()
+        self._untold: dict[str, _Use] = {}
+        self._next_telling = time.monotonic() + TELL_SECONDS
         self._shared = [f"{policy.namespace}:{name}" for name in ("index", "expiries", "counts")]
         longest = max((policy.ttl, *(tier.ttl for tier in policy.tiers if tier.ttl is not None)))
         self._generation_ms = _milliseconds(longest + GENERATION_SLACK)
@@ -128,6 +142,7 @@ class RedisCache:
         """What this process did so far, and how many answers all of them hold."""
         keys = None
         with suppress(CacheUnavailable):
+            self._tell()
             keys = self._held()[0]
         with self._lock:
             counted: dict[str, Any] = dict(self._counted)
@@ -137,9 +152,11 @@ class RedisCache:
         """What all processes did, as Redis counted it; the trouble where it cannot be asked.
 
         Redis counts what it is asked: not a fetch that waited for another thread of its process, and not one
-        that went past it. The counts begin anew when Redis loses its data.
+        that went past it. Other processes' hits of the last second may be missing. The counts begin anew when
+        Redis loses its data.
         """
         try:
+            self._tell()
             keys, *told = self._held()
         except CacheUnavailable as error:
             return error.trouble
@@ -154,6 +171,8 @@ class RedisCache:
 
     def close(self) -> None:
         """Let go of Redis; what is held there stays. Later fetches load."""
+        with suppress(CacheUnavailable):
+            self._tell()
         self._connection.close()
 
     def __enter__(self) -> Self:
@@ -165,13 +184,19 @@ class RedisCache:
         self.close()
 
     def _answer(self, name: str, key: CacheKey, load: Callable[[], pa.Table]) -> pa.Table:
+        generation = f"{self._policy.namespace}:generation:{key.version}"
         try:
-            found = self._found(name, key)
+            for version in tuple(self._owed):
+                self._pay(version)
+            found, corrupt = self._glimpsed(name, generation)
+            if found is None:
+                self._tell()
+                found = self._found([name, f"{name}:loading", generation, *self._shared], corrupt=corrupt)
         except CacheUnavailable as error:
             self._count("misses", fallback=error.fault)
             return load()
         if not isinstance(found, _Ticket):
-            self._count("hits")
+            self._hit(name, key)
             return found
         try:
             rows = load()
@@ -181,25 +206,38 @@ class RedisCache:
         self._keep(found, key, rows)
         return rows
 
-    def _found(self, name: str, key: CacheKey) -> pa.Table | _Ticket:
+    def _glimpsed(self, name: str, generation: str) -> tuple[pa.Table | None, bool]:
+        """The answer if it is held, is of its version's generation, and reads back; whether it does not.
+
+        Raises CacheUnavailable.
+        """
+        held, current = self._connection.run(GLANCE, [name, generation], ())
+        if held is None or current is None or not held.startswith(current):
+            return None, False
+        rows = self._read(held)
+        return rows, rows is None
+
+    def _read(self, held: bytes) -> pa.Table | None:
+        try:
+            return unpacked(memoryview(held)[MARK_DIGITS:])
+        except CorruptValue:
+            self._count(fallback=CacheFault.CORRUPT)
+            return None
+
+    def _found(self, keys: Sequence[str], *, corrupt: bool) -> pa.Table | _Ticket:
         """The answer, or the right to load it. Raises CacheUnavailable."""
-        for version in tuple(self._owed):
-            self._pay(version)
-        keys = [name, f"{name}:loading", f"{self._policy.namespace}:generation:{key.version}", *self._shared]
-        mark = secrets.token_hex(MARK_DIGITS // 2)
-        milliseconds, base = int(LOAD_SECONDS * 1000), self._base(key)
-        corrupt, glance, until = 0, FIRST_GLANCE, time.monotonic() + LOAD_SECONDS
+        mark, milliseconds = secrets.token_hex(MARK_DIGITS // 2), int(LOAD_SECONDS * 1000)
+        glance, until = FIRST_GLANCE, time.monotonic() + LOAD_SECONDS
         while True:
             insists = int(time.monotonic() >= until)
-            asked = (mark, milliseconds, self._generation_ms, base, insists, corrupt)
+            asked = (mark, milliseconds, self._generation_ms, insists, int(corrupt))
             told = self._connection.run(FIND, keys, asked)
-            corrupt = 0
+            corrupt = False
             if isinstance(told, bytes):
-                try:
-                    return unpacked(memoryview(told)[MARK_DIGITS:])
-                except CorruptValue:
-                    self._count(fallback=CacheFault.CORRUPT)
-                    corrupt = 1
+                rows = self._read(told)
+                if rows is not None:
+                    return rows
+                corrupt = True
             elif told is not None:
                 generation, expired, evicted = told
                 self._count("misses", expirations=expired, evictions=evicted)
@@ -209,6 +247,26 @@ class RedisCache:
             else:
                 time.sleep(glance)
                 glance = min(LONGEST_GLANCE, glance * 2)
+
+    def _hit(self, name: str, key: CacheKey) -> None:
+        with self._lock:
+            self._counted["hits"] += 1
+            use = self._untold.pop(name, None) or _Use(self._base(key))
+            use.hits += 1
+            self._untold[name] = use  # at the end: used last
+            due = len(self._untold) >= MOST_UNTOLD or time.monotonic() >= self._next_telling
+        if due:
+            with suppress(CacheUnavailable):
+                self._tell()
+
+    def _tell(self) -> None:
+        """Tell Redis of the hits so far; what it does not hear is not told again. Raises CacheUnavailable."""
+        with self._lock:
+            uses, self._untold = self._untold, {}
+            self._next_telling = time.monotonic() + TELL_SECONDS
+        if uses:
+            told = [number for use in uses.values() for number in (use.base, use.hits)]
+            self._connection.run(USED, [*uses, *self._shared], told)
 
     def _keep(self, ticket: _Ticket, key: CacheKey, rows: pa.Table) -> None:
         value = packed(rows)
