@@ -16,7 +16,7 @@ import pyarrow as pa
 import pytest
 
 import redis_shared
-from backbone.adapters import redis_cache
+from backbone.adapters import redis_cache, redis_counts
 from backbone.grading.cache_health import cache_health
 from backbone.ports.cache import INSTITUTIONAL, CacheCounts, CacheFault, SymbolTier
 from redis_place import RedisPlace
@@ -50,7 +50,7 @@ def test_hits_are_told_once_a_second_of_use_or_with_the_next_question(
     redis_place: RedisPlace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reading, looking = redis_place.cache(SMALL), redis_place.cache(SMALL)
-    monkeypatch.setattr(redis_cache, "TELL_SECONDS", 0.2)
+    monkeypatch.setattr(redis_counts, "TELL_SECONDS", 0.2)
 
     def hits() -> int:
         totals = looking.totals()
@@ -65,7 +65,7 @@ def test_hits_are_told_once_a_second_of_use_or_with_the_next_question(
     assert hits() == 2
     assert (loads(looking, key("A")), loads(looking, key("B"))) == (False, True)
     until(lambda: not loads(reading, key("B")) and hits() > 4, wait=5)
-    monkeypatch.setattr(redis_cache, "TELL_SECONDS", 60.0)
+    monkeypatch.setattr(redis_counts, "TELL_SECONDS", 60.0)
     before, last = hits(), redis_place.cache(SMALL)
     answer(last, key("B"))
     last.close()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Self
 from ..ports.cache import CacheCounts, CacheFault, CacheKey, CachePolicy, CacheTrouble
 from .arrow_values import CorruptValue, packed, unpacked
 from .redis_connection import RedisConnection
+from .redis_counts import ProcessCounts
 from .redis_errors import CacheUnavailable, fault_of_reply
 from .redis_scripts import BAND, FIND, GLANCE, HELD, INVALIDATE, KEEP, MARK_DIGITS, RELEASE, USED
 from .redis_settings import from_folder
@@ -35,9 +35,6 @@ GENERATION_SLACK = timedelta(hours=1)
 """A load may take so long; one that takes longer is not kept."""
 LARGEST_VALUE = 4 << 20
 """Bytes; a larger value would not come in time."""
-TELL_SECONDS = 1.0
-MOST_UNTOLD = 256
-"""How long, and of how many answers, a process keeps hits to itself before it tells Redis."""
 SHARED_COUNTS = ("hits", "misses", "evictions", "expirations", "invalidations")
 
 
@@ -47,14 +44,6 @@ class _Flight:
 
     version: str
     landing: Future[pa.Table]
-
-
-@dataclass(slots=True)
-class _Use:
-    """Hits of one answer that Redis does not know of, and the base of the answer's rank."""
-
-    base: int
-    hits: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +71,8 @@ class RedisCache:
         self._policy = policy
         self._lock = Lock()
         self._flights: dict[str, _Flight] = {}
-        self._counted: Counter[str] = Counter()
-        self._fallbacks: Counter[CacheFault] = Counter()
+        self._counts = ProcessCounts()
         self._owed: set[str] = set()
-        self._untold: dict[str, _Use] = {}
-        self._next_telling = time.monotonic() + TELL_SECONDS
         self._shared = [f"{policy.namespace}:{name}" for name in ("index", "expiries", "counts")]
         longest = max((policy.ttl, *(tier.ttl for tier in policy.tiers if tier.ttl is not None)))
         self._generation_ms = _milliseconds(longest + GENERATION_SLACK)
@@ -111,9 +97,8 @@ class RedisCache:
             flight = self._flights.get(name)
             if flight is None:
                 mine = self._flights[name] = _Flight(key.version, Future())
-            else:
-                self._counted["hits"] += 1
         if flight is not None:
+            self._counts.count("hits")
             return flight.landing.result()
         try:
             rows = self._answer(name, key, load)
@@ -135,7 +120,7 @@ class RedisCache:
         try:
             return self._pay(version)
         except CacheUnavailable as error:
-            self._count(fallback=error.fault)
+            self._counts.count(fallback=error.fault)
             return None
 
     def counts(self) -> CacheCounts:
@@ -144,9 +129,7 @@ class RedisCache:
         with suppress(CacheUnavailable):
             self._tell()
             keys = self._held()[0]
-        with self._lock:
-            counted: dict[str, Any] = dict(self._counted)
-            return CacheCounts(**counted, keys=keys, fallbacks=dict(self._fallbacks))
+        return self._counts.so_far(keys)
 
     def totals(self) -> CacheCounts | CacheTrouble:
         """What all processes did, as Redis counted it; the trouble where it cannot be asked.
@@ -193,10 +176,12 @@ class RedisCache:
                 self._tell()
                 found = self._found([name, f"{name}:loading", generation, *self._shared], corrupt=corrupt)
         except CacheUnavailable as error:
-            self._count("misses", fallback=error.fault)
+            self._counts.count("misses", fallback=error.fault)
             return load()
         if not isinstance(found, _Ticket):
-            self._hit(name, key)
+            if self._counts.hit(name, self._base(key)):
+                with suppress(CacheUnavailable):
+                    self._tell()
             return found
         try:
             rows = load()
@@ -221,7 +206,7 @@ class RedisCache:
         try:
             return unpacked(memoryview(held)[MARK_DIGITS:])
         except CorruptValue:
-            self._count(fallback=CacheFault.CORRUPT)
+            self._counts.count(fallback=CacheFault.CORRUPT)
             return None
 
     def _found(self, keys: Sequence[str], *, corrupt: bool) -> pa.Table | _Ticket:
@@ -240,38 +225,24 @@ class RedisCache:
                 corrupt = True
             elif told is not None:
                 generation, expired, evicted = told
-                self._count("misses", expirations=expired, evictions=evicted)
+                self._counts.count("misses", expirations=expired, evictions=evicted)
                 if insists:
-                    self._count(fallback=CacheFault.LOAD_OVERDUE)
+                    self._counts.count(fallback=CacheFault.LOAD_OVERDUE)
                 return _Ticket(keys, mark, generation)
             else:
                 time.sleep(glance)
                 glance = min(LONGEST_GLANCE, glance * 2)
 
-    def _hit(self, name: str, key: CacheKey) -> None:
-        with self._lock:
-            self._counted["hits"] += 1
-            use = self._untold.pop(name, None) or _Use(self._base(key))
-            use.hits += 1
-            self._untold[name] = use  # at the end: used last
-            due = len(self._untold) >= MOST_UNTOLD or time.monotonic() >= self._next_telling
-        if due:
-            with suppress(CacheUnavailable):
-                self._tell()
-
     def _tell(self) -> None:
         """Tell Redis of the hits so far; what it does not hear is not told again. Raises CacheUnavailable."""
-        with self._lock:
-            uses, self._untold = self._untold, {}
-            self._next_telling = time.monotonic() + TELL_SECONDS
-        if uses:
-            told = [number for use in uses.values() for number in (use.base, use.hits)]
-            self._connection.run(USED, [*uses, *self._shared], told)
+        names, told = self._counts.untold()
+        if names:
+            self._connection.run(USED, [*names, *self._shared], told)
 
     def _keep(self, ticket: _Ticket, key: CacheKey, rows: pa.Table) -> None:
         value = packed(rows)
         if len(value) > LARGEST_VALUE:
-            self._count(fallback=CacheFault.TOO_LARGE)
+            self._counts.count(fallback=CacheFault.TOO_LARGE)
             self._release(ticket)
             return
         ttl = _milliseconds(self._policy.ttl_of(key.selection.subjects))
@@ -286,9 +257,9 @@ class RedisCache:
         try:
             expired, evicted, refused = self._connection.run(KEEP, ticket.keys, given)
         except CacheUnavailable as error:
-            self._count(fallback=error.fault)
+            self._counts.count(fallback=error.fault)
             return
-        self._count(
+        self._counts.count(
             expirations=expired,
             evictions=evicted,
             fallback=fault_of_reply(refused.decode()) if refused else None,
@@ -308,7 +279,7 @@ class RedisCache:
         )
         with self._lock:
             self._owed.discard(version)
-            self._counted["invalidations"] += gone
+        self._counts.count(invalidations=gone)
         return gone
 
     def _held(self) -> list[Any]:
@@ -323,14 +294,6 @@ class RedisCache:
         with self._lock:
             if self._flights.get(name) is flight:
                 del self._flights[name]
-
-    def _count(self, name: str | None = None, *, fallback: CacheFault | None = None, **more: int) -> None:
-        with self._lock:
-            if name is not None:
-                self._counted[name] += 1
-            self._counted.update(more)
-            if fallback is not None:
-                self._fallbacks[fallback] += 1
 
 
 def _milliseconds(span: timedelta) -> int:
