@@ -137,6 +137,13 @@ def own_postgres(postgres_server: PostgresServer) -> Iterator[ConnectionSettings
         yield settings
 
 
+@pytest.fixture
+def work_table(own_postgres: ConnectionSettings) -> ConnectionSettings:
+    """Where pooled_work inserts; on the PostgreSQL of our own."""
+    databases.execute(own_postgres, "CREATE TABLE work (id BIGINT GENERATED ALWAYS AS IDENTITY)")
+    return databases.changed(own_postgres, pool_size=3, acquire_timeout=5.0)
+
+
 @pytest.fixture(scope="session")
 def redis_urls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
     """Addresses for the cache's user and for one who may do all: REDIS_URL, or a server of our own."""

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pytest
 
 import redis_shared
-from backbone.adapters import redis_cache
+from backbone.adapters import redis_cache, redis_counts
 from backbone.grading.cache_health import cache_health
 from backbone.ports.cache import INSTITUTIONAL, CacheCounts, CacheFault, SymbolTier
 from redis_place import RedisPlace
@@ -44,6 +44,32 @@ def test_the_sum_over_processes_counts_each_thing_once_as_the_totals_do(redis_pl
     for name in ("hits", "misses", "evictions", "expirations", "invalidations"):
         assert sum(getattr(found, name) for found in counts) == getattr(totals, name)
     assert (totals.hits + totals.misses, totals.invalidations, totals.keys) == (30, 2, 0)
+
+
+def test_hits_are_told_once_a_second_of_use_or_with_the_next_question(
+    redis_place: RedisPlace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading, looking = redis_place.cache(SMALL), redis_place.cache(SMALL)
+    monkeypatch.setattr(redis_counts, "TELL_SECONDS", 0.2)
+
+    def hits() -> int:
+        totals = looking.totals()
+        assert isinstance(totals, CacheCounts)
+        return totals.hits
+
+    for name in ("A", "B", "A", "A"):
+        answer(reading, key(name))
+    assert hits() == 0
+    # The hits made B what was not used for longest.
+    answer(reading, key("C"))
+    assert hits() == 2
+    assert (loads(looking, key("A")), loads(looking, key("B"))) == (False, True)
+    until(lambda: not loads(reading, key("B")) and hits() > 4, wait=5)
+    monkeypatch.setattr(redis_counts, "TELL_SECONDS", 60.0)
+    before, last = hits(), redis_place.cache(SMALL)
+    answer(last, key("B"))
+    last.close()
+    assert hits() == before + 1
 
 
 def test_what_one_process_invalidates_is_gone_for_all(redis_place: RedisPlace) -> None:

@@ -12,6 +12,7 @@ import pytest
 from backbone.adapters import redis_connection
 from backbone.adapters.redis_cache import RedisCache
 from backbone.ports.cache import INSTITUTIONAL, CacheFault
+from mounted import hold
 from redis_place import CACHE_USER, PREFIX
 from redis_reading import Readers, until
 from services.redis_server import RedisServer, User
@@ -30,7 +31,6 @@ def server(tmp_path: Path) -> Iterator[RedisServer]:
 def secret(tmp_path: Path, server: RedisServer) -> Path:
     """The folder of the Secret, as Kubernetes would mount it."""
     folder = tmp_path / "redis-credentials"
-    folder.mkdir()
     write(folder, server.url("cache"))
     return folder
 
@@ -42,10 +42,7 @@ def cache(secret: Path) -> Iterator[RedisCache]:
 
 
 def write(folder: Path, uri: str) -> None:
-    """Change the Secret at once, as Kubernetes does."""
-    fresh = folder / ".uri"
-    fresh.write_text(f"{uri}\n")
-    fresh.rename(folder / "uri")
+    hold(folder, uri=f"{uri}\n")
 
 
 def renewed() -> User:

@@ -32,9 +32,9 @@ def place(request: pytest.FixtureRequest, database_of: Callable[[str], Database]
 
 
 def versions(place: OnTimescale) -> list[tuple[object, ...]]:
-    """Where each row lies: another place is another version of it."""
+    """Where each row lies, and who locked it: another place is another version, and a lock is a write too."""
     return place.query(
-        "SELECT tableoid, ctid, xmin, symbol, session_date FROM market.daily_bars ORDER BY 4, 5"
+        "SELECT tableoid, ctid, xmin, xmax, symbol, session_date FROM market.daily_bars ORDER BY 5, 6"
     )
 
 
@@ -45,6 +45,33 @@ def test_rows_that_did_not_change_are_not_written(place: OnTimescale) -> None:
         assert writer.upsert(DAILY_BARS, stamped(bars("test"), 2)) == 0
         assert versions(place) == before
         assert writer.upsert(DAILY_BARS, stamped(bars("test", close=102.0), 2)) == 2000
+
+
+def test_a_column_of_one_value_is_a_change_like_any_other(place: OnTimescale) -> None:
+    def flagged(run: int, *flags: str | None) -> pa.Table:
+        rows = stamped(bars("test", 2), run)
+        return rows.set_column(
+            rows.schema.get_field_index("flags"), "flags", pa.array([*flags] * 10, pa.string())
+        )
+
+    with place.store().writer("run-1", NO_WAIT) as writer:
+        assert writer.upsert(DAILY_BARS, flagged(1, None, None)) == 20
+        for run, flags, changed in (
+            (2, (None, None), 0),
+            (3, (None, "Stale"), 10),
+            (4, ("Stale", "Stale"), 10),
+            (5, ("Stale", "Stale"), 0),
+            (6, (None, None), 20),
+        ):
+            assert writer.upsert(DAILY_BARS, flagged(run, *flags)) == changed
+        others = stamped(bars("other", 2), 7)
+        both = pa.concat_tables([flagged(7, None, None), others])
+        assert writer.upsert(DAILY_BARS, both) == 20
+        assert writer.upsert(DAILY_BARS, both) == 0
+    assert place.query("SELECT run_id, source, count(*) FROM market.daily_bars GROUP BY 1, 2 ORDER BY 1") == [
+        ("run-6", "test", 20),
+        ("run-7", "other", 20),
+    ]
 
 
 @pytest.mark.parametrize("rows", [300, 1999, 2000, 2001])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
@@ -19,8 +18,9 @@ from typing import TYPE_CHECKING, Any, Self
 from ..ports.cache import CacheCounts, CacheFault, CacheKey, CachePolicy, CacheTrouble
 from .arrow_values import CorruptValue, packed, unpacked
 from .redis_connection import RedisConnection
+from .redis_counts import ProcessCounts
 from .redis_errors import CacheUnavailable, fault_of_reply
-from .redis_scripts import BAND, FIND, HELD, INVALIDATE, KEEP, MARK_DIGITS, RELEASE
+from .redis_scripts import BAND, FIND, GLANCE, HELD, INVALIDATE, KEEP, MARK_DIGITS, RELEASE, USED
 from .redis_settings import from_folder
 
 if TYPE_CHECKING:
@@ -61,7 +61,8 @@ class RedisCache:
     The lowest priority goes first, and within it what was not used for longest. Within a process one thread
     asks for a key and the others wait for it; between processes one loads, and the others look again until
     it is there, for at most two seconds. A fetch that begins while this process loads the same answer gets
-    what that load found, even if another process has ended its version in between.
+    what that load found, even if another process has ended its version in between. A hit is one plain read
+    of Redis, which hears of hits together: once a second of use, and before it is asked for anything else.
     """
 
     def __init__(self, connection: RedisConnection, policy: CachePolicy) -> None:
@@ -70,8 +71,7 @@ class RedisCache:
         self._policy = policy
         self._lock = Lock()
         self._flights: dict[str, _Flight] = {}
-        self._counted: Counter[str] = Counter()
-        self._fallbacks: Counter[CacheFault] = Counter()
+        self._counts = ProcessCounts()
         self._owed: set[str] = set()
         self._shared = [f"{policy.namespace}:{name}" for name in ("index", "expiries", "counts")]
         longest = max((policy.ttl, *(tier.ttl for tier in policy.tiers if tier.ttl is not None)))
@@ -97,9 +97,8 @@ class RedisCache:
             flight = self._flights.get(name)
             if flight is None:
                 mine = self._flights[name] = _Flight(key.version, Future())
-            else:
-                self._counted["hits"] += 1
         if flight is not None:
+            self._counts.count("hits")
             return flight.landing.result()
         try:
             rows = self._answer(name, key, load)
@@ -121,25 +120,26 @@ class RedisCache:
         try:
             return self._pay(version)
         except CacheUnavailable as error:
-            self._count(fallback=error.fault)
+            self._counts.count(fallback=error.fault)
             return None
 
     def counts(self) -> CacheCounts:
         """What this process did so far, and how many answers all of them hold."""
         keys = None
         with suppress(CacheUnavailable):
+            self._tell()
             keys = self._held()[0]
-        with self._lock:
-            counted: dict[str, Any] = dict(self._counted)
-            return CacheCounts(**counted, keys=keys, fallbacks=dict(self._fallbacks))
+        return self._counts.so_far(keys)
 
     def totals(self) -> CacheCounts | CacheTrouble:
         """What all processes did, as Redis counted it; the trouble where it cannot be asked.
 
         Redis counts what it is asked: not a fetch that waited for another thread of its process, and not one
-        that went past it. The counts begin anew when Redis loses its data.
+        that went past it. Other processes' hits of the last second may be missing. The counts begin anew when
+        Redis loses its data.
         """
         try:
+            self._tell()
             keys, *told = self._held()
         except CacheUnavailable as error:
             return error.trouble
@@ -154,6 +154,8 @@ class RedisCache:
 
     def close(self) -> None:
         """Let go of Redis; what is held there stays. Later fetches load."""
+        with suppress(CacheUnavailable):
+            self._tell()
         self._connection.close()
 
     def __enter__(self) -> Self:
@@ -165,13 +167,21 @@ class RedisCache:
         self.close()
 
     def _answer(self, name: str, key: CacheKey, load: Callable[[], pa.Table]) -> pa.Table:
+        generation = f"{self._policy.namespace}:generation:{key.version}"
         try:
-            found = self._found(name, key)
+            for version in tuple(self._owed):
+                self._pay(version)
+            found, corrupt = self._glimpsed(name, generation)
+            if found is None:
+                self._tell()
+                found = self._found([name, f"{name}:loading", generation, *self._shared], corrupt=corrupt)
         except CacheUnavailable as error:
-            self._count("misses", fallback=error.fault)
+            self._counts.count("misses", fallback=error.fault)
             return load()
         if not isinstance(found, _Ticket):
-            self._count("hits")
+            if self._counts.hit(name, self._base(key)):
+                with suppress(CacheUnavailable):
+                    self._tell()
             return found
         try:
             rows = load()
@@ -181,39 +191,58 @@ class RedisCache:
         self._keep(found, key, rows)
         return rows
 
-    def _found(self, name: str, key: CacheKey) -> pa.Table | _Ticket:
+    def _glimpsed(self, name: str, generation: str) -> tuple[pa.Table | None, bool]:
+        """The answer if it is held, is of its version's generation, and reads back; whether it does not.
+
+        Raises CacheUnavailable.
+        """
+        held, current = self._connection.run(GLANCE, [name, generation], ())
+        if held is None or current is None or not held.startswith(current):
+            return None, False
+        rows = self._read(held)
+        return rows, rows is None
+
+    def _read(self, held: bytes) -> pa.Table | None:
+        try:
+            return unpacked(memoryview(held)[MARK_DIGITS:])
+        except CorruptValue:
+            self._counts.count(fallback=CacheFault.CORRUPT)
+            return None
+
+    def _found(self, keys: Sequence[str], *, corrupt: bool) -> pa.Table | _Ticket:
         """The answer, or the right to load it. Raises CacheUnavailable."""
-        for version in tuple(self._owed):
-            self._pay(version)
-        keys = [name, f"{name}:loading", f"{self._policy.namespace}:generation:{key.version}", *self._shared]
-        mark = secrets.token_hex(MARK_DIGITS // 2)
-        milliseconds, base = int(LOAD_SECONDS * 1000), self._base(key)
-        corrupt, glance, until = 0, FIRST_GLANCE, time.monotonic() + LOAD_SECONDS
+        mark, milliseconds = secrets.token_hex(MARK_DIGITS // 2), int(LOAD_SECONDS * 1000)
+        glance, until = FIRST_GLANCE, time.monotonic() + LOAD_SECONDS
         while True:
             insists = int(time.monotonic() >= until)
-            asked = (mark, milliseconds, self._generation_ms, base, insists, corrupt)
+            asked = (mark, milliseconds, self._generation_ms, insists, int(corrupt))
             told = self._connection.run(FIND, keys, asked)
-            corrupt = 0
+            corrupt = False
             if isinstance(told, bytes):
-                try:
-                    return unpacked(memoryview(told)[MARK_DIGITS:])
-                except CorruptValue:
-                    self._count(fallback=CacheFault.CORRUPT)
-                    corrupt = 1
+                rows = self._read(told)
+                if rows is not None:
+                    return rows
+                corrupt = True
             elif told is not None:
                 generation, expired, evicted = told
-                self._count("misses", expirations=expired, evictions=evicted)
+                self._counts.count("misses", expirations=expired, evictions=evicted)
                 if insists:
-                    self._count(fallback=CacheFault.LOAD_OVERDUE)
+                    self._counts.count(fallback=CacheFault.LOAD_OVERDUE)
                 return _Ticket(keys, mark, generation)
             else:
                 time.sleep(glance)
                 glance = min(LONGEST_GLANCE, glance * 2)
 
+    def _tell(self) -> None:
+        """Tell Redis of the hits so far; what it does not hear is not told again. Raises CacheUnavailable."""
+        names, told = self._counts.untold()
+        if names:
+            self._connection.run(USED, [*names, *self._shared], told)
+
     def _keep(self, ticket: _Ticket, key: CacheKey, rows: pa.Table) -> None:
         value = packed(rows)
         if len(value) > LARGEST_VALUE:
-            self._count(fallback=CacheFault.TOO_LARGE)
+            self._counts.count(fallback=CacheFault.TOO_LARGE)
             self._release(ticket)
             return
         ttl = _milliseconds(self._policy.ttl_of(key.selection.subjects))
@@ -228,9 +257,9 @@ class RedisCache:
         try:
             expired, evicted, refused = self._connection.run(KEEP, ticket.keys, given)
         except CacheUnavailable as error:
-            self._count(fallback=error.fault)
+            self._counts.count(fallback=error.fault)
             return
-        self._count(
+        self._counts.count(
             expirations=expired,
             evictions=evicted,
             fallback=fault_of_reply(refused.decode()) if refused else None,
@@ -250,7 +279,7 @@ class RedisCache:
         )
         with self._lock:
             self._owed.discard(version)
-            self._counted["invalidations"] += gone
+        self._counts.count(invalidations=gone)
         return gone
 
     def _held(self) -> list[Any]:
@@ -265,14 +294,6 @@ class RedisCache:
         with self._lock:
             if self._flights.get(name) is flight:
                 del self._flights[name]
-
-    def _count(self, name: str | None = None, *, fallback: CacheFault | None = None, **more: int) -> None:
-        with self._lock:
-            if name is not None:
-                self._counted[name] += 1
-            self._counted.update(more)
-            if fallback is not None:
-                self._fallbacks[fallback] += 1
 
 
 def _milliseconds(span: timedelta) -> int:

@@ -18,7 +18,7 @@ from ..errors import Rejected
 from ..ports.cache import CacheFault, CacheTrouble
 from .redis_client import client_of, probed, validated
 from .redis_errors import SERVED_ON, CacheUnavailable, trouble_of
-from .redis_scripts import Script, rights
+from .redis_scripts import Glance, Script, rights
 from .redis_settings import RedisSettings
 
 FIRST_PAUSE = 0.1
@@ -70,7 +70,9 @@ class RedisConnection:
         """Why Redis is not asked, or why changed settings were not taken; None if all is well."""
         return self._lost or self._wrong
 
-    def run(self, script: Script, keys: Sequence[str], arguments: Sequence[str | bytes | int]) -> Any:  # noqa: ANN401 - each script has an answer of its own
+    def run(
+        self, script: Script | Glance, keys: Sequence[str], arguments: Sequence[str | bytes | int]
+    ) -> Any:  # noqa: ANN401 - each script has an answer of its own
         """What a script returns. Raises CacheUnavailable."""
         pool = self._leased()
         try:

@@ -28,7 +28,7 @@ BAND = 1 << 42
 """Uses of one priority; with priorities up to 1,000 a rank stays below 2**53."""
 
 COMMANDS = (
-    "+ping +select +evalsha +eval +time +get +set +del +pttl +pexpire +pexpireat +hincrby +hmget "
+    "+ping +select +evalsha +eval +time +mget +get +set +del +pttl +pexpire +pexpireat +hincrby +hmget "
     "+zadd +zrem +zscore +zcard +zcount +zrange +zrangebyscore"
 )
 
@@ -65,30 +65,31 @@ local function present()
 end
 """
 
+
+class Glance:
+    """The values of keys, without a script; None for those that are not there."""
+
+    def run(self, client: redis.Redis, keys: Sequence[str], _: Sequence[str | bytes | int] = ()) -> Any:  # noqa: ANN401 - as of a script
+        """What they hold. Raises redis.RedisError."""
+        return client.mget(keys)
+
+
+GLANCE = Glance()
+
 FIND = Script(
     _TIME
     + """
 local answer, loading, generation, index, expiries, counts = unpack(KEYS)
-local mark, load_ms, generation_ms, base, insists, corrupt = unpack(ARGV)
+local mark, load_ms, generation_ms, insists, corrupt = unpack(ARGV)
 local held = redis.call('GET', answer)
 local current = redis.call('GET', generation)
 if held and corrupt == '1' then
     redis.call('DEL', answer)
     redis.call('ZREM', index, answer)
     redis.call('ZREM', expiries, answer)
-    redis.call('HINCRBY', counts, 'hits', -1)
     held = false
 end
 if held and current and string.sub(held, 1, #current) == current then
-    -- A server that takes no write still answers: what follows is bookkeeping.
-    local use = redis.pcall('HINCRBY', counts, 'uses', 1)
-    if type(use) == 'number' then
-        redis.pcall('HINCRBY', counts, 'hits', 1)
-        if use == 1 then redis.pcall('DEL', index, expiries) end
-        if redis.pcall('ZADD', index, base + use, answer) == 1 then
-            redis.pcall('ZADD', expiries, present() + redis.call('PTTL', answer), answer)
-        end
-    end
     return held
 end
 local taken = redis.call('SET', loading, mark, 'NX', 'PX', load_ms)
@@ -120,6 +121,27 @@ return {current, expired, evicted}
 )
 """An answer, or false while somebody else loads it, or else the generation to load it for, and what was found
 gone: expired, evicted by the server itself."""
+
+USED = Script(
+    _TIME
+    + """
+local index, expiries, counts = unpack(KEYS, #KEYS - 2)
+-- A server that takes no write still answers: all of this is bookkeeping.
+for place = 1, #KEYS - 3 do
+    local use = redis.pcall('HINCRBY', counts, 'uses', 1)
+    if type(use) ~= 'number' then return 0 end
+    if use == 1 then redis.pcall('DEL', index, expiries) end
+    redis.pcall('HINCRBY', counts, 'hits', ARGV[2 * place])
+    local left = redis.call('PTTL', KEYS[place])
+    if left >= 0 and redis.pcall('ZADD', index, ARGV[2 * place - 1] + use, KEYS[place]) == 1 then
+        redis.pcall('ZADD', expiries, present() + left, KEYS[place])
+    end
+end
+return 1
+"""
+)
+"""Count hits and give the answers the rank of their last use. Before the shared keys stand the answers, the
+one used last at the end; the arguments are a base and a number of hits for each."""
 
 KEEP = Script(
     _TIME
@@ -210,6 +232,7 @@ PROBE = Script(
     + """
 local answer, index, counts = unpack(KEYS)
 redis.call('GET', answer)
+redis.call('MGET', answer)
 redis.call('SET', answer, '', 'PX', 1000)
 redis.call('PEXPIRE', answer, 1000)
 redis.call('PEXPIREAT', answer, present() + 1000)

@@ -6,11 +6,21 @@ what a statement of `timescale_rows` needs is bound to settings of its transacti
 
 from __future__ import annotations
 
-from ..market.dimensions import LINEAGE, Dimension
+import pyarrow as pa
+
+from ..market.dimensions import LINEAGE, MOMENT, Dimension
 from ..vocabulary import Outcome
 
 _LINEAGE = frozenset(field.name for field in LINEAGE)
 _ORDER = ("revision", "observed_at", "run_id")
+_TYPES = {
+    pa.string(): "text",
+    pa.int32(): "integer",
+    pa.int64(): "bigint",
+    pa.float64(): "double precision",
+    pa.date32(): "date",
+    MOMENT: "timestamptz",
+}
 
 CLOSE_UNFINISHED = """
     UPDATE telemetry.ingest_runs SET outcome = %s, ended_at = %s, message = %s WHERE outcome IS NULL
@@ -85,9 +95,10 @@ def table_of(dimension: Dimension) -> str:
     return f'market."{dimension.table}"'
 
 
-def staging(dimension: Dimension) -> str:
-    """Make the table `staging` of this transaction alone, with the dimension's columns."""
-    return f"CREATE TEMP TABLE staging (LIKE {table_of(dimension)}) ON COMMIT DROP"
+def staging(dimension: Dimension, columns: tuple[str, ...]) -> str:
+    """Make the table `staging` of this transaction alone, with these columns of the dimension."""
+    chosen = f"SELECT {_columns(columns)} FROM {table_of(dimension)}"  # noqa: S608
+    return f"CREATE TEMP TABLE staging ON COMMIT DROP AS {chosen} WITH NO DATA"
 
 
 def entity(dimension: Dimension) -> str:
@@ -106,15 +117,32 @@ def known(dimension: Dimension) -> str:
     """  # noqa: S608
 
 
-def upsert(dimension: Dimension) -> str:
-    """Bring the table `staging` into the dimension's; rows of which nothing changed are not written."""
+def upsert(dimension: Dimension, staged: tuple[str, ...]) -> str:
+    """Bring the table `staging` into the dimension's; rows of which nothing changed are not written.
+
+    Bound by their names are the columns that are not `staged`, the staged rows' `entities`, and their `first`
+    and `last` time. What is stored as it is staged is left out before the insertion, which would lock it.
+    """
     names = tuple(dimension.schema.names)
     content = [name for name in names if name not in _LINEAGE and name not in dimension.key]
     differs = " OR ".join(f'stored."{name}" IS DISTINCT FROM excluded."{name}"' for name in content)
     changes = ", ".join(f'"{name}" = excluded."{name}"' for name in names if name not in dimension.key)
+    given = {
+        name: f'staging."{name}"'
+        if name in staged
+        else f"%({name})s::{_TYPES[dimension.schema.field(name).type]}"
+        for name in names
+    }
+    same = [f'held."{name}" = {given[name]}' for name in dimension.key]
+    same += [f'held."{name}" IS NOT DISTINCT FROM {given[name]}' for name in content]
     return f"""
         INSERT INTO {table_of(dimension)} AS stored ({_columns(names)})
-        SELECT {_columns(names)} FROM staging
+        SELECT {", ".join(given.values())} FROM staging
+        WHERE NOT EXISTS (
+            SELECT FROM {table_of(dimension)} AS held
+            WHERE held."{entity(dimension)}" = ANY(%(entities)s)
+              AND held."{dimension.time}" BETWEEN %(first)s AND %(last)s AND {" AND ".join(same)}
+        )
         ON CONFLICT ({_columns(dimension.key)}) DO UPDATE SET {changes}
         WHERE ({differs}) AND ({_columns(_ORDER, "excluded")}) > ({_columns(_ORDER, "stored")})
     """  # noqa: S608

@@ -1,13 +1,14 @@
 """Arrow tables into the market's tables: what is new by COPY, the rest by COPY and one upsert per slice.
 
 A pair of source and symbol of which nothing is stored can meet no row, since there is one writer: its rows
-are copied to where they belong. Rows of other pairs are copied into a table of the transaction, and from
-there one statement writes what is new or differs.
+are copied to where they belong. Rows of other pairs are copied into a table of the transaction, without the
+columns that have one value in all of them, and from there one statement writes what is new or differs.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -29,6 +30,9 @@ EARLIEST, LATEST = -62_135_596_800, 253_402_300_800
 _DAY = 86_400
 
 _SETTINGS = (f"SET LOCAL timescaledb.max_tuples_decompressed_per_dml_transaction = {MOST_DECOMPRESSED}",)
+_JOINING = ("SET LOCAL enable_nestloop = off", "SET LOCAL work_mem = '64MB'")
+"""A slice is compared with what is stored of it in one pass, also where nobody has counted the table yet."""
+_JOINED = ("SET LOCAL enable_nestloop = on", "RESET work_mem")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,18 +53,50 @@ def upsert(connection: Connection[Row], dimension: Dimension, rows: pa.Table) ->
         for statement in _SETTINGS:
             connection.execute(statement.encode())
         known = _known(connection, dimension, rows)
+        same = _same(dimension, rows) if known.num_rows else {}
+        staged = tuple(name for name in dimension.schema.names if name not in same)
         if known.num_rows:
-            connection.execute(sql.staging(dimension).encode())
+            connection.execute(sql.staging(dimension, staged).encode())
         for start in range(0, rows.num_rows, SLICE_ROWS):
             halves = _split(dimension, rows.slice(start, SLICE_ROWS), known)
             changed += _copied(connection, ("market", dimension.table), halves.new)
             if halves.known.num_rows:
-                _copied(connection, ("pg_temp", "staging"), halves.known)
-                changed += connection.execute(sql.upsert(dimension).encode()).rowcount
-                connection.execute("TRUNCATE pg_temp.staging")
+                changed += _merged(connection, dimension, halves.known.select(staged), same)
         if known.num_rows:
             connection.execute("DROP TABLE pg_temp.staging")
     return changed
+
+
+def _merged(connection: Connection[Row], dimension: Dimension, rows: pa.Table, same: dict[str, Any]) -> int:
+    """Bring rows by way of `staging`, where the columns of `same` are not; how many were new or differed."""
+    _copied(connection, ("pg_temp", "staging"), rows)
+    times = pc.min_max(rows[dimension.time]).as_py()
+    entities = pc.unique(rows[sql.entity(dimension)]).to_pylist()
+    given = {**same, "entities": entities, "first": times["min"], "last": times["max"]}
+    for statement in _JOINING:
+        connection.execute(statement.encode())
+    statement = sql.upsert(dimension, tuple(rows.schema.names))
+    changed = connection.execute(statement.encode(), given).rowcount
+    for statement in (*_JOINED, "TRUNCATE pg_temp.staging"):
+        connection.execute(statement.encode())
+    return changed
+
+
+def _same(dimension: Dimension, rows: pa.Table) -> dict[str, Any]:
+    """Columns that have one value in all rows, with it: most of the lineage, as a rule, is not worth copying.
+
+    What tells rows of one source apart is none, nor is a number whose two zeros are equal.
+    """
+    found: dict[str, Any] = {}
+    for name in dimension.schema.names:
+        column = rows[name]
+        if name in dimension.key[1:] or pa.types.is_floating(column.type):
+            continue
+        if column.null_count == len(column):
+            found[name] = None
+        elif not column.null_count and pc.all(pc.equal(column, column[0])).as_py():
+            found[name] = column[0].as_py()
+    return found
 
 
 def _copied(connection: Connection[Row], table: tuple[str, ...], rows: pa.Table) -> int:
