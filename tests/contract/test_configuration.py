@@ -7,12 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from backbone.adapters.timescale_configuration import ConfigurationJournal, Configured
+from backbone.adapters.timescale_settings import ConnectionSettings
 from backbone.databackbone.api import DataBackboneSpec
 from backbone.runtime.configuration import journal_configuration
 from backbone.runtime.manifest import Backbone
-from databases import Database
+from backbone.vocabulary import API_VERSION
+from databases import Database, execute
+from test_migrate_cli import secret
+from worker import Emp
 
 PASSWORD = "correct-horse-battery"
 SPEC = {
@@ -83,8 +88,8 @@ def test_a_changed_credential_shows_as_a_hash_and_gives_nothing_away(
 
     everything = str(database.execute("SELECT * FROM telemetry.configuration_changes"))
     everything += str(database.execute("SELECT * FROM telemetry.configuration_salt"))
-    for secret in (PASSWORD, "another", database.settings.password):
-        assert not secret or secret not in everything
+    for value in (PASSWORD, "another", database.settings.password):
+        assert not value or value not in everything
 
 
 def test_the_same_credential_has_another_hash_in_another_database(database: Database, secrets: Path) -> None:
@@ -118,3 +123,22 @@ def test_two_who_write_the_same_entry_write_one(database: Database, secrets: Pat
     assert len(database.execute(ENTRIES)) == 1
     journal.append("uid-1", "market", 9, Configured(1, {}), [])
     assert database.execute(ENTRIES)[0][3] == 1
+
+
+def test_a_look_at_the_database_journals_what_the_spec_has_become(
+    timescale: ConnectionSettings, tmp_path: Path, emp: Emp
+) -> None:
+    secret(tmp_path, timescale)
+    spec: dict[str, Any] = {"mode": "Institutional", "timescale": {"connection": {"secretName": "timescale"}}}
+    document = {"apiVersion": API_VERSION, "kind": "DataBackbone", "metadata": {"name": "market"}}
+    files = tmp_path / "backbone.yaml"
+    for wish in (spec, {**spec, "suspend": True}, {**spec, "suspend": True}):
+        files.write_text(yaml.safe_dump({**document, "spec": wish}))
+        told = emp("database", "-f", files)
+        assert told.returncode == 0, told.stderr
+        assert timescale.password not in told.stdout + told.stderr
+    assert "configuration:" not in told.stderr
+    assert execute(timescale, ENTRIES) == [
+        ("/market", 1, "market", 0, []),
+        ("/market", 2, "market", 0, [{"path": "spec.suspend", "before": "false", "after": "true"}]),
+    ]
