@@ -117,6 +117,11 @@ class Reason(Documented):
     DRIFT_REVERTED = ("DriftReverted", "Somebody else changed or deleted a child object; it was put back.")
     INTERNAL_ERROR = ("InternalError", "A bug in the operator: its log has the traceback; please report it.")
 
+    CONFIGURATION_CHANGED = (
+        "ConfigurationChanged",
+        "A change of the spec was accepted; status.lastChange tells it field by field.",
+    )
+
     VOLUME_PENDING = ("VolumePending", "The claim is not bound, or the probe Job has not finished yet.")
     VOLUME_PROBED = ("VolumeProbed", "The probe Job wrote, flushed and read the volume.")
     VOLUME_PROBE_FAILED = ("VolumeProbeFailed", "The probe Job ran and could not write or read the volume.")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -39,3 +41,13 @@ def port(place: str, text: str | None, default: int, hint: str) -> int:
     if not text.isascii() or not text.isdigit() or not 0 < int(text) <= HIGHEST_PORT:
         raise Rejected(f"{place} is no number from 1 to {HIGHEST_PORT}; {hint}")
     return int(text)
+
+
+def fingerprint(keys: Mapping[str, str], salt: bytes) -> str:
+    """What tells one Secret's keys from others, and gives none away.
+
+    Slow on purpose: who reads the salt beside it must not find a short password by trying. The same for any
+    order of the keys.
+    """
+    content = json.dumps(sorted(keys.items())).encode()
+    return hashlib.scrypt(content, salt=salt, n=2**14, r=8, p=1, dklen=16).hex()

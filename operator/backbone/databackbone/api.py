@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
 from ..schema import AGE, Column, Flag, Model, Quantity, Resource, amount, cel
 from ..vocabulary import ConditionType
+from .audit import LastChange
 from .institutional import Redis, Timescale
 from .institutional_status import CacheStatus, DatabaseStatus
 
@@ -174,6 +175,14 @@ class DataBackboneStatus(Model):
         default=None, description="TimescaleDB, where spec.timescale is there."
     )
     cache: CacheStatus | None = Field(default=None, description="Redis, where spec.redis is there.")
+    last_change: LastChange | None = Field(
+        default=None, description="The last change of the spec that was accepted."
+    )
+    accepted_spec: Annotated[str, StringConstraints(max_length=65_536)] | None = Field(
+        default=None,
+        description="The spec that was accepted last, as JSON without what is default: the next change is "
+        "told against it.",
+    )
     plans: int | None = Field(default=None, ge=0, description="IngestPlans that refer to this backbone.")
 
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import datetime
 
 from pydantic import ValidationError
 
-from ..evaluation import Action, Evaluation, Finding, Refusal, as_conditions, refused
+from ..evaluation import Action, Evaluation, Finding, Notice, Refusal, as_conditions, refused
 from ..ports.readings import ChildReading, ClaimReading
 from ..vocabulary import LABEL_BACKBONE, ConditionType, Reason
 from ..workload import claim_name
 from .actions import Standing, actions_of, leaving, prunes
-from .api import DataBackboneStatus, VolumeStatus
+from .api import DataBackboneSpec, DataBackboneStatus, VolumeStatus
+from .audit import LastChange, differences, last_change
 from .children import Backbone
 from .observation import Observation
 from .probing import RETRY_LIMIT, next_probe, note_rows, read_probes, stands
@@ -27,6 +29,7 @@ def evaluate(backbone: Backbone, seen: Observation, refusals: Sequence[Refusal],
     if previous.tier is None or previous.tier.active == "Bootstrap":
         volume = note_rows(volume, seen, backbone.created)
     services = services_of(backbone, previous, seen, now)
+    change = _change(backbone, previous, now)
     running = tuple(plan.name for plan in seen.plans if plan.running)
     evidence = Evidence(volume.holds_rows, running, services.migrated)
     decision = decide(backbone.spec, previous.tier, evidence, now)
@@ -56,12 +59,40 @@ def evaluate(backbone: Backbone, seen: Observation, refusals: Sequence[Refusal],
             volume=volume,
             database=services.database,
             cache=services.cache,
+            last_change=change or previous.last_change,
+            accepted_spec=_dumped(backbone.spec, sparse=True),
             plans=len(seen.plans),
         ),
         actions=actions,
-        notices=decision.notices,
+        notices=(*_told(change), *decision.notices),
         recheck_after=None if backbone.spec.suspend else standing.next_after(now),
     )
+
+
+def _change(backbone: Backbone, previous: DataBackboneStatus, now: datetime) -> LastChange | None:
+    """What changed since the spec that was accepted last; None where nothing did, or none was kept.
+
+    That spec stands in the status, which is written as one: nobody can die between taking a change up and
+    telling it. It is read with the defaults of today, so that a new version's are no change of the user's.
+    """
+    if previous.accepted_spec is None:
+        return None
+    try:
+        before = DataBackboneSpec.model_validate_json(previous.accepted_spec)
+    except ValidationError:
+        return None
+    changes = differences(json.loads(_dumped(before)), json.loads(_dumped(backbone.spec)))
+    return last_change(changes, backbone.generation, now) if changes else None
+
+
+def _told(change: LastChange | None) -> tuple[Notice, ...]:
+    if change is None:
+        return ()
+    return (Notice("Normal", Reason.CONFIGURATION_CHANGED, f"spec changed: {change.summary}"),)
+
+
+def _dumped(spec: DataBackboneSpec, *, sparse: bool = False) -> str:
+    return spec.model_dump_json(by_alias=True, exclude_none=True, exclude_defaults=sparse)
 
 
 def _probe_due(volume: VolumeStatus, seen: Observation, decision: Decision) -> datetime | None:

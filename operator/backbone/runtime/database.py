@@ -22,6 +22,7 @@ from ..ports.database import DatabaseError, DatabaseFault
 from ..providers.secrets import secret
 from ..report import CACHE_REACHABLE, EXIT_OK, EXIT_RUN_FAILED, CacheReport, DatabaseReport
 from ..vocabulary import Reason
+from .configuration import journal_configuration
 from .console import Progress, failed, notice
 from .ingesting import write_termination_log
 from .institutional import policy_of, settings_of, timescale_of
@@ -72,6 +73,7 @@ def _looked(backbone: Backbone, confirm: str | None, progress: Progress) -> Data
         told = told.model_copy(update=_fault(DatabaseFault.INVALID_SETTINGS, str(error)))
     except DatabaseError as error:
         told = told.model_copy(update=_fault(error.fault, str(error)))
+    told = _journaled(told, backbone, progress)
     redis = backbone.spec.redis
     return told if redis is None else told.model_copy(update={"cache": _cache(redis)})
 
@@ -125,6 +127,22 @@ def _cache(section: Redis) -> CacheReport:
 
 def _fault(fault: DatabaseFault, message: str) -> dict[str, object]:
     return {"outcome": str(fault), "message": message}
+
+
+def _journaled(told: DatabaseReport, backbone: Backbone, progress: Progress) -> DatabaseReport:
+    """What the spec has become is journaled once there is a table for it; the first fault is the one told."""
+    if told.version is None:
+        return told
+    try:
+        for change in journal_configuration(backbone, settings_of(backbone)):
+            progress(f"configuration: {change}")
+    except DatabaseError as error:
+        return (
+            told.model_copy(update=_fault(error.fault, str(error)))
+            if told.outcome == Reason.MIGRATED
+            else told
+        )
+    return told
 
 
 def _told(report: DatabaseReport) -> list[str]:

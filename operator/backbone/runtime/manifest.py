@@ -71,6 +71,9 @@ class Backbone:
     spec: DataBackboneSpec
     tier: Tier | None = None
     """The tier that serves, as its status says: in a cluster the operator has chosen."""
+    generation: int = 0
+    identity: str = ""
+    """Its uid; outside a cluster, where it has none, its namespace and name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +125,7 @@ def read_manifest(paths: list[Path]) -> Manifest:
 def _joined(documents: list[Document], notices: tuple[str, ...]) -> Manifest:
     named = {item.metadata.name: item for item in documents if isinstance(item.spec, DataBackboneSpec)}
     backbones = {
-        name: Backbone(name, item.spec, item.tier)
+        name: Backbone(name, item.spec, item.tier, item.metadata.generation, _identity_of(item.metadata))
         for name, item in named.items()
         if isinstance(item.spec, DataBackboneSpec)
     }
@@ -140,6 +143,10 @@ def _joined(documents: list[Document], notices: tuple[str, ...]) -> Manifest:
             )
         plans.append(Plan(item.metadata.name, item.metadata.generation, item.spec, backbones[wanted]))
     return Manifest(tuple(backbones.values()), tuple(plans), notices)
+
+
+def _identity_of(metadata: Metadata) -> str:
+    return str(metadata.uid or f"{metadata.namespace or ''}/{metadata.name}")
 
 
 def _identity(place: str, content: object) -> tuple[str, str, dict[str, object]]:

@@ -148,7 +148,7 @@ async def test_a_new_wish_is_not_drift(
     cluster.put({**market(cluster), "spec": {"deletionPolicy": "Delete"}})
     await visit()
     assert cluster.objects["PersistentVolumeClaim", "ns", "market-data"]["metadata"]["ownerReferences"]
-    assert told == []
+    assert [notice.reason for notice in told] == [Reason.CONFIGURATION_CHANGED]
 
 
 async def test_the_first_refusal_ends_the_actions_and_stands_in_status(cluster: Any, visit: Any) -> None:
@@ -211,7 +211,7 @@ async def test_an_object_that_was_annotated_since_it_was_read_gets_its_status_an
     await visit()
     assert condition(cluster)[:2] == ("False", "Suspended")
     assert market(cluster)["metadata"]["annotations"] == {"note": "x"}
-    assert [notice.reason for notice in told] == [Reason.SUSPENDED]
+    assert [notice.reason for notice in told] == [Reason.CONFIGURATION_CHANGED, Reason.SUSPENDED]
 
 
 async def test_the_end_of_a_pause_is_told_as_that(cluster: Any, visit: Any, told: list[Notice]) -> None:
@@ -221,9 +221,34 @@ async def test_the_end_of_a_pause_is_told_as_that(cluster: Any, visit: Any, told
         cluster.put({**market(cluster), "spec": {"suspend": suspend}})
         await visit()
     assert [(notice.type, notice.reason) for notice in told] == [
+        ("Normal", Reason.CONFIGURATION_CHANGED),
         ("Normal", Reason.SUSPENDED),
+        ("Normal", Reason.CONFIGURATION_CHANGED),
         ("Normal", Reason.RESUMED),
     ]
+
+
+@pytest.mark.parametrize("last", [1, 2, 3])
+async def test_a_change_is_told_whichever_write_the_visit_died_before(
+    cluster: Any, visit: Any, told: list[Notice], last: int
+) -> None:
+    await settle(cluster, visit)
+    assert "lastChange" not in market(cluster)["status"]
+    told.clear()
+    cluster.put({**market(cluster), "spec": {"deletionPolicy": "Delete"}})
+    before = cluster.writes
+
+    def die(number: int) -> None:
+        if number == before + last:
+            raise ZeroDivisionError
+
+    cluster.before_write = die
+    with pytest.raises(ZeroDivisionError):
+        await visit()
+    await visit()
+    await visit()
+    assert market(cluster)["status"]["lastChange"]["summary"] == "deletionPolicy: Retain → Delete"
+    assert [notice.reason for notice in told] == [Reason.CONFIGURATION_CHANGED]
 
 
 async def test_a_child_is_applied_again_only_when_somebody_touched_it_or_something_else_is_wished(

@@ -69,6 +69,7 @@ CHECKSUMS = {
     3: "e11828822449bc12",
     4: "77929e6368a54161",
     5: "5a1d5f4c751c1cef",
+    6: "920bb38835be676c",
 }
 """Of what a release has applied somewhere: such a file is never edited, a change is a new one."""
 

@@ -1,0 +1,93 @@
+"""What changed between two specs of a backbone, as the part of its status that tells it; pure.
+
+A spec names Secrets and holds none, so nothing here has to be kept from anybody.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import Field, StringConstraints
+
+from ..schema import Model
+
+MOST_CHANGES = 20
+VALUE_LIMIT = 96
+SUMMARY_LIMIT = 512
+
+Value = Annotated[str, StringConstraints(max_length=VALUE_LIMIT)]
+
+
+class ConfigurationChange(Model):
+    """One field of the spec."""
+
+    path: str = Field(max_length=256, description="The field, below spec.")
+    before: Value | None = Field(default=None, description="What it was; absent where it was not there.")
+    after: Value | None = Field(default=None, description="What it is; absent where it is gone.")
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.before or 'absent'} → {self.after or 'absent'}"
+
+
+class LastChange(Model):
+    """The last change of the spec that was accepted."""
+
+    generation: int = Field(ge=0, description="The object's generation that brought it.")
+    at: datetime = Field(description="When the operator took it up (UTC).")
+    summary: str = Field(max_length=SUMMARY_LIMIT, description="The changes in a line.")
+    changes: tuple[ConfigurationChange, ...] = Field(
+        default=(), max_length=MOST_CHANGES, description="What changed, by the names of the fields."
+    )
+    more: int = Field(default=0, ge=0, description="Changes beyond those that are listed.")
+
+
+def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[ConfigurationChange, ...]:
+    """What changed from one document to another, by path. A list is one value."""
+    old, new = _flat(before), _flat(after)
+    return tuple(
+        ConfigurationChange(path=path, before=_cut(old.get(path)), after=_cut(new.get(path)))
+        for path in sorted({*old, *new})
+        if old.get(path) != new.get(path)
+    )
+
+
+def last_change(changes: tuple[ConfigurationChange, ...], generation: int, at: datetime) -> LastChange:
+    """The changes as status tells them; a list that is cut says by how much."""
+    return LastChange(
+        generation=generation,
+        at=at.replace(microsecond=0),
+        summary=summary(changes),
+        changes=changes[:MOST_CHANGES],
+        more=max(len(changes) - MOST_CHANGES, 0),
+    )
+
+
+def summary(changes: tuple[ConfigurationChange, ...]) -> str:
+    """As many changes as a line holds, and how many there are beyond."""
+    told = [str(item) for item in changes]
+    for shown in range(len(told), 0, -1):
+        rest = f"; and {len(told) - shown} more" if shown < len(told) else ""
+        line = "; ".join(told[:shown]) + rest
+        if len(line) <= SUMMARY_LIMIT:
+            return line
+    return f"{len(told)} changes"
+
+
+def _flat(document: Mapping[str, Any], path: str = "") -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name, value in document.items():
+        place = f"{path}.{name}" if path else name
+        if isinstance(value, Mapping):
+            found |= _flat(value, place)
+        elif value is not None:
+            found[place] = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return found
+
+
+def _cut(value: str | None) -> str | None:
+    if value is None or len(value) <= VALUE_LIMIT:
+        return value
+    return f"{value[: VALUE_LIMIT - 1]}…"
