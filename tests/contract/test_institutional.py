@@ -210,3 +210,32 @@ def test_files_that_name_no_database_are_wrong_input(tmp_path: Path, emp: Emp) -
     other = {**backbone(), "metadata": {"name": "other"}}
     two = emp("database", "-f", given(tmp_path, backbone(), other))
     assert (two.returncode, "one DataBackbone" in two.stderr) == (2, True)
+
+
+def test_rows_are_read_through_the_cache_and_the_summary_and_quarantine_are_the_databases(
+    timescale: ConnectionSettings, redis_place: RedisPlace, tmp_path: Path, emp: Emp
+) -> None:
+    secret(tmp_path, timescale)
+    files = given(tmp_path, backbone(**redis_secret(tmp_path, redis_place)), PLAN)
+    early = emp("read", "daily-bars", "AAPL", "-f", files)
+    assert (early.returncode, "emp-runtime database" in early.stderr) == (1, True)
+    assert emp("database", "-f", files).returncode == 0
+    assert emp("ingest-once", "-f", files).returncode == 0
+
+    command = ("read", "daily-bars", "AAPL", "--last", "2", "-o", "json", "-f", files)
+    told = [json.loads(emp(*command).stdout) for _ in range(2)]
+    assert told[0] == told[1]
+    assert [row["session_date"] for row in told[0]] == ["2023-09-20", "2023-09-21"]
+    assert len(redis_place.answers()) == 1
+    looked = report_again(emp, files, tmp_path)["cache"]
+    assert (looked["misses"], looked["keys"]) == (1, 1), "two processes share an answer"
+    assert looked["hits"] > 0
+
+    shown = json.loads(emp("summary", "-o", "json", "-f", files).stdout)["backbones"][0]
+    assert shown["dataDir"] == f"database {timescale.database} on {timescale.place}"
+    assert sum(item["rows"] for item in shown["holdings"]) == rows(timescale)
+    assert [item["outcome"] for item in shown["runs"]] == ["Succeeded"]
+    assert "Quarantine: 0 entries" in emp("quarantine", "list", "-f", files).stdout
+    released = emp("quarantine", "release", "--all", "-f", files)
+    assert (released.returncode, "0 rows released" in released.stdout) == (0, True), released.stderr
+    assert emp("quarantine", "expire", "--older-than-days", "0", "-f", files).returncode == 0
