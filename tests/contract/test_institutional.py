@@ -16,7 +16,7 @@ from backbone.client import DAILY_BARS, INSTITUTIONAL
 from backbone.market.dimensions import SCHEMA_VERSION
 from backbone.ports.cache import CacheKey
 from backbone.ports.store import Selection
-from databases import changed, execute
+from databases import changed, execute, packaged
 from redis_place import RedisPlace
 from services.process import free_port
 from test_migrate_cli import secret
@@ -76,7 +76,11 @@ def test_an_empty_database_is_migrated_filled_and_left_as_it_is(
     done = emp("database", "-f", files)
     assert done.returncode == 0, done.stderr
     told = report(tmp_path)
-    assert (told["outcome"], told["version"], told["cache"]["outcome"]) == ("Migrated", 4, "Reachable")
+    assert (told["outcome"], told["version"], told["cache"]["outcome"]) == (
+        "Migrated",
+        len(packaged()),
+        "Reachable",
+    )
     assert told["serverLimit"] > told["serverConnections"] >= 0
     assert report_again(emp, files, tmp_path)["request"] == told["request"]
 
@@ -239,3 +243,42 @@ def test_rows_are_read_through_the_cache_and_the_summary_and_quarantine_are_the_
     released = emp("quarantine", "release", "--all", "-f", files)
     assert (released.returncode, "0 rows released" in released.stdout) == (0, True), released.stderr
     assert emp("quarantine", "expire", "--older-than-days", "0", "-f", files).returncode == 0
+
+
+def test_policies_follow_the_spec_and_what_would_lose_rows_waits_for_its_token(
+    timescale: ConnectionSettings, tmp_path: Path, emp: Emp
+) -> None:
+    secret(tmp_path, timescale)
+    files = given(tmp_path, backbone(), PLAN)
+    assert emp("database", "-f", files).returncode == 0
+    assert emp("ingest-once", "-f", files).returncode == 0
+
+    wished = backbone()
+    wished["spec"]["timescale"] |= {
+        "hypertables": {
+            "dailyBars": {"retentionDays": 3650, "compressAfterDays": 1000},
+            "intradayTrades": {"chunkDays": 1, "retentionDays": 30},
+        },
+        "continuousAggregates": ["weeklyBars"],
+    }
+    given(tmp_path, wished, PLAN)
+    waits = emp("database", "-f", files)
+    assert waits.returncode == 0, waits.stderr
+    told = report(tmp_path)
+    tables = {item["name"]: item for item in told["tables"]}
+    assert (tables["intradayTrades"]["chunkDays"], tables["intradayTrades"]["retentionDays"]) == (1, 30)
+    assert tables["dailyBars"]["compressAfterDays"] == 1000
+    assert "retentionDays" not in tables["dailyBars"], "rows are there that it would drop"
+    assert tables["dailyBars"]["oldest"].startswith("2000-03-01")
+    assert told["aggregates"] == ["weeklyBars"]
+    (held,) = told["unconfirmed"]
+    assert (held["table"], held["rows"] > 1000) == ("market.daily_bars", True)
+    assert f"--confirm {held['token']}" in waits.stdout
+
+    assert emp("database", "-f", files, "--confirm", held["token"]).returncode == 0
+    told = report(tmp_path)
+    tables = {item["name"]: item for item in told["tables"]}
+    assert (told["confirmed"], tables["dailyBars"]["retentionDays"]) == (held["token"], 3650)
+    assert "unconfirmed" not in told
+    assert emp("database", "-f", files).returncode == 0
+    assert report(tmp_path).get("changes", 0) == 0, "it stays as it is"
