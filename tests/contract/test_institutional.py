@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +23,9 @@ from databases import changed, execute, packaged
 from redis_place import RedisPlace
 from services.process import free_port
 from test_migrate_cli import secret
-from worker import Emp, report
+from worker import ROOT, Emp, report
+
+PAGE = ROOT / "docs" / "client.md"
 
 
 def backbone(**spec: Any) -> dict[str, Any]:
@@ -97,6 +102,25 @@ def test_an_empty_database_is_migrated_filled_and_left_as_it_is(
     assert rows(timescale) == held
     for said in (done, first, again):
         assert timescale.password not in said.stdout + said.stderr
+
+
+def test_the_program_of_the_clients_page_reads_the_database(
+    timescale: ConnectionSettings, redis_place: RedisPlace, tmp_path: Path, emp: Emp
+) -> None:
+    secret(tmp_path, timescale)
+    files = given(tmp_path, backbone(**redis_secret(tmp_path, redis_place)), PLAN)
+    assert emp("database", "-f", files).returncode == 0
+    assert emp("ingest-once", "-f", files).returncode == 0
+    (program,) = re.findall(r"```python database\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    program = program.replace("/etc/backbone/secrets", str(tmp_path / "secrets"))
+    done = subprocess.run(
+        [sys.executable, "-c", f"{program}\nprint(bars.num_rows)"],
+        env={"PYTHONPATH": str(ROOT / "operator")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, "250\n"), done.stderr
 
 
 def report_again(emp: Emp, files: Path, folder: Path) -> dict[str, Any]:
