@@ -102,7 +102,10 @@ def _migrated(
     confirm: str | None,
     progress: Progress,
 ) -> DatabaseReport:
-    """Check, migrate, set policies, count. Raises DatabaseError for the first thing that is wrong."""
+    """Check, migrate, set policies, count; a fault after the migration leaves what is known by then.
+
+    Raises DatabaseError for what is wrong before.
+    """
     patient = replace(settings, statement_timeout=STATEMENT_TIMEOUT.total_seconds())
     finding = check(patient)
     if finding is not None:
@@ -110,14 +113,16 @@ def _migrated(
     plan = Migrator(patient, packaged(), LOCK_WAIT).migrate(
         lambda migration: progress(f"migration {migration.number} {migration.name}")
     )
-    policies = Policies(patient, desired_policies(section), LOCK_WAIT).reconcile(
-        tokens_of(confirm), lambda change: progress(f"{change.table}: {change.what}")
-    )
-    clients, limit = load(settings)
+    told = told.model_copy(update={"version": plan.version, "pending": len(plan.pending)})
+    try:
+        policies = Policies(patient, desired_policies(section), LOCK_WAIT).reconcile(
+            tokens_of(confirm), lambda change: progress(f"{change.table}: {change.what}")
+        )
+        clients, limit = load(settings)
+    except DatabaseError as error:
+        return told.model_copy(update=_fault(error.fault, str(error)))
     return told.model_copy(
         update={
-            "version": plan.version,
-            "pending": len(plan.pending),
             "server_connections": clients,
             "server_limit": limit,
             "confirmed": confirm,
@@ -218,6 +223,7 @@ def _told(report: DatabaseReport) -> list[str]:
     said = []
     if report.version is not None:
         said.append(f"migration {report.version}, {report.pending} pending")
+    if report.server_limit is not None:
         said.append(f"{report.changes} policies changed now")
         said.append(f"{report.server_connections} of {report.server_limit} connections of the server in use")
     said += [

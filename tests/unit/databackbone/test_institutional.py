@@ -310,6 +310,8 @@ def test_a_job_that_died_is_a_fault_of_the_look() -> None:
     result = evaluate(backbone(serving()), died, (), NOW + MINUTE)
     assert conditions(result)["Ready"] == ("False", "DatabaseCheckFailed")
     assert "migration" not in fields(result)["database"], "nobody saw it"
+    first = evaluate(backbone(), replace(SEEN, checks=(job(None, succeeded=False),)), (), NOW)
+    assert conditions(first)["Migrated"] == ("False", "DatabaseCheckFailed")
 
 
 def test_redis_never_makes_a_backbone_unready() -> None:
