@@ -16,7 +16,7 @@ from prometheus_client import (
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from .evaluation import Ended
+from .evaluation import Ended, Measure
 from .health import Look, Page, Progress
 
 STATUSES = ("True", "False", "Unknown")
@@ -86,6 +86,12 @@ class Metrics:
             ["namespace", "plan", "outcome"],
             registry=registry,
         )
+        self.cache = Gauge(
+            "backbone_cache_ratio",
+            "Of the shared cache, between two looks: hits per fetch, room in use, evictions per miss.",
+            ["namespace", "name", "of"],
+            registry=registry,
+        )
         self.requests = Counter(
             "backbone_provider_requests",
             "Requests that runs which ended have sent to providers.",
@@ -103,6 +109,14 @@ class Metrics:
         """Set the series of one object's summary condition."""
         for known in STATUSES:
             self.ready.labels(kind, namespace, name, known).set(known == status)
+
+    def show_cache(self, namespace: str, name: str, measure: Measure) -> None:
+        """Set a share of one backbone's cache; what nobody could measure has no series."""
+        labels = {"namespace": namespace, "name": name, "of": measure.of}
+        if measure.value is None:
+            self.cache.remove_by_labels(labels)
+        else:
+            self.cache.labels(**labels).set(measure.value)
 
     def count_call(self, verb: str, resource: str, result: str) -> None:
         """Count one call of the Kubernetes API."""
@@ -125,6 +139,8 @@ class Metrics:
     def drop(self, kind: str, namespace: str, name: str) -> None:
         """Forget an object that is gone."""
         self.ready.remove_by_labels({"kind": kind, "namespace": namespace, "name": name})
+        if kind == "DataBackbone":
+            self.cache.remove_by_labels({"namespace": namespace, "name": name})
         if kind == "IngestPlan":
             for family in (self.runs, self.requests, self.retries):
                 family.remove_by_labels({"namespace": namespace, "plan": name})

@@ -331,6 +331,8 @@ def test_the_hit_ratio_is_that_of_the_window_between_two_looks() -> None:
     assert (cache["hitPercent"], cache["windowSeconds"]) == (90, 600)
     assert (cache["roomPercent"], cache["evictionPercent"]) == (25, 50)
     assert "90 % hits" in message(result, "CacheHealthy")
+    shares = {measure.of: measure.value for measure in result.measures}
+    assert shares == {"hits": 0.9, "room": 0.25, "evictions": 0.5}
 
 
 def test_a_confirmation_is_one_look_that_is_recorded_and_not_repeated() -> None:
