@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
 from backbone.adapters.timescale_reader import cache_version
 from backbone.adapters.timescale_settings import ConnectionSettings
+from backbone.adapters.timescale_watch import SecretWatch
 from backbone.client import DAILY_BARS, INSTITUTIONAL, MACRO_SERIES, NotHeld, NothingPublished, Unfit
-from backbone.client import database as client_database
 from backbone.client.database import DatabaseClient
-from backbone.errors import Rejected
 from backbone.ports.database import DatabaseFault
 from databases import execute
 from redis_place import RedisPlace
 from small_copies import NOW, bar, ingest_into
 from stores import OnTimescale
+from test_migrate_cli import secret
+
+T = TypeVar("T")
 
 
 @pytest.fixture
@@ -28,7 +34,7 @@ def held(institutional: OnTimescale) -> OnTimescale:
 
 
 def client_of(held: OnTimescale, **given: object) -> DatabaseClient:
-    return DatabaseClient(lambda: held.settings, **given)  # type: ignore[arg-type]
+    return DatabaseClient(held.settings, **given)  # type: ignore[arg-type]
 
 
 def test_it_has_the_calls_of_a_snapshot(held: OnTimescale) -> None:
@@ -53,7 +59,7 @@ def test_fitness_asks_the_database_and_no_is_the_answer_where_it_cannot_be_asked
         stale = client.fitness(DAILY_BARS, ["AAPL"], max_age=week, at=NOW)
         assert [finding.reason for finding in stale.findings] == [Unfit.STALE]
     gone = replace(held.settings, port=1)
-    with DatabaseClient(lambda: gone) as client:
+    with DatabaseClient(gone) as client:
         (finding,) = client.fitness(DAILY_BARS, ["AAPL"], max_age=week).findings
         assert finding.reason is Unfit.UNKNOWN
 
@@ -103,36 +109,38 @@ def test_a_new_source_is_seen_once_what_was_remembered_is_too_old(held: OnTimesc
 
 def test_a_database_without_tables_holds_nothing(own_postgres: ConnectionSettings) -> None:
     with (
-        DatabaseClient(lambda: own_postgres) as client,
+        DatabaseClient(own_postgres) as client,
         pytest.raises(NothingPublished, match="no tables"),
         client.snapshot(),
     ):
         pass
 
 
-def test_a_password_that_changes_is_tried_first(held: OnTimescale, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client_database, "LOOK_SECONDS", 0.0)
-    present: list[ConnectionSettings | Exception] = [held.settings]
-
-    def source() -> ConnectionSettings:
-        if isinstance(present[0], Exception):
-            raise present[0]
-        return present[0]
+def test_it_follows_its_secret(held: OnTimescale, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(SecretWatch.__init__, "__defaults__", (0.05,))
+    secret(tmp_path, held.settings)
 
     def reads(client: DatabaseClient) -> int:
         with client.snapshot() as data:
-            return int(sum(batch.num_rows for batch in data.batches(DAILY_BARS, ["AAPL"])))
+            return sum(batch.num_rows for batch in data.batches(DAILY_BARS, ["AAPL"]))
 
-    with DatabaseClient(source) as client:
+    with DatabaseClient.of_secret(tmp_path / "secrets" / "timescale") as client:
         assert (reads(client), client.trouble) == (3, None)
-        present[0] = replace(held.settings, password="wrong")
+        secret(tmp_path, replace(held.settings, password="wrong"))
+        found = until(lambda: client.trouble)
+        assert found.fault is DatabaseFault.AUTHENTICATION_FAILED
         assert reads(client) == 3, "the old connections go on"
-        assert client.trouble is not None
-        assert client.trouble.fault is DatabaseFault.AUTHENTICATION_FAILED
-        present[0] = Rejected("Secret timescale: there is no password")
-        assert reads(client) == 3
-        assert client.trouble.fault is DatabaseFault.INVALID_SETTINGS
         execute(held.settings, f"ALTER ROLE {held.settings.user} PASSWORD 'another'")
-        present[0] = replace(held.settings, password="another")
-        assert (reads(client), client.trouble) == (3, None)
+        secret(tmp_path, replace(held.settings, password="another"))
+        until(lambda: client.trouble is None)
+        assert reads(client) == 3
         assert client.pool_reading().timeouts == 0
+
+
+def until(look: Callable[[], T]) -> T:
+    """Look until there is something to see."""
+    for _ in range(400):
+        if seen := look():
+            return seen
+        time.sleep(0.05)
+    raise AssertionError("not within 20 s")

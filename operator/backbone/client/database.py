@@ -10,9 +10,8 @@ with (
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -24,7 +23,7 @@ from ..adapters.memory import MemoryCache
 from ..adapters.timescale_pool import DatabasePool, PoolReading
 from ..adapters.timescale_reader import TimescaleReader, cache_version, mark_of
 from ..adapters.timescale_settings import ConnectionSettings, from_folder, from_keys
-from ..errors import Rejected
+from ..adapters.timescale_watch import SecretWatch
 from ..market.dimensions import Dimension
 from ..ports.cache import INSTITUTIONAL, Cache, CacheCounts, CachePolicy
 from ..ports.database import DatabaseFault, Finding
@@ -35,9 +34,6 @@ from .inquiry import unknown
 from .snapshot import Condition, Snapshot, View, inquiry_of
 
 __all__ = ["ConnectionSettings", "DatabaseClient", "DatabaseFault", "Finding", "from_folder", "from_keys"]
-
-LOOK_SECONDS = 10.0
-"""How often a client that is in use looks whether its settings have changed."""
 
 
 class DatabaseClient:
@@ -51,50 +47,48 @@ class DatabaseClient:
 
     def __init__(
         self,
-        source: Callable[[], ConnectionSettings],
+        settings: ConnectionSettings,
         *,
         policy: CachePolicy = INSTITUTIONAL,
         cache: Cache | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """Connects to nothing yet. `source` gives the settings, or raises Rejected, which is raised here too.
-
-        It is asked again every 10 s of use. Changed settings are tried first: good ones get new connections
-        and the old ones drain; wrong ones change nothing but `trouble`. Who makes a `cache` closes it.
-        """
-        self._source = source
+        """Connects to nothing yet. Who makes a `cache` closes it."""
         self._policy = policy
         self._clock = clock
         self._cache: Cache = MemoryCache(policy, clock) if cache is None else cache
-        self._pool = DatabasePool(source())
+        self._pool = DatabasePool(settings)
+        self._closing = ExitStack()
+        self._watch: SecretWatch | None = None
         self._lock = Lock()
         self._mark: str | None = None
         self._lines: dict[tuple[str, str], tuple[Line, ...]] = {}
         self._lines_since = clock()
-        self._next_look = time.monotonic() + LOOK_SECONDS
-        self._trouble: Finding | None = None
 
     @classmethod
     def of_secret(
         cls, folder: Path, *, policy: CachePolicy = INSTITUTIONAL, cache: Cache | None = None
     ) -> Self:
-        """With the connection that a Secret's folder names. Raises Rejected where it names none."""
-        return cls(partial(from_folder, folder.name, folder), policy=policy, cache=cache)
+        """With the connection that a Secret's folder names, followed while it changes.
+
+        The folder is looked at every 10 s. Changed settings are tried first: good ones get new connections
+        and the old ones drain; wrong ones change nothing but `trouble`. Raises Rejected where it names none.
+        """
+        client = cls(from_folder(folder.name, folder), policy=policy, cache=cache)
+        client._watch = client._closing.enter_context(SecretWatch(client._pool, folder))
+        return client
 
     @property
     def trouble(self) -> Finding | None:
-        """Why changed settings were not taken; None if nothing is wrong with them."""
-        return self._trouble
+        """Why the Secret as it is now was not taken; None if nothing is wrong with it."""
+        return self._watch.trouble if self._watch is not None else None
 
     @contextmanager
     def snapshot(self) -> Iterator[Snapshot]:
         """What is committed, each answer as of its time. Raises NothingPublished, StoreError."""
-        self._look()
         mark = self._known()
-        reader = TimescaleReader(self._pool)
-        yield Snapshot(
-            View(mark, reader, self._present_lines(), partial(cache_version, mark)), self._cache, self._clock
-        )
+        view = View(mark, TimescaleReader(self._pool), self._present_lines(), partial(cache_version, mark))
+        yield Snapshot(view, self._cache, self._clock)
 
     def fitness(
         self, dimension: Dimension, subjects: Iterable[str], **condition: Unpack[Condition]
@@ -117,6 +111,7 @@ class DatabaseClient:
 
     def close(self) -> None:
         """Close every connection that nobody uses, and the others when they come back."""
+        self._closing.close()
         self._pool.close()
 
     def __enter__(self) -> Self:
@@ -126,17 +121,6 @@ class DatabaseClient:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-    def _look(self) -> None:
-        """Take changed settings, if it is time to look for them."""
-        with self._lock:
-            if time.monotonic() < self._next_look:
-                return
-            self._next_look = time.monotonic() + LOOK_SECONDS
-        try:
-            self._trouble = self._pool.renew(self._source())
-        except Rejected as error:
-            self._trouble = Finding(DatabaseFault.INVALID_SETTINGS, str(error))
 
     def _known(self) -> str:
         if self._mark is None:

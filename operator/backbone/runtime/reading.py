@@ -100,7 +100,7 @@ def _snapshot(place: Place) -> Iterator[Snapshot]:
         cache = cache_of(place.backbone)
         if cache is not None:
             closing.callback(cache.close)
-        client = closing.enter_context(DatabaseClient(lambda: settings, cache=cache))
+        client = closing.enter_context(DatabaseClient(settings, cache=cache))
         yield closing.enter_context(client.snapshot())
 
 
