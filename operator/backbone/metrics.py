@@ -92,18 +92,11 @@ class Metrics:
             ["namespace", "name", "of"],
             registry=registry,
         )
-        self.requests = Counter(
-            "backbone_provider_requests",
-            "Requests that runs which ended have sent to providers.",
-            ["namespace", "plan"],
-            registry=registry,
-        )
-        self.retries = Counter(
-            "backbone_provider_retries",
-            "Questions that runs which ended have asked providers again.",
-            ["namespace", "plan"],
-            registry=registry,
-        )
+        of_plan = ["namespace", "plan"]
+        requests = "Requests that runs which ended have sent to providers."
+        self.requests = Counter("backbone_provider_requests", requests, of_plan, registry=registry)
+        retries = "Questions that runs which ended have asked providers again."
+        self.retries = Counter("backbone_provider_retries", retries, of_plan, registry=registry)
 
     def show_ready(self, kind: str, namespace: str, name: str, status: str) -> None:
         """Set the series of one object's summary condition."""
