@@ -170,6 +170,7 @@ class Native:
         return {
             "node": NAME,
             "node_address": NODE_ADDRESS,
+            "host_address": NODE_ADDRESS,
             "components": {
                 process.name: {
                     "pid": process.pid,

@@ -117,7 +117,7 @@ class Kind:
 
     def details(self) -> dict[str, Any]:
         """The node is a container; its programs are reached with `docker exec`."""
-        return {"node": NODE, "container": NODE, "components": {}}
+        return {"node": NODE, "container": NODE, "host_address": _host_address(), "components": {}}
 
     def load_image(self, archive: Path) -> list[str]:
         """Copy a docker-archive into the node."""
@@ -179,6 +179,13 @@ def _settings() -> dict[str, object]:
         "networking": {"podSubnet": POD_RANGE, "serviceSubnet": SERVICE_RANGE},
         "nodes": [{"role": "control-plane"}],
     }
+
+
+def _host_address() -> str:
+    """Where pods reach what listens on this machine: the gateway of kind's network."""
+    form = "{{range .IPAM.Config}}{{.Gateway}} {{end}}"
+    found = _run("docker", "network", "inspect", "kind", "--format", form).split()
+    return next(address for address in found if ":" not in address)
 
 
 def _run(*command: str, environment: dict[str, str] | None = None) -> str:

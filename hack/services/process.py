@@ -112,16 +112,16 @@ class ServerProcess:
         return "\n".join(f"    {line}" for line in lines[-LOG_TAIL_LINES:]) or "    (nothing)"
 
 
-def free_port() -> int:
-    """A port of the loopback that nobody listens on now."""
+def free_port(host: str = LOOPBACK) -> int:
+    """A port of an address of this machine that nobody listens on now."""
     with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
+        probe.bind((host, 0))
         return int(probe.getsockname()[1])
 
 
-def answers(port: int) -> bool:
+def answers(port: int, host: str = LOOPBACK) -> bool:
     """Whether somebody listens."""
-    with suppress(OSError), socket.create_connection((LOOPBACK, port), timeout=1):
+    with suppress(OSError), socket.create_connection((host, port), timeout=1):
         return True
     return False
 

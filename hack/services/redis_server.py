@@ -1,4 +1,4 @@
-"""Redis as a process on the loopback, for development and tests."""
+"""Redis as a process of this machine, for development and tests."""
 
 from __future__ import annotations
 
@@ -36,7 +36,8 @@ class RedisServer:
 
     Nobody gets in without a password: beside the administrator there are `users`. With `tls` it speaks
     nothing else; its authority is `certificates / "ca.crt"`. `settings` are further settings of the server.
-    It keeps nothing on disk, so a killed one comes back empty.
+    It listens at `host`, an address of this machine, and keeps nothing on disk, so a killed one comes back
+    empty.
     """
 
     title = "Redis"
@@ -45,6 +46,7 @@ class RedisServer:
         self,
         folder: Path,
         *,
+        host: str = LOOPBACK,
         port: int = 0,
         tls: bool = False,
         users: Mapping[str, User] | None = None,
@@ -52,6 +54,7 @@ class RedisServer:
         replica_of: RedisServer | None = None,
     ) -> None:
         self.folder = folder.absolute()
+        self.host = host
         self.wanted_port = port
         self.tls = tls
         self.users = dict(users or {})
@@ -84,7 +87,7 @@ class RedisServer:
         password = self.password if user == ADMIN else self.users[user].password
         scheme = "rediss" if self.tls else "redis"
         login = f"{quote(user, safe='')}:{quote(password, safe='')}"
-        return f"{scheme}://{login}@{LOOPBACK}:{self.port}/{database}"
+        return f"{scheme}://{login}@{self.host}:{self.port}/{database}"
 
     def start(self) -> Self:
         """Start it and wait until it answers; nothing where it runs already."""
@@ -131,7 +134,7 @@ class RedisServer:
         """Run one command as the administrator; what redis-cli prints."""
         secure = ["--tls", "--cacert", str(self.certificates / "ca.crt")] if self.tls else []
         done = subprocess.run(
-            ["redis-cli", "-e", "-h", LOOPBACK, "-p", str(self.port), *secure, "--user", ADMIN, *arguments],
+            ["redis-cli", "-e", "-h", self.host, "-p", str(self.port), *secure, "--user", ADMIN, *arguments],
             env={"PATH": os.environ["PATH"], "REDISCLI_AUTH": self.password},
             capture_output=True,
             text=True,
@@ -155,7 +158,7 @@ class RedisServer:
         os.kill(pid, how)
 
     def _ready(self) -> bool:
-        if not answers(self.port):
+        if not answers(self.port, self.host):
             return False
         try:
             return self.command("PING") == "PONG"
@@ -167,9 +170,9 @@ class RedisServer:
         if not (self.folder / "port").exists():
             (self.folder / "password").touch(mode=0o600)
             (self.folder / "password").write_text(secrets.token_urlsafe(18))
-            (self.folder / "port").write_text(str(self.wanted_port or free_port()))
+            (self.folder / "port").write_text(str(self.wanted_port or free_port(self.host)))
         if self.tls and not self.certificates.exists():
-            _certify(self.certificates)
+            _certify(self.certificates, self.host)
         _write_secret(self.folder / "users.acl", self._acl())
         _write_secret(self.folder / "redis.conf", self._configuration())
 
@@ -183,7 +186,7 @@ class RedisServer:
     def _configuration(self) -> list[str]:
         place = self.certificates
         lines = {
-            "bind": LOOPBACK,
+            "bind": self.host,
             "dir": str(self.folder),
             "aclfile": str(self.folder / "users.acl"),
             "save": '""',
@@ -200,7 +203,7 @@ class RedisServer:
             }
         if self._primary is not None:
             lines |= {
-                "replicaof": f"{LOOPBACK} {self._primary.port}",
+                "replicaof": f"{self._primary.host} {self._primary.port}",
                 "masteruser": ADMIN,
                 "masterauth": self._primary.password,
             }
@@ -223,8 +226,8 @@ def _program(folder: Path) -> str:
     return str(link)
 
 
-def _certify(folder: Path) -> None:
-    """Write ca.crt, ca.key, server.crt and server.key, for the loopback."""
+def _certify(folder: Path, host: str) -> None:
+    """Write ca.crt, ca.key, server.crt and server.key, for an address."""
     folder.mkdir(parents=True, mode=0o700)
     _openssl(
         *(*_KEY, "-keyout", str(folder / "ca.key"), "-out", str(folder / "ca.crt")),
@@ -235,7 +238,7 @@ def _certify(folder: Path) -> None:
         *(*_KEY, "-keyout", str(folder / "server.key"), "-out", str(folder / "server.crt")),
         *("-subj", "/CN=redis", "-CA", str(folder / "ca.crt"), "-CAkey", str(folder / "ca.key")),
         *("-addext", "basicConstraints=critical,CA:FALSE", "-addext", "extendedKeyUsage=serverAuth"),
-        *("-addext", f"subjectAltName=IP:{LOOPBACK}"),
+        *("-addext", f"subjectAltName=IP:{host}"),
     )
 
 

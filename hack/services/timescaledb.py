@@ -1,4 +1,4 @@
-"""TimescaleDB as a process on the loopback, for development and tests.
+"""TimescaleDB as a process of this machine, for development and tests.
 
 No package index has a native build, so this is the real TimescaleDB compiled to WebAssembly, behind a server
 of our own in `timescale/`; the first lines of its server.mjs say what it does not show faithfully.
@@ -24,12 +24,16 @@ START_DEADLINE = 120.0
 
 
 class TimescaleServer:
-    """A server in a folder of its own; the same folder gives the same data, port and passwords again."""
+    """A server in a folder of its own; the same folder gives the same data, port and passwords again.
+
+    It listens at `host`, which is an address of this machine.
+    """
 
     title = "TimescaleDB"
 
-    def __init__(self, folder: Path, *, port: int = 0) -> None:
+    def __init__(self, folder: Path, *, host: str = LOOPBACK, port: int = 0) -> None:
         self.folder = folder.absolute()
+        self.host = host
         self.wanted_port = port
         self._process = ServerProcess("timescaledb", self.folder)
 
@@ -59,7 +63,7 @@ class TimescaleServer:
         """The address of the database as a URI, with a password: the user's own if none is given."""
         secret = self.users[user] if password is None else password
         return (
-            f"postgresql://{quote(user, safe='')}:{quote(secret, safe='')}@{LOOPBACK}:{self.port}/{database}"
+            f"postgresql://{quote(user, safe='')}:{quote(secret, safe='')}@{self.host}:{self.port}/{database}"
         )
 
     def start(self) -> Self:
@@ -68,7 +72,7 @@ class TimescaleServer:
             return self
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         if not (self.folder / "port").exists():
-            (self.folder / "port").write_text(str(self.wanted_port or free_port()))
+            (self.folder / "port").write_text(str(self.wanted_port or free_port(self.host)))
             self.users = {ADMIN: secrets.token_urlsafe(18)}
         program, place = node(), modules()
         if not (self.folder / "data").exists():
@@ -107,13 +111,13 @@ class TimescaleServer:
         settings = {
             "folder": str(self.folder / "data"),
             "modules": str(place),
-            "host": LOOPBACK,
+            "host": self.host,
             "port": self.port,
             "users": str(self.folder / "users.json"),
             "database": DATABASE,
         }
         self._process.start([program, str(MANIFEST / "server.mjs"), json.dumps(settings)])
-        self._process.wait_until(lambda: answers(self.port), seconds=START_DEADLINE)
+        self._process.wait_until(lambda: answers(self.port, self.host), seconds=START_DEADLINE)
 
     def _copy_template(self, program: str, place: Path) -> None:
         """An empty database takes ten seconds to make; one is made per version and copied from then on."""

@@ -95,6 +95,14 @@ class Ended:
 
 
 @dataclass(frozen=True, slots=True)
+class Measure:
+    """A share that was measured of a backbone's cache, from 0 to 1; None where nobody could."""
+
+    of: Literal["hits", "room", "evictions"]
+    value: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Evaluation:
     """What is true, and what is to be done about it.
 
@@ -107,6 +115,7 @@ class Evaluation:
     actions: tuple[Action, ...] = ()
     notices: tuple[Notice, ...] = ()
     ended: tuple[Ended, ...] = ()
+    measures: tuple[Measure, ...] = ()
     recheck_after: timedelta | None = None
 
 

@@ -105,6 +105,8 @@ class Reconciler(Generic[S, O]):
         await self._write(body, fields, evaluation.conditions, (*evaluation.notices, *drifted))
         for run in evaluation.ended:
             self._metrics.count_run(namespace, name, run)
+        for measure in evaluation.measures:
+            self._metrics.show_cache(namespace, name, measure)
         return Visited("done", after=evaluation.recheck_after, refused=refused)
 
     async def admit(self, namespace: str, name: str, reason: Reason, message: str) -> None:

@@ -16,7 +16,7 @@ from prometheus_client import (
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from .evaluation import Ended
+from .evaluation import Ended, Measure
 from .health import Look, Page, Progress
 
 STATUSES = ("True", "False", "Unknown")
@@ -86,23 +86,30 @@ class Metrics:
             ["namespace", "plan", "outcome"],
             registry=registry,
         )
-        self.requests = Counter(
-            "backbone_provider_requests",
-            "Requests that runs which ended have sent to providers.",
-            ["namespace", "plan"],
+        self.cache = Gauge(
+            "backbone_cache_ratio",
+            "Of the shared cache, between two looks: hits per fetch, room in use, evictions per miss.",
+            ["namespace", "name", "of"],
             registry=registry,
         )
-        self.retries = Counter(
-            "backbone_provider_retries",
-            "Questions that runs which ended have asked providers again.",
-            ["namespace", "plan"],
-            registry=registry,
-        )
+        of_plan = ["namespace", "plan"]
+        requests = "Requests that runs which ended have sent to providers."
+        self.requests = Counter("backbone_provider_requests", requests, of_plan, registry=registry)
+        retries = "Questions that runs which ended have asked providers again."
+        self.retries = Counter("backbone_provider_retries", retries, of_plan, registry=registry)
 
     def show_ready(self, kind: str, namespace: str, name: str, status: str) -> None:
         """Set the series of one object's summary condition."""
         for known in STATUSES:
             self.ready.labels(kind, namespace, name, known).set(known == status)
+
+    def show_cache(self, namespace: str, name: str, measure: Measure) -> None:
+        """Set a share of one backbone's cache; what nobody could measure has no series."""
+        labels = {"namespace": namespace, "name": name, "of": measure.of}
+        if measure.value is None:
+            self.cache.remove_by_labels(labels)
+        else:
+            self.cache.labels(**labels).set(measure.value)
 
     def count_call(self, verb: str, resource: str, result: str) -> None:
         """Count one call of the Kubernetes API."""
@@ -125,6 +132,8 @@ class Metrics:
     def drop(self, kind: str, namespace: str, name: str) -> None:
         """Forget an object that is gone."""
         self.ready.remove_by_labels({"kind": kind, "namespace": namespace, "name": name})
+        if kind == "DataBackbone":
+            self.cache.remove_by_labels({"namespace": namespace, "name": name})
         if kind == "IngestPlan":
             for family in (self.runs, self.requests, self.retries):
                 family.remove_by_labels({"namespace": namespace, "plan": name})

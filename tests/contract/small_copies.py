@@ -10,7 +10,7 @@ import pyarrow as pa
 from backbone.adapters.duckdb import DuckDBStore
 from backbone.market.dimensions import DAILY_BARS, Dimension
 from backbone.market.lineage import Lineage, stamp
-from backbone.ports.store import Arrival, Attempt, RunEnd, RunStart
+from backbone.ports.store import Arrival, Attempt, RunEnd, RunStart, Store
 from backbone.vocabulary import Outcome
 
 NOW = datetime(2024, 3, 1, 12, 0, tzinfo=UTC)
@@ -41,9 +41,21 @@ def ingest(
     fates: dict[str, Outcome] | None = None,
 ) -> None:
     """One published run that brought rows."""
+    ingest_into(DuckDBStore(folder), rows, dimension, number=number, fates=fates)
+
+
+def ingest_into(
+    store: Store,
+    rows: list[Row],
+    dimension: Dimension = DAILY_BARS,
+    *,
+    number: int = 1,
+    fates: dict[str, Outcome] | None = None,
+) -> None:
+    """One run that brought rows to any store."""
     at = NOW + timedelta(minutes=number)
     facts = pa.Table.from_pylist(rows, schema=dimension.facts)
-    with DuckDBStore(folder).writer(f"run-{number}", NO_WAIT) as writer:
+    with store.writer(f"run-{number}", NO_WAIT) as writer:
         sequence = writer.begin(RunStart(f"run-{number}", "plan", 1, at))
         with writer.batch():
             lineage = Lineage(f"run-{number}", 1, at, "Test")

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +19,13 @@ from backbone.client import DAILY_BARS, INSTITUTIONAL
 from backbone.market.dimensions import SCHEMA_VERSION
 from backbone.ports.cache import CacheKey
 from backbone.ports.store import Selection
-from databases import changed, execute
+from databases import changed, execute, packaged
 from redis_place import RedisPlace
 from services.process import free_port
 from test_migrate_cli import secret
-from worker import Emp, report
+from worker import ROOT, Emp, report
+
+PAGE = ROOT / "docs" / "client.md"
 
 
 def backbone(**spec: Any) -> dict[str, Any]:
@@ -76,7 +81,11 @@ def test_an_empty_database_is_migrated_filled_and_left_as_it_is(
     done = emp("database", "-f", files)
     assert done.returncode == 0, done.stderr
     told = report(tmp_path)
-    assert (told["outcome"], told["version"], told["cache"]["outcome"]) == ("Migrated", 4, "Reachable")
+    assert (told["outcome"], told["version"], told["cache"]["outcome"]) == (
+        "Migrated",
+        len(packaged()),
+        "Reachable",
+    )
     assert told["serverLimit"] > told["serverConnections"] >= 0
     assert report_again(emp, files, tmp_path)["request"] == told["request"]
 
@@ -93,6 +102,25 @@ def test_an_empty_database_is_migrated_filled_and_left_as_it_is(
     assert rows(timescale) == held
     for said in (done, first, again):
         assert timescale.password not in said.stdout + said.stderr
+
+
+def test_the_program_of_the_clients_page_reads_the_database(
+    timescale: ConnectionSettings, redis_place: RedisPlace, tmp_path: Path, emp: Emp
+) -> None:
+    secret(tmp_path, timescale)
+    files = given(tmp_path, backbone(**redis_secret(tmp_path, redis_place)), PLAN)
+    assert emp("database", "-f", files).returncode == 0
+    assert emp("ingest-once", "-f", files).returncode == 0
+    (program,) = re.findall(r"```python database\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    program = program.replace("/etc/backbone/secrets", str(tmp_path / "secrets"))
+    done = subprocess.run(
+        [sys.executable, "-c", f"{program}\nprint(bars.num_rows)"],
+        env={"PYTHONPATH": str(ROOT / "operator")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, "250\n"), done.stderr
 
 
 def report_again(emp: Emp, files: Path, folder: Path) -> dict[str, Any]:
@@ -210,3 +238,71 @@ def test_files_that_name_no_database_are_wrong_input(tmp_path: Path, emp: Emp) -
     other = {**backbone(), "metadata": {"name": "other"}}
     two = emp("database", "-f", given(tmp_path, backbone(), other))
     assert (two.returncode, "one DataBackbone" in two.stderr) == (2, True)
+
+
+def test_rows_are_read_through_the_cache_and_the_summary_and_quarantine_are_the_databases(
+    timescale: ConnectionSettings, redis_place: RedisPlace, tmp_path: Path, emp: Emp
+) -> None:
+    secret(tmp_path, timescale)
+    files = given(tmp_path, backbone(**redis_secret(tmp_path, redis_place)), PLAN)
+    early = emp("read", "daily-bars", "AAPL", "-f", files)
+    assert (early.returncode, "emp-runtime database" in early.stderr) == (1, True)
+    assert emp("database", "-f", files).returncode == 0
+    assert emp("ingest-once", "-f", files).returncode == 0
+
+    command = ("read", "daily-bars", "AAPL", "--last", "2", "-o", "json", "-f", files)
+    told = [json.loads(emp(*command).stdout) for _ in range(2)]
+    assert told[0] == told[1]
+    assert [row["session_date"] for row in told[0]] == ["2023-09-20", "2023-09-21"]
+    assert len(redis_place.answers()) == 1
+    looked = report_again(emp, files, tmp_path)["cache"]
+    assert (looked["misses"], looked["keys"]) == (1, 1), "two processes share an answer"
+    assert looked["hits"] > 0
+
+    shown = json.loads(emp("summary", "-o", "json", "-f", files).stdout)["backbones"][0]
+    assert shown["dataDir"] == f"database {timescale.database} on {timescale.place}"
+    assert sum(item["rows"] for item in shown["holdings"]) == rows(timescale)
+    assert [item["outcome"] for item in shown["runs"]] == ["Succeeded"]
+    assert "Quarantine: 0 entries" in emp("quarantine", "list", "-f", files).stdout
+    released = emp("quarantine", "release", "--all", "-f", files)
+    assert (released.returncode, "0 rows released" in released.stdout) == (0, True), released.stderr
+    assert emp("quarantine", "expire", "--older-than-days", "0", "-f", files).returncode == 0
+
+
+def test_policies_follow_the_spec_and_what_would_lose_rows_waits_for_its_token(
+    timescale: ConnectionSettings, tmp_path: Path, emp: Emp
+) -> None:
+    secret(tmp_path, timescale)
+    files = given(tmp_path, backbone(), PLAN)
+    assert emp("database", "-f", files).returncode == 0
+    assert emp("ingest-once", "-f", files).returncode == 0
+
+    wished = backbone()
+    wished["spec"]["timescale"] |= {
+        "hypertables": {
+            "dailyBars": {"retentionDays": 3650, "compressAfterDays": 1000},
+            "intradayTrades": {"chunkDays": 1, "retentionDays": 30},
+        },
+        "continuousAggregates": ["weeklyBars"],
+    }
+    given(tmp_path, wished, PLAN)
+    waits = emp("database", "-f", files)
+    assert waits.returncode == 0, waits.stderr
+    told = report(tmp_path)
+    tables = {item["name"]: item for item in told["tables"]}
+    assert (tables["intradayTrades"]["chunkDays"], tables["intradayTrades"]["retentionDays"]) == (1, 30)
+    assert tables["dailyBars"]["compressAfterDays"] == 1000
+    assert "retentionDays" not in tables["dailyBars"], "rows are there that it would drop"
+    assert tables["dailyBars"]["oldest"].startswith("2000-03-01")
+    assert told["aggregates"] == ["weeklyBars"]
+    (held,) = told["unconfirmed"]
+    assert (held["table"], held["rows"] > 1000) == ("market.daily_bars", True)
+    assert f"--confirm {held['token']}" in waits.stdout
+
+    assert emp("database", "-f", files, "--confirm", held["token"]).returncode == 0
+    told = report(tmp_path)
+    tables = {item["name"]: item for item in told["tables"]}
+    assert (told["confirmed"], tables["dailyBars"]["retentionDays"]) == (held["token"], 3650)
+    assert "unconfirmed" not in told
+    assert emp("database", "-f", files).returncode == 0
+    assert report(tmp_path).get("changes", 0) == 0, "it stays as it is"

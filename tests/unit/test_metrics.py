@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from prometheus_client import CollectorRegistry
 
-from backbone.evaluation import Ended
+from backbone.evaluation import Ended, Measure
 from backbone.health import Progress
 from backbone.metrics import Metrics
 
@@ -47,6 +47,18 @@ def test_runs_are_counted_by_outcome_until_their_plan_goes(metrics: Metrics) -> 
     assert [value(name, labels) for name, labels in families.items()] == [2, 10, 2]
     metrics.drop("IngestPlan", "ns", "daily")
     assert [value(name, labels) for name, labels in families.items()] == [None, None, None]
+
+
+def test_a_share_of_the_cache_that_nobody_could_measure_has_no_series(metrics: Metrics) -> None:
+    labels = {"namespace": "ns", "name": "market", "of": "hits"}
+    value = metrics.registry.get_sample_value
+    metrics.show_cache("ns", "market", Measure("hits", 0.75))
+    assert value("backbone_cache_ratio", labels) == 0.75
+    metrics.show_cache("ns", "market", Measure("hits", None))
+    assert value("backbone_cache_ratio", labels) is None
+    metrics.show_cache("ns", "market", Measure("hits", 0.5))
+    metrics.drop("DataBackbone", "ns", "market")
+    assert value("backbone_cache_ratio", labels) is None
 
 
 def test_calls_are_counted_by_resource_so_that_a_missing_right_is_found(metrics: Metrics) -> None:

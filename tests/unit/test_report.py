@@ -9,12 +9,16 @@ import pytest
 from backbone.errors import Rejected
 from backbone.report import (
     MESSAGE_BYTES,
+    CacheReport,
+    DatabaseReport,
     DimensionReport,
     PastRun,
     RowCount,
     RunReport,
     SourceReport,
     StoreRecoveryReport,
+    TableReport,
+    UnconfirmedReport,
     VolumeProbeReport,
 )
 from backbone.vocabulary import Defect, Outcome
@@ -116,3 +120,32 @@ def test_counts_of_rows_by_reason_are_cut_last_and_add_up() -> None:
         for counts in (item.quarantined, item.flagged):
             assert sum(count.rows for count in counts) == 100_000 * len(Defect)
             assert counts[-1].reason == "Other"
+
+
+def test_a_look_at_the_database_fits_whatever_was_said() -> None:
+    table = TableReport(
+        name="intradayTrades",
+        chunk_days=36_500,
+        retention_days=36_500,
+        compress_after_days=36_499,
+        rows=10**12,
+        oldest=NOW,
+        newest=NOW,
+        last_drop=NOW,
+    )
+    waits = UnconfirmedReport(table="market.trade_minute_bars", rows=10**12, token="t" * 48)
+    sent = DatabaseReport(
+        outcome="Migrated",
+        message="\u20ac" * 5000,
+        request="0" * 16,
+        confirmed="c" * 253,
+        version=5,
+        tables=(table,) * 5,
+        unconfirmed=(waits,) * 8,
+        cache=CacheReport(outcome="PermissionMissing", message="\u20ac" * 5000),
+        at=NOW,
+    )
+    encoded = sent.encode()
+    assert len(encoded) <= MESSAGE_BYTES
+    read = DatabaseReport.model_validate_json(encoded)
+    assert (len(read.tables), len(read.unconfirmed), read.confirmed) == (5, 8, "c" * 253)

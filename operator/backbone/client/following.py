@@ -16,7 +16,7 @@ from .copies import Copies
 from .errors import NothingPublished, StoreError
 from .fitness import Fitness
 from .inquiry import unknown
-from .snapshot import Condition, Snapshot, inquiry_of
+from .snapshot import Condition, Snapshot, View, inquiry_of
 
 
 def _now() -> datetime:
@@ -51,7 +51,8 @@ class Client:
         StoreError.
         """
         with self._copies.present() as copy:
-            yield Snapshot(copy, self._cache, self._clock)
+            view = View(copy.version, copy.reader, copy.lines, lambda _: copy.version)
+            yield Snapshot(view, self._cache, self._clock)
 
     def fitness(
         self, dimension: Dimension, subjects: Iterable[str], **condition: Unpack[Condition]

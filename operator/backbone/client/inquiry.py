@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from ..adapters.duckdb_reader import DuckDBReader
 from ..market.dimensions import Dimension
-from ..ports.store import LastAttempt, Line, StoreError
+from ..ports.store import LastAttempt, Line, Reader, StoreError
 from .fitness import Finding, Fitness, Reading, Unfit, judge
 
 T = TypeVar("T", Line, LastAttempt)
@@ -28,7 +27,7 @@ class Inquiry:
     at: datetime
 
 
-def answer(inquiry: Inquiry, reader: DuckDBReader, version: str) -> Fitness:
+def answer(inquiry: Inquiry, reader: Reader, version: str) -> Fitness:
     """The answer from one copy."""
     try:
         readings = _readings(inquiry, reader)
@@ -44,7 +43,7 @@ def unknown(inquiry: Inquiry, why: str, version: str | None = None) -> Fitness:
     return Fitness(inquiry.dimension.name, inquiry.at, version, findings)
 
 
-def _readings(inquiry: Inquiry, reader: DuckDBReader) -> list[Reading]:
+def _readings(inquiry: Inquiry, reader: Reader) -> list[Reading]:
     lines = [
         line
         for line in reader.lines(inquiry.dimension, inquiry.subjects, until=inquiry.at)

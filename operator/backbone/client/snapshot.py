@@ -1,9 +1,9 @@
-"""One published copy, as a program reads it."""
+"""One published copy, or a database, as a program reads it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, TypedDict, TypeVar, Unpack
 
@@ -11,9 +11,8 @@ import pyarrow as pa
 
 from ..market.dimensions import SCHEMA_VERSION, Dimension
 from ..ports.cache import Cache, CacheKey
-from ..ports.store import Holding, JournalEntry, Line, Selection
+from ..ports.store import Holding, JournalEntry, Line, Reader, Selection
 from .asof import joined, known_from
-from .copies import Copy
 from .errors import Ambiguous, NotHeld, Rejected
 from .fitness import Fitness, line_name
 from .inquiry import Inquiry, answer
@@ -47,19 +46,36 @@ class Condition(LineChoice, total=False):
     at: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class View:
+    """What a snapshot reads from; `version` names it.
+
+    `lines` is what was looked up so far, by dimension and subject, and is written to. `version_of` is what
+    the cache keeps answers about a dimension under.
+    """
+
+    version: str
+    reader: Reader
+    lines: dict[tuple[str, str], tuple[Line, ...]]
+    version_of: Callable[[Dimension], str]
+
+
 class Snapshot:
     """One published copy: all that is read from it belongs together. Safe to use from several threads.
+
+    Of a database it is no copy: each answer is as of the time that it was read, by this process or another.
 
     Times are given aware, in any zone, and come back in UTC; dimensions of days (daily bars, macro series and
     events) take a moment's day in UTC. Subjects are symbols, series or calendars. Every call raises
     StoreError where the copy cannot be read, and Rejected where the question is wrong.
     """
 
-    def __init__(self, copy: Copy, cache: Cache, clock: Callable[[], datetime]) -> None:
-        """Made by Client.snapshot; `version` names the copy."""
-        self.version = copy.version
-        self._reader = copy.reader
-        self._lines = copy.lines
+    def __init__(self, view: View, cache: Cache, clock: Callable[[], datetime]) -> None:
+        """Made by a client's snapshot; `version` names what is read."""
+        self.version = view.version
+        self._version_of = view.version_of
+        self._reader = view.reader
+        self._lines = view.lines
         self._cache = cache
         self._clock = clock
 
@@ -71,7 +87,7 @@ class Snapshot:
         """
         selection = self._selection(dimension, subjects, window)
         return self._cache.fetch(
-            CacheKey(self.version, SCHEMA_VERSION, selection),
+            CacheKey(self._version_of(dimension), SCHEMA_VERSION, selection),
             lambda: pa.Table.from_batches(self._reader.batches(selection), dimension.schema),
         )
 

@@ -119,6 +119,9 @@ def _record(
         failed: dict[str, object] = {"failures": database.failures + 1, "message": why.message[:640]}
         if why.reached:
             failed |= {"outcome": str(Reason.DATABASE_CHECK_FAILED), "checked_at": finished, **_NOTHING_SEEN}
+            wish = wish_of(backbone)
+            if wish is not None and wish.cause == job.cause:
+                failed["request"] = wish.request
         return database.model_copy(update={**attempt, **failed}), cache
     good = report.outcome == Reason.MIGRATED
     found = database.model_copy(

@@ -18,7 +18,7 @@ from .audit import LastChange, differences, last_change
 from .children import Backbone
 from .observation import Observation
 from .probing import RETRY_LIMIT, next_probe, note_rows, read_probes, stands
-from .services import Services, services_of
+from .services import Services, measures_of, services_of
 from .tiers import Decision, Evidence, decide
 
 
@@ -65,6 +65,7 @@ def evaluate(backbone: Backbone, seen: Observation, refusals: Sequence[Refusal],
         ),
         actions=actions,
         notices=(*_told(change), *decision.notices),
+        measures=measures_of(services.cache),
         recheck_after=None if backbone.spec.suspend else standing.next_after(now),
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from ..evaluation import Finding
+from ..evaluation import Finding, Measure
 from ..ports.cache import CacheFault
 from ..ports.database import DatabaseFault
 from ..report import CACHE_REACHABLE
@@ -113,6 +113,19 @@ def cache_healthy(cache: CacheStatus | None, interval: timedelta, now: datetime)
     if cache.hit_percent is not None:
         asked = f"{cache.hit_percent} % hits in the last {cache.window_seconds} s"
     return Finding(True, Reason.CACHE_REACHABLE, f"Redis holds {cache.keys or 0:,} answers; {asked}.")
+
+
+def measures_of(cache: CacheStatus | None) -> tuple[Measure, ...]:
+    """The shares of a cache as they were measured last."""
+
+    def share(percent: int | None) -> float | None:
+        return None if percent is None else percent / 100
+
+    return (
+        Measure("hits", share(cache.hit_percent) if cache else None),
+        Measure("room", share(cache.room_percent) if cache else None),
+        Measure("evictions", share(cache.eviction_percent) if cache else None),
+    )
 
 
 def _overdue(table: TableStatus, at: datetime) -> bool:

@@ -126,6 +126,7 @@ def read(
     end: End = None,
     source: Source = None,
     data_dir: DataDir = None,
+    filename: OptionalFiles = None,
     wait: Annotated[int, typer.Option(min=0, help="Seconds to wait for a run that publishes such rows.")] = 0,
     output: Annotated[RowForm, typer.Option("-o", "--output", help="Form of the answer.")] = RowForm.TABLE,
 ) -> None:
@@ -138,7 +139,7 @@ def read(
     wish = Wish(
         _dimension(dimension), tuple(dict.fromkeys(symbols)), source, _moment(start), _moment(end), last
     )
-    read_rows(wish, data_dir, wait, output)
+    read_rows(wish, filename or [], data_dir, wait, output)
 
 
 @app.command()

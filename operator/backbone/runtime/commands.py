@@ -21,6 +21,7 @@ from .console import failed, notice
 from .ingesting import refused_plan, run_id, run_plan, write_termination_log
 from .location import data_dir, only_data_dir
 from .manifest import Manifest, Plan, read_manifest
+from .places import places_of
 from .summary import Summary, show
 from .tables import day, table
 
@@ -54,20 +55,16 @@ def ingest(files: list[Path], only: str | None, given: Path | None, progress: Ca
 
 def summarize(files: list[Path], given: Path | None, form: SummaryForm) -> None:
     """Show what the backbones of some files hold, or the one of a data folder."""
-    if files:
-        names = tuple(item.name for item in read_manifest(files).backbones)
-        if not names:
-            raise Rejected(
-                f"{', '.join(map(str, files))}: no DataBackbone here; name its file, or --data-dir"
-            )
-        folders = data_dir(given, names)
-    else:
-        folder = only_data_dir(given)
-        folders = {folder.name: folder}
     summaries = []
-    for name, folder in folders.items():
-        with published(folder) as reader:
-            summaries.append(Summary.of(name, folder, reader))
+    for place in places_of(files, given):
+        if place.tier == "Bootstrap":
+            with published(place.folder) as reader:
+                summaries.append(Summary.of(place.name, place.told, reader))
+        else:
+            from ..adapters.timescale_reader import committed  # noqa: PLC0415 - bootstrap needs no client
+
+            with place.pool() as pool, committed(pool) as rows:
+                summaries.append(Summary.of(place.name, place.told, rows))
     show(summaries, form)
 
 

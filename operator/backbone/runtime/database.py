@@ -12,15 +12,32 @@ from ..adapters.redis_cache import RedisCache
 from ..adapters.redis_client import validated
 from ..adapters.redis_settings import from_folder
 from ..adapters.timescale_migrator import Migrator
+from ..adapters.timescale_policies import Policies
 from ..adapters.timescale_session import check, load
 from ..adapters.timescale_settings import ConnectionSettings
-from ..databackbone.institutional import Redis, request_of
+from ..databackbone.institutional import Redis, Timescale, request_of
 from ..errors import Rejected
+from ..market.dimensions import (
+    DAILY_BARS,
+    INTRADAY_BARS,
+    INTRADAY_TRADES,
+    MACRO_EVENTS,
+    MACRO_SERIES,
+)
 from ..migrations import packaged
 from ..ports.cache import CacheFault, CacheTrouble
 from ..ports.database import DatabaseError, DatabaseFault
+from ..ports.policies import Aggregate, AggregatePolicy, DesiredPolicies, HypertablePolicy, TableSpan
 from ..providers.secrets import secret
-from ..report import CACHE_REACHABLE, EXIT_OK, EXIT_RUN_FAILED, CacheReport, DatabaseReport
+from ..report import (
+    CACHE_REACHABLE,
+    EXIT_OK,
+    EXIT_RUN_FAILED,
+    CacheReport,
+    DatabaseReport,
+    TableReport,
+    UnconfirmedReport,
+)
 from ..vocabulary import Reason
 from .configuration import journal_configuration
 from .console import Progress, failed, notice
@@ -68,7 +85,7 @@ def _looked(backbone: Backbone, confirm: str | None, progress: Progress) -> Data
         at=datetime.now(UTC),
     )
     try:
-        told = _migrated(told, settings_of(backbone), confirm, progress)
+        told = _migrated(told, section, settings_of(backbone), confirm, progress)
     except Rejected as error:
         told = told.model_copy(update=_fault(DatabaseFault.INVALID_SETTINGS, str(error)))
     except DatabaseError as error:
@@ -79,9 +96,16 @@ def _looked(backbone: Backbone, confirm: str | None, progress: Progress) -> Data
 
 
 def _migrated(
-    told: DatabaseReport, settings: ConnectionSettings, confirm: str | None, progress: Progress
+    told: DatabaseReport,
+    section: Timescale,
+    settings: ConnectionSettings,
+    confirm: str | None,
+    progress: Progress,
 ) -> DatabaseReport:
-    """Check, migrate, count. Raises DatabaseError for the first thing that is wrong."""
+    """Check, migrate, set policies, count; a fault after the migration leaves what is known by then.
+
+    Raises DatabaseError for what is wrong before.
+    """
     patient = replace(settings, statement_timeout=STATEMENT_TIMEOUT.total_seconds())
     finding = check(patient)
     if finding is not None:
@@ -89,15 +113,64 @@ def _migrated(
     plan = Migrator(patient, packaged(), LOCK_WAIT).migrate(
         lambda migration: progress(f"migration {migration.number} {migration.name}")
     )
-    clients, limit = load(settings)
+    told = told.model_copy(update={"version": plan.version, "pending": len(plan.pending)})
+    try:
+        policies = Policies(patient, desired_policies(section), LOCK_WAIT).reconcile(
+            tokens_of(confirm), lambda change: progress(f"{change.table}: {change.what}")
+        )
+        clients, limit = load(settings)
+    except DatabaseError as error:
+        return told.model_copy(update=_fault(error.fault, str(error)))
     return told.model_copy(
         update={
-            "version": plan.version,
-            "pending": len(plan.pending),
             "server_connections": clients,
             "server_limit": limit,
             "confirmed": confirm,
+            "changes": len(policies.changes),
+            "tables": tuple(_table(span) for span in policies.spans),
+            "aggregates": tuple(str(item) for item in policies.aggregates),
+            "unconfirmed": tuple(
+                UnconfirmedReport(table=item.table, rows=item.rows, token=item.token)
+                for item in policies.unconfirmed
+            ),
         }
+    )
+
+
+def desired_policies(section: Timescale) -> DesiredPolicies:
+    """What a spec wishes of the tables over time."""
+    tables = section.hypertables
+    wished = (
+        (DAILY_BARS, tables.daily_bars),
+        (INTRADAY_BARS, tables.intraday_bars),
+        (INTRADAY_TRADES, tables.intraday_trades),
+        (MACRO_SERIES, tables.macro_series),
+        (MACRO_EVENTS, tables.macro_events),
+    )
+    return DesiredPolicies(
+        tuple(
+            HypertablePolicy(dimension, item.chunk_days, item.retention_days, item.compress_after_days)
+            for dimension, item in wished
+        ),
+        tuple(AggregatePolicy(item) for item in Aggregate if item in section.continuous_aggregates),
+    )
+
+
+def tokens_of(confirm: str | None) -> tuple[str, ...]:
+    """The tokens of a confirm annotation."""
+    return tuple(token for token in (part.strip() for part in (confirm or "").split(",")) if token)
+
+
+def _table(span: TableSpan) -> TableReport:
+    return TableReport(
+        name=span.dimension.name,
+        chunk_days=span.chunk_days,
+        retention_days=span.retention_days,
+        compress_after_days=span.compress_after_days,
+        rows=span.rows,
+        oldest=span.oldest,
+        newest=span.newest,
+        last_drop=span.last_drop,
     )
 
 
@@ -150,7 +223,13 @@ def _told(report: DatabaseReport) -> list[str]:
     said = []
     if report.version is not None:
         said.append(f"migration {report.version}, {report.pending} pending")
+    if report.server_limit is not None:
+        said.append(f"{report.changes} policies changed now")
         said.append(f"{report.server_connections} of {report.server_limit} connections of the server in use")
+    said += [
+        f"{item.table} would lose {item.rows:,} rows; confirm it with --confirm {item.token}"
+        for item in report.unconfirmed
+    ]
     if report.cache is not None and report.cache.outcome == CACHE_REACHABLE:
         asked = report.cache.hits + report.cache.misses
         said.append(f"the cache holds {report.cache.keys} answers; {report.cache.hits} of {asked} were hits")

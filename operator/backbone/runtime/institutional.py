@@ -120,7 +120,7 @@ class Invalidation:
             if self._mark is None:
                 with DatabasePool(settings_of(self._backbone)) as pool:
                     self._mark = mark_of(pool)
-        except (NothingPublished, StoreError) as error:
+        except (NothingPublished, Rejected, StoreError) as error:
             self._tell(f"{dimension.name}: cached answers live out their time: {error}")
             return
         gone = self._cache.invalidate(cache_version(self._mark, dimension))

@@ -3,35 +3,53 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from ..adapters.duckdb import DuckDBStore
-from ..adapters.duckdb_quarantine import published_quarantine
+from ..adapters.duckdb_quarantine import QuarantineReader, published_quarantine
 from ..errors import Rejected
+from ..market.dimensions import DIMENSIONS
 from ..ports.quarantine import QuarantineFilter, Release
-from ..ports.store import Arrival, RunEnd, RunStart, StoreError, Writer
+from ..ports.store import Arrival, RunEnd, RunStart, Store, StoreError, Writer
 from ..report import EXIT_OK, EXIT_RUN_FAILED, RunReport
 from ..vocabulary import Defect, Outcome
 from . import tables
-from .console import failed
+from .console import failed, notice
 from .ingesting import run_id, write_termination_log
-from .location import only_data_dir
+from .institutional import Invalidation, settings_of
+from .places import Place
 
 if TYPE_CHECKING:
+    from ..adapters.timescale_quarantine import TimescaleQuarantine
     from .forms import QuarantineForm
 
 PLAN = "quarantine"
 """Under this name releases and expiries stand in the journal: they are no runs of any plan."""
 
 
-def show(chosen: QuarantineFilter, given: Path | None, count: int, form: QuarantineForm) -> None:
-    """Print counts and entries of the published quarantine. Raises NothingPublished, StoreError."""
-    with published_quarantine(only_data_dir(given)) as quarantine:
+@contextmanager
+def _quarantine(place: Place) -> Iterator[QuarantineReader | TimescaleQuarantine]:
+    """What readers of a backbone see of its quarantine. Raises NothingPublished, StoreError."""
+    if place.tier == "Bootstrap":
+        with published_quarantine(place.folder) as found:
+            yield found
+        return
+    from ..adapters.timescale_quarantine import TimescaleQuarantine  # noqa: PLC0415 - bootstrap needs no client
+    from ..adapters.timescale_reader import mark_of  # noqa: PLC0415
+
+    with place.pool() as pool:
+        mark_of(pool)
+        yield TimescaleQuarantine(pool)
+
+
+def show(chosen: QuarantineFilter, place: Place, count: int, form: QuarantineForm) -> None:
+    """Print counts and entries of the quarantine that readers see. Raises NothingPublished, StoreError."""
+    with _quarantine(place) as quarantine:
         entries = quarantine.entries(chosen, count)
         counts = quarantine.counts(chosen)
     if form == "json":
@@ -48,7 +66,7 @@ def show(chosen: QuarantineFilter, given: Path | None, count: int, form: Quarant
     tables.table(title, columns, (_cells(entry) for entry in entries), spare=("id", "state", "seen"))
 
 
-def expire(chosen: QuarantineFilter, given: Path | None, days: int, wait: timedelta) -> None:
+def expire(chosen: QuarantineFilter, place: Place, days: int, wait: timedelta) -> None:
     """Drop entries that no run has seen for so many days, without those released."""
     now = datetime.now(UTC)
     dropped = 0
@@ -58,26 +76,26 @@ def expire(chosen: QuarantineFilter, given: Path | None, days: int, wait: timede
         dropped = writer.expire(chosen, now - timedelta(days=days))
         return Release((), 0)
 
-    report = _changed(act, only_data_dir(given), "expire", wait)
+    report = _changed(act, place, "expire", wait)
     _end(report, f"{dropped:,} entries dropped that no run has seen for {days} days")
 
 
-def release(chosen: QuarantineFilter, given: Path | None, wait: timedelta) -> None:
+def release(chosen: QuarantineFilter, place: Place, wait: timedelta) -> None:
     """Store chosen rows under the flag Released, as a run of its own that leaves a report like any other."""
 
     def act(writer: Writer, run: str) -> Release:
         return writer.release(chosen, run, datetime.now(UTC))
 
-    report = _changed(act, only_data_dir(given), "release", wait)
+    report = _changed(act, place, "release", wait)
     _end(report, "; ".join(filter(None, (f"{report.rows:,} rows released", report.message))))
 
 
-def _changed(act: Callable[[Writer, str], Release], folder: Path, what: str, wait: timedelta) -> RunReport:
+def _changed(act: Callable[[Writer, str], Release], place: Place, what: str, wait: timedelta) -> RunReport:
     """Do it as a run: in the journal, in one transaction, published; faults of the store are outcomes."""
     run, start = run_id(f"{PLAN}-{what}", alone=True), datetime.now(UTC)
     sequence, rows, outcome, message = None, 0, Outcome.SUCCEEDED, ""
     try:
-        with DuckDBStore(folder).writer(f"{what} {run}", wait) as writer:
+        with _store(place).writer(f"{what} {run}", wait) as writer:
             sequence = writer.begin(RunStart(run, PLAN, 0, start))
             with writer.batch():
                 done = act(writer, run)
@@ -87,6 +105,7 @@ def _changed(act: Callable[[Writer, str], Release], folder: Path, what: str, wai
                 end = RunEnd(outcome, datetime.now(UTC), rows, rows, what)
                 writer.finish(sequence, end)
             writer.publish()
+        _tell_cache(place, {dimension for dimension, *_ in done.stored})
     except StoreError as error:
         rows, outcome, message = 0, error.outcome, str(error)
     return RunReport(
@@ -99,6 +118,25 @@ def _changed(act: Callable[[Writer, str], Release], folder: Path, what: str, wai
         rows=rows,
         message=message,
     )
+
+
+def _store(place: Place) -> Store:
+    if place.backbone is None or place.tier == "Bootstrap":
+        return DuckDBStore(place.folder)
+    from ..adapters.timescale_store import TimescaleStore  # noqa: PLC0415 - bootstrap needs no client
+
+    return TimescaleStore(settings_of(place.backbone))
+
+
+def _tell_cache(place: Place, changed: set[str]) -> None:
+    """End the cached answers about the dimensions that changed."""
+    if place.backbone is None or place.tier == "Bootstrap" or not changed:
+        return
+    invalidation = Invalidation(place.backbone, notice)
+    for dimension in DIMENSIONS:
+        if dimension.name in changed:
+            invalidation(dimension)
+    invalidation.close()
 
 
 def _staying(done: Release) -> str:

@@ -29,6 +29,12 @@ DataDir = Annotated[
         help="Folder of the backbone's data; EMP_DATA_DIR, else ./backbone-data/<backbone> if left out."
     ),
 ]
+Files = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "-f", "--filename", help="File or folder with the DataBackbone; needed for one in a database."
+    ),
+]
 Dimension = Annotated[
     DimensionName | None,
     typer.Option(parser=_dimension_name, metavar="DIMENSION", help="Only rows of this dimension."),
@@ -53,16 +59,18 @@ def list_entries(
     state: Annotated[EntryStateName | None, typer.Option(help="Only entries in this state.")] = None,
     last: Annotated[int, typer.Option(min=0, help="Entries to show, those seen last first.")] = 20,
     data_dir: DataDir = None,
+    filename: Files = None,
     output: Annotated[
         QuarantineForm, typer.Option("-o", "--output", help="Form of the answer.")
     ] = QuarantineForm.TABLE,
 ) -> None:
     """Show what is in quarantine, by reason and row by row."""
     from ..ports.quarantine import EntryState
+    from .places import only_place
     from .quarantine import show
 
     chosen = _filter(dimension, reason, symbol, None, plan, EntryState(state) if state else None)
-    show(chosen, data_dir, last, output)
+    show(chosen, only_place(filename or [], data_dir), last, output)
 
 
 @app.command()
@@ -77,6 +85,7 @@ def release(
     ] = False,
     store_wait: Wait = 300,
     data_dir: DataDir = None,
+    filename: Files = None,
 ) -> None:
     """Store rows after all, under the flag Released.
 
@@ -86,11 +95,12 @@ def release(
 
     from ..ports.quarantine import QuarantineFilter
     from . import quarantine
+    from .places import only_place
 
     chosen = _filter(dimension, reason, symbol, entry, plan)
     if not everything and chosen == QuarantineFilter(plan=plan):
         raise Rejected("nothing says which rows: --dimension, --reason, --symbol or --id, or --all")
-    quarantine.release(chosen, data_dir, timedelta(seconds=store_wait))
+    quarantine.release(chosen, only_place(filename or [], data_dir), timedelta(seconds=store_wait))
 
 
 @app.command()
@@ -104,14 +114,18 @@ def expire(
     plan: PlanName = None,
     store_wait: Wait = 300,
     data_dir: DataDir = None,
+    filename: Files = None,
 ) -> None:
     """Drop entries for good, rows and all; what was released stays decided."""
     from datetime import timedelta
 
     from . import quarantine
+    from .places import only_place
 
     chosen = _filter(dimension, reason, symbol, None, plan)
-    quarantine.expire(chosen, data_dir, older_than_days, timedelta(seconds=store_wait))
+    quarantine.expire(
+        chosen, only_place(filename or [], data_dir), older_than_days, timedelta(seconds=store_wait)
+    )
 
 
 def _filter(

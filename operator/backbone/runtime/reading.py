@@ -6,6 +6,7 @@ import json
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from difflib import get_close_matches
@@ -20,12 +21,15 @@ from ..adapters.duckdb_export import export, manifest_path
 from ..adapters.duckdb_reader import DuckDBReader, published
 from ..adapters.volume import Volume
 from ..client import Client, Snapshot
+from ..client.snapshot import Window
 from ..errors import Rejected
 from ..market.dimensions import LINEAGE, Dimension
 from ..ports.store import Line, NothingPublished, Selection
 from . import console, tables
 from .forms import FileForm
+from .institutional import cache_of, settings_of
 from .location import only_data_dir
+from .places import Place, only_place
 
 if TYPE_CHECKING:
     from .forms import RowForm
@@ -59,14 +63,14 @@ class Wish:
             )
 
 
-def read_rows(wish: Wish, given: Path | None, wait: int, form: RowForm) -> None:
+def read_rows(wish: Wish, files: list[Path], given: Path | None, wait: int, form: RowForm) -> None:
     """Print rows. Raises Rejected for names that are not held, NothingPublished, StoreError."""
-    folder = only_data_dir(given)
+    place = only_place(files, given)
     deadline = time.monotonic() + wait
     told: set[type[Exception]] = set()
     while True:
         try:
-            with Client(folder) as client, client.snapshot() as data:
+            with _snapshot(place) as data:
                 portions = _portions(data, wish)
                 _print(portions, form)
                 for portion in portions:
@@ -80,6 +84,24 @@ def read_rows(wish: Wish, given: Path | None, wait: int, form: RowForm) -> None:
                 told.add(type(error))
                 console.notice(f"{error}; waiting")
             time.sleep(POLL_SECONDS)
+
+
+@contextmanager
+def _snapshot(place: Place) -> Iterator[Snapshot]:
+    """What is read of a backbone; on the institutional tier through its cache."""
+    if place.tier == "Bootstrap" or place.backbone is None:
+        with Client(place.folder) as volume, volume.snapshot() as data:
+            yield data
+        return
+    from ..client.database import DatabaseClient  # noqa: PLC0415 - the bootstrap tier needs no client
+
+    settings = settings_of(place.backbone)
+    with ExitStack() as closing:
+        cache = cache_of(place.backbone)
+        if cache is not None:
+            closing.callback(cache.close)
+        client = closing.enter_context(DatabaseClient(settings, cache=cache))
+        yield closing.enter_context(client.snapshot())
 
 
 def export_rows(wish: Wish, given: Path | None, asked: FileForm | None, to: Path | None) -> None:
@@ -129,15 +151,17 @@ class Portion:
         last = wish.last
         if last is None and wish.start is None and wish.end is None:
             last = LAST_BY_DEFAULT
-        return self.data.batches(
-            wish.dimension,
-            (line.subject,),
+        window = Window(
             source=line.source,
             interval_seconds=line.interval_seconds,
             start=wish.start,
             end=wish.end,
             last=last,
         )
+        if last is not None:
+            # Few rows: a cache that others share may have them.
+            return iter(self.data.rows(wish.dimension, (line.subject,), **window).to_batches())
+        return self.data.batches(wish.dimension, (line.subject,), **window)
 
     def rows(self) -> Iterator[dict[str, object]]:
         """The rows, one by one."""

@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import plotext
@@ -15,11 +14,10 @@ import typer
 from pydantic.alias_generators import to_camel
 
 from ..market.dimensions import DAILY_BARS
-from ..ports.store import Holding, JournalEntry, Selection
+from ..ports.store import Holding, JournalEntry, Reader, Selection
 from . import tables
 
 if TYPE_CHECKING:
-    from ..adapters.duckdb_reader import DuckDBReader
     from .forms import SummaryForm
 
 RUNS_SHOWN = 5
@@ -50,22 +48,22 @@ class Summary:
     """What one backbone published."""
 
     backbone: str
-    folder: Path
+    place: str
     holdings: tuple[Holding, ...]
     runs: tuple[JournalEntry, ...]
     chart: Chart | None
 
     @classmethod
-    def of(cls, backbone: str, folder: Path, reader: DuckDBReader) -> Summary:
-        """The summary of a published copy."""
+    def of(cls, backbone: str, place: str, reader: Reader) -> Summary:
+        """The summary of what readers see; `place` is where that is, in words."""
         holdings = reader.holdings()
-        return cls(backbone, folder, holdings, reader.runs(RUNS_SHOWN), _chart(reader, holdings))
+        return cls(backbone, place, holdings, reader.runs(RUNS_SHOWN), _chart(reader, holdings))
 
     def to_json(self) -> dict[str, Any]:
         """Everything but the chart."""
         return {
             "backbone": self.backbone,
-            "dataDir": str(self.folder),
+            "dataDir": self.place,
             "holdings": [_camel(asdict(item)) for item in self.holdings],
             "runs": [_camel(asdict(item)) for item in self.runs],
         }
@@ -77,7 +75,7 @@ def show(summaries: list[Summary], form: SummaryForm) -> None:
         typer.echo(json.dumps({"backbones": [item.to_json() for item in summaries]}, indent=2))
         return
     for item in summaries:
-        title = f"Backbone {item.backbone} in {item.folder}"
+        title = f"Backbone {item.backbone} in {item.place}"
         runs = [_run_row(entry) for entry in item.runs]
         if form == "markdown":
             rows = [(held.dimension, *_holding_row(held)) for held in item.holdings]
@@ -130,7 +128,7 @@ def _run_row(entry: JournalEntry) -> tuple[object, ...]:
     )
 
 
-def _chart(reader: DuckDBReader, holdings: tuple[Holding, ...]) -> Chart | None:
+def _chart(reader: Reader, holdings: tuple[Holding, ...]) -> Chart | None:
     daily = [item for item in holdings if item.dimension == DAILY_BARS.name]
     if not daily:
         return None

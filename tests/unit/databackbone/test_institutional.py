@@ -310,6 +310,8 @@ def test_a_job_that_died_is_a_fault_of_the_look() -> None:
     result = evaluate(backbone(serving()), died, (), NOW + MINUTE)
     assert conditions(result)["Ready"] == ("False", "DatabaseCheckFailed")
     assert "migration" not in fields(result)["database"], "nobody saw it"
+    first = evaluate(backbone(), replace(SEEN, checks=(job(None, succeeded=False),)), (), NOW)
+    assert conditions(first)["Migrated"] == ("False", "DatabaseCheckFailed")
 
 
 def test_redis_never_makes_a_backbone_unready() -> None:
@@ -329,6 +331,8 @@ def test_the_hit_ratio_is_that_of_the_window_between_two_looks() -> None:
     assert (cache["hitPercent"], cache["windowSeconds"]) == (90, 600)
     assert (cache["roomPercent"], cache["evictionPercent"]) == (25, 50)
     assert "90 % hits" in message(result, "CacheHealthy")
+    shares = {measure.of: measure.value for measure in result.measures}
+    assert shares == {"hits": 0.9, "room": 0.25, "evictions": 0.5}
 
 
 def test_a_confirmation_is_one_look_that_is_recorded_and_not_repeated() -> None:

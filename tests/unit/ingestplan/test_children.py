@@ -199,3 +199,40 @@ def test_names_fit(length: int) -> None:
     assert len(children.cron_job_name(name)) <= 52
     assert len(children.run_name(plan(name), "first")) <= 63
     assert (children.cron_job_name(name) == name) is (length <= 52)
+
+
+def test_a_worker_of_the_institutional_tier_sees_the_services_secrets_and_reads_the_tier() -> None:
+    reading = BackboneReading.read(
+        {
+            "metadata": {"name": "market", "uid": "b", "generation": 2},
+            "spec": {
+                "mode": "Institutional",
+                "timescale": {"connection": {"secretName": "db"}},
+                "redis": {"connection": {"secretName": "cache"}},
+            },
+            "status": {"tier": {"active": "Institutional", "requested": "Institutional", "epoch": 2}},
+        }
+    )
+    assert reading.service_secrets == ("cache", "db")
+    written = yaml.safe_load(children.plan_file(plan(), reading)["data"]["databackbone.yaml"])
+    assert written["status"]["tier"]["active"] == "Institutional"
+    made = children.run(plan(), IMAGES, "claim-1", "daily-1", reading.service_secrets)
+    pod = made["spec"]["template"]["spec"]
+    assert [item["secret"]["secretName"] for item in pod["volumes"] if "secret" in item] == ["cache", "db"]
+    released = children.release(
+        plan(), IMAGES, "claim-1", "daily-2", ("--all",), services=reading.service_secrets
+    )
+    container = released["spec"]["template"]["spec"]["containers"][0]
+    assert container["args"][:4] == ["quarantine", "release", "-f", "/etc/backbone/plan"]
+    assert "/etc/backbone/plan" in [mount["mountPath"] for mount in container["volumeMounts"]]
+
+
+def test_on_bootstrap_the_services_secrets_stay_unseen() -> None:
+    reading = BackboneReading.read(
+        {
+            "metadata": {"name": "market", "uid": "b"},
+            "spec": {"timescale": {"connection": {"secretName": "db"}}},
+            "status": {"tier": {"active": "Bootstrap"}},
+        }
+    )
+    assert reading.service_secrets == ()

@@ -197,3 +197,19 @@ def test_what_kubectl_prints_is_taken_back(tmp_path: Path) -> None:
 def test_the_defaults_of_the_models_are_applied(tmp_path: Path) -> None:
     spec = read_manifest([given(tmp_path, documents(BACKBONE, PLAN))]).plans[0].spec
     assert (spec.time_zone, spec.worker.store_wait_seconds) == ("Etc/UTC", 300)
+
+
+@pytest.mark.parametrize(
+    ("status", "tier"),
+    [
+        ("{tier: {active: Institutional, epoch: 2}}", "Institutional"),
+        ("{tier: {active: Bootstrap}}", "Bootstrap"),
+        ("{tier: {active: Another}}", None),
+        ("{tier: text}", None),
+        ("null", None),
+    ],
+)
+def test_the_tier_that_the_operator_chose_is_read(tmp_path: Path, status: str, tier: str | None) -> None:
+    (tmp_path / "one.yaml").write_text(f"{BACKBONE}\nstatus: {status}\n")
+    (found,) = read_manifest([tmp_path]).backbones
+    assert found.tier == tier

@@ -1,0 +1,176 @@
+"""The institutional tier on a real cluster, with the real TimescaleDB and Redis beside it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from deployment import ROOT, Kubectl, until
+from documents import backbone, conditions, message, plan
+from host_services import HostServices, host_services
+
+SAMPLES = ROOT / "manifests" / "samples" / "institutional"
+TIMESCALE = {"connection": {"secretName": "timescale"}}
+INSTITUTIONAL = {"mode": "Institutional", "timescale": TIMESCALE}
+LOOKS = "app.kubernetes.io/component=database"
+
+
+@pytest.fixture(scope="module")
+def servers(cluster: Kubectl, tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostServices]:
+    """Servers that the tests of this module share."""
+    with host_services(tmp_path_factory.mktemp("services")) as running:
+        yield running
+
+
+@pytest.fixture
+def services(servers: HostServices) -> HostServices:
+    """The servers, running and empty."""
+    servers.empty()
+    return servers
+
+
+def look_again(kubectl: Kubectl) -> None:
+    """Ask for a look at the database now."""
+    kubectl.run("delete", "jobs", "-l", LOOKS)
+
+
+def run_again(kubectl: Kubectl, token: str) -> None:
+    kubectl.run("annotate", "ingestplan", "daily", f"backbone.emp.dev/run-now={token}", "--overwrite")
+
+
+def last_outcome(kubectl: Kubectl, after: str | None = None) -> str | None:
+    """How the last run ended, if it is another one than `after`."""
+    last = kubectl.get("ingestplan", "daily").get("status", {}).get("lastRun", {})
+    return None if last.get("id") == after else last.get("outcome")
+
+
+def test_the_samples_migrate_fill_and_describe_an_empty_database(
+    services: HostServices, kubectl: Kubectl, wait_condition: Any
+) -> None:
+    services.secrets(kubectl)
+    kubectl.run("apply", "-f", str(SAMPLES))
+    seen = wait_condition("databackbone/market", "Ready", "True", "Available", deadline=240)
+    assert seen["status"]["tier"]["active"] == "Institutional"
+    assert seen["status"]["tier"]["epoch"] == 2
+    found = conditions(seen)
+    assert found["Migrated"] == ("True", "Migrated")
+    assert found["CacheHealthy"] == ("True", "CacheReachable")
+    assert found["RetentionMet"] == ("True", "RetentionMet")
+    assert found["OnRequestedTier"] == ("True", "OnTier")
+
+    filled = wait_condition("ingestplan/sample", "Ready", "True", "Delivered", deadline=600)
+    stored = {item["name"]: item["rows"] for item in filled["status"]["dimensions"]}
+    assert stored["intradayTrades"] == 500_000
+    assert {
+        "dailyBars": services.rows("daily_bars"),
+        "intradayBars": services.rows("intraday_bars"),
+        "intradayTrades": services.rows("intraday_trades"),
+        "macroSeries": services.rows("macro_series"),
+        "macroEvents": services.rows("macro_events"),
+    } == stored
+
+    look_again(kubectl)
+    database = until(
+        lambda: kubectl.get("databackbone", "market")["status"].get("database", {}),
+        lambda status: status.get("checkedAt", "") > seen["status"]["database"]["checkedAt"],
+        120,
+        "a look at the full database",
+    )
+    assert database["pending"] == 0
+    assert database["pool"]["size"] == 4
+    table = kubectl.run("get", "databackbone")
+    assert "RETENTION" in table and "Institutional" in table, table
+    told = kubectl.run("describe", "databackbone", "market")
+    for password in (services.timescale.users["postgres"], services.redis.password):
+        assert password not in told
+    for log in ("-l", LOOKS), ("-l", "backbone.emp.dev/plan=sample"):
+        assert services.timescale.users["postgres"] not in kubectl.run("logs", *log, "--tail=-1")
+
+
+def test_a_wrong_password_is_named_and_a_corrected_secret_goes_on(
+    services: HostServices, kubectl: Kubectl, wait_condition: Any
+) -> None:
+    services.secrets(kubectl, password="wrong")
+    kubectl.apply(backbone(**INSTITUTIONAL), plan())
+    seen = wait_condition("databackbone/market", "Migrated", "False", "AuthenticationFailed", deadline=180)
+    assert conditions(seen)["Ready"] == ("False", "AuthenticationFailed")
+    assert seen["status"]["tier"]["active"] == "Bootstrap"
+    waiting = kubectl.get("ingestplan", "daily")
+    assert conditions(waiting)["Ready"][1] == "BackboneNotReady"
+    assert kubectl.get("jobs", "-l", "backbone.emp.dev/plan=daily")["items"] == [], (
+        "no run may store elsewhere"
+    )
+
+    services.secrets(kubectl)
+    wait_condition("databackbone/market", "Ready", "True", deadline=180)
+    wait_condition("ingestplan/daily", "Ready", "True", "Delivered", deadline=240)
+    assert services.rows("daily_bars") > 10_000
+
+
+def test_a_database_that_stops_fails_the_run_by_name_and_the_next_makes_it_up(
+    services: HostServices, kubectl: Kubectl, wait_condition: Any
+) -> None:
+    services.secrets(kubectl)
+    kubectl.apply(backbone(**INSTITUTIONAL), plan())
+    first = wait_condition("ingestplan/daily", "Ready", "True", "Delivered", deadline=300)
+    services.timescale.stop()
+    run_again(kubectl, "while-it-is-away")
+    until(
+        lambda: last_outcome(kubectl, after=first["status"]["lastRun"]["id"]),
+        lambda outcome: outcome == "StoreUnreachable",
+        180,
+        "the run without a database",
+    )
+    # The failed run asks for a look at once, long before its time.
+    seen = wait_condition("databackbone/market", "Ready", "False", "ConnectionRefused", deadline=120)
+    assert seen["status"]["tier"]["active"] == "Institutional", "it does not change by itself"
+    assert conditions(seen)["RetentionMet"][0] == "Unknown"
+
+    services.timescale.start()
+    services.query("TRUNCATE market.daily_bars")
+    wait_condition("databackbone/market", "Ready", "True", deadline=180)
+    run_again(kubectl, "it-is-back")
+    wait_condition("ingestplan/daily", "Ready", "True", "Delivered", deadline=240)
+    assert services.rows("daily_bars") == first["status"]["lastRun"]["rows"]
+
+
+def test_redis_that_is_lost_makes_nothing_unready(
+    services: HostServices, kubectl: Kubectl, wait_condition: Any
+) -> None:
+    services.secrets(kubectl)
+    services.redis.kill()
+    cache = {"redis": {"connection": {"secretName": "redis"}}}
+    kubectl.apply(backbone(**INSTITUTIONAL, **cache), plan())
+    seen = wait_condition("databackbone/market", "CacheHealthy", "False", "ConnectionRefused", deadline=240)
+    assert conditions(seen)["Ready"] == ("True", "Available")
+    wait_condition("ingestplan/daily", "Ready", "True", "Delivered", deadline=240)
+    services.redis.start()
+    look_again(kubectl)
+    wait_condition("databackbone/market", "CacheHealthy", "True", "CacheReachable", deadline=120)
+
+
+def test_rows_on_the_volume_keep_bootstrap(
+    services: HostServices, kubectl: Kubectl, wait_condition: Any
+) -> None:
+    services.secrets(kubectl)
+    kubectl.apply(backbone(), plan())
+    wait_condition("ingestplan/daily", "Ready", "True", "Delivered")
+    kubectl.run("patch", "databackbone", "market", "--type=merge", "-p", json.dumps({"spec": INSTITUTIONAL}))
+    seen = wait_condition("databackbone/market", "OnRequestedTier", "False", "SwitchNotAvailable")
+    assert "create a new DataBackbone" in message(seen, "OnRequestedTier")
+    seen = wait_condition("databackbone/market", "Migrated", "True", deadline=180)
+    assert conditions(seen)["Ready"] == ("True", "Available"), "Bootstrap serves on"
+    assert seen["status"]["tier"]["active"] == "Bootstrap"
+    run_again(kubectl, "on-bootstrap")
+    until(
+        lambda: kubectl.get("ingestplan", "daily")["status"]["lastRun"].get("sequence"),
+        lambda sequence: sequence == 2,
+        180,
+        "a run on the volume",
+    )
+    assert services.rows("daily_bars") == 0
+    kubectl.run("patch", "databackbone", "market", "--type=merge", "-p", '{"spec":{"mode":"Bootstrap"}}')
+    wait_condition("databackbone/market", "OnRequestedTier", "True", "OnTier")
