@@ -8,6 +8,8 @@ import client_reads
 import operator_cost
 import shared_cache
 import timescale_load
+import timescale_reads
+import timescale_trades
 import validation
 import worker_start
 import yahoo_run
@@ -15,6 +17,8 @@ import yahoo_run
 SUITE = (
     bulk_load.BENCHMARK,
     timescale_load.BENCHMARK,
+    timescale_trades.BENCHMARK,
+    timescale_reads.BENCHMARK,
     validation.BENCHMARK,
     client_reads.BENCHMARK,
     shared_cache.BENCHMARK,

@@ -16,6 +16,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pyarrow as pa
+import sqlalchemy
 from psycopg import Connection
 
 import bars
@@ -33,9 +34,11 @@ from child import peak_bytes
 Contender = Callable[[ConnectionSettings, pa.Table, int], int]
 """Given a database, bars and the number of the run; how many rows it stored."""
 
-FEW_ROWS = 2_000
+FEW_ROWS = 10_000
 """For what stores row by row."""
 TABLE = "market.daily_bars"
+DLT_DATASET = "bench_dlt"
+"""dlt makes and changes its table itself: it gets a schema of its own."""
 NAMES = DAILY_BARS.schema.names
 COLUMNS = ", ".join(f'"{name}"' for name in NAMES)
 CHANGE = ", ".join(f'"{name}" = excluded."{name}"' for name in NAMES if name not in DAILY_BARS.key)
@@ -86,6 +89,22 @@ def row_by_row(settings: ConnectionSettings, facts: pa.Table, run: int) -> int:
     return len(rows)
 
 
+def data_frame(settings: ConnectionSettings, facts: pa.Table, run: int) -> int:
+    """pandas.DataFrame.to_sql, which appends; on the first rows alone, made into a frame beforehand."""
+    few = stamp(DAILY_BARS, facts.slice(0, FEW_ROWS), lineage(run)).to_pandas()
+    with sqlalchemy.create_engine(url_of(settings, "postgresql+psycopg")).begin() as connection:
+        few.to_sql(DAILY_BARS.table, connection, schema="market", if_exists="append", index=False)
+    return len(few)
+
+
+def url_of(settings: ConnectionSettings, scheme: str) -> str:
+    """The database as a URI of SQLAlchemy's kind, with its user's password."""
+    made = sqlalchemy.URL.create(
+        scheme, settings.user, settings.password, settings.host, settings.port, settings.database
+    )
+    return made.render_as_string(hide_password=False)
+
+
 def _without_limit(connection: Connection[Row]) -> None:
     connection.execute("SET LOCAL statement_timeout = '600s'")
 
@@ -95,6 +114,7 @@ CONTENDERS: dict[str, Contender] = {
     "by-hand": by_hand,
     "copy": plain_copy,
     "executemany": row_by_row,
+    "to-sql": data_frame,
 }
 
 

@@ -1,4 +1,4 @@
-"""Benchmark `timescale`: a million daily bars into a hypertable: empty, all changed, all unchanged."""
+"""Benchmark `timescale`: a million daily bars into a hypertable: empty, all unchanged, all changed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import bars
 import child
 from backbone.adapters.timescale_migrator import Migrator
 from backbone.adapters.timescale_session import SCHEMAS, connected
-from backbone.adapters.timescale_settings import from_keys
+from backbone.adapters.timescale_settings import ConnectionSettings, from_keys
 from backbone.migrations import Migration, packaged, portable
 from bulk_load import BUILD, MIB
 from console import step
@@ -21,19 +21,24 @@ from measurements import Aim, Figure
 from registry import Benchmark
 from services.postgres import PostgresServer
 from services.timescaledb import TimescaleServer
-from timescale_contenders import FEW_ROWS, TABLE
+from timescale_contenders import DLT_DATASET, FEW_ROWS, TABLE
 
 PROGRAM = Path(__file__).with_name("timescale_contenders.py")
-RUNS = {"empty": 0, "changed": 1, "unchanged": 1}
+PROGRAMS = {"dlt": Path(__file__).with_name("timescale_dlt.py")}
+TABLES = {"dlt": f"{DLT_DATASET}.daily_bars"}
+RUNS = {"empty": 0, "unchanged": 0, "changed": 1}
 """Situations in their order, and the version of the bars that each brings."""
 WORDS = {
     "empty": "into an empty table",
-    "changed": "all present, all changed",
     "unchanged": "all present, all unchanged",
+    "changed": "all present, all changed",
 }
 PEERS = {"by-hand": "staging COPY + upsert by hand", "executemany": "executemany"}
-LIMIT = "copy"
-"""Not idempotent, so for an empty table alone: what the server takes at the most."""
+ONCE = {"dlt": "dlt merge", "to-sql": "pandas.to_sql", "copy": "plain COPY"}
+"""For an empty table alone: dlt takes as long in each situation, and the others only append. The last is what
+the server takes at the most."""
+AIMS = {"by-hand": Aim("at least", 0.9), "dlt": Aim("at least", 3.0)}
+"""Into an empty table."""
 
 Told = dict[str, dict[str, float]]
 
@@ -54,13 +59,13 @@ def measure() -> Iterator[Figure]:
             ("postgres", "table of PostgreSQL", portable(packaged())),
             ("hypertable", "hypertable", packaged()),
         ):
-            with _served(server, Path(folder)) as uri:
-                found = {name: _one(name, uri, migrations, versions) for name in ("ours", *PEERS, LIMIT)}
+            with served(server, Path(folder)) as uri:
+                found = {name: _one(name, uri, migrations, versions) for name in ("ours", *PEERS, *ONCE)}
             yield from _figures(server, title, found)
 
 
 @contextmanager
-def _served(server: str, folder: Path) -> Iterator[str]:
+def served(server: str, folder: Path) -> Iterator[str]:
     """The URI of a database: a new one on the environment's installation, else of a server of our own."""
     if given := os.environ.get("TIMESCALE_DSN" if server == "hypertable" else "POSTGRES_DSN"):
         with fresh_database(given, timescale=server == "hypertable") as settings:
@@ -71,25 +76,34 @@ def _served(server: str, folder: Path) -> Iterator[str]:
         yield started.dsn()
 
 
+def emptied(uri: str, migrations: tuple[Migration, ...]) -> ConnectionSettings:
+    """Leave a database with the tables of some migrations, and nothing in them."""
+    settings = from_keys("bench", {"uri": uri})
+    with connected(settings) as connection:
+        for schema in (*SCHEMAS, DLT_DATASET, f"{DLT_DATASET}_staging"):
+            connection.execute(f"DROP SCHEMA IF EXISTS {schema} CASCADE".encode())
+    Migrator(settings, migrations).migrate()
+    return settings
+
+
 def _one(
     name: str, uri: str, migrations: tuple[Migration, ...], versions: list[tuple[Path, bars.Content]]
 ) -> Told:
     """Its situations one after the other on an empty database; what is stored must be what was brought."""
-    settings = from_keys("bench", {"uri": uri})
-    with connected(settings) as connection:
-        for schema in SCHEMAS:
-            connection.execute(f"DROP SCHEMA IF EXISTS {schema} CASCADE".encode())
-    Migrator(settings, migrations).migrate()
+    settings = emptied(uri, migrations)
     told = {}
     for run, (situation, version) in enumerate(RUNS.items()):
-        if name == LIMIT and run:
+        if name in ONCE and run:
             break
         source, wanted = versions[version]
         with step(f"{name}, {situation}"):
-            told[situation] = child.run(PROGRAM, name, uri, source, str(run))
+            told[situation] = child.run(PROGRAMS.get(name, PROGRAM), name, uri, source, str(run))
+        table = TABLES.get(name, TABLE)
         with connected(settings) as connection:
+            # As the server does by itself sooner or later: no situation pays for what the one before left.
+            connection.execute(f"VACUUM (ANALYZE) {table}".encode())
             asked = (
-                f"SELECT count(*), count(DISTINCT (source, symbol, session_date)), sum(close) FROM {TABLE}"
+                f"SELECT count(*), count(DISTINCT (source, symbol, session_date)), sum(close) FROM {table}"
             )
             rows, keys, close = connection.execute(asked.encode()).fetchone() or (0, 0, 0)
         content = bars.Content(rows, keys, round(close, 1))
@@ -104,16 +118,17 @@ def _figures(server: str, title: str, found: Mapping[str, Told]) -> Iterator[Fig
 
     for situation, words in WORDS.items():
         mine, place = rate("ours", situation), f"timescale/{server}/{situation}"
-        for name, peer_name in PEERS.items():
-            aim = Aim("at least", 0.9) if (name, situation) == ("by-hand", "empty") else None
+        empty = situation == "empty"
+        for name, peer_name in (PEERS | (ONCE if empty else {})).items():
+            aim = AIMS.get(name) if empty else None
             words_ = f"{title}, {words}"
             yield Figure(f"{place}/{name}", words_, mine, "rows/s", peer_name, rate(name, situation), aim)
-        peak = found["ours"][situation]["peak"] / MIB
-        yield Figure(f"{place}/memory", f"{title}, {words}: peak memory", peak, "MiB")
-    empty, limit = rate("ours", "empty"), rate(LIMIT, "empty")
-    yield Figure(
-        f"timescale/{server}/empty/limit", f"{title}, {WORDS['empty']}", empty, "rows/s", "plain COPY", limit
-    )
+        for name in ("by-hand", *(("dlt",) if empty else ())):
+            own, peer = (found[which][situation]["peak"] / MIB for which in ("ours", name))
+            peer_name = (PEERS | ONCE)[name]
+            yield Figure(
+                f"{place}/memory/{name}", f"{title}, {words}: peak memory", own, "MiB", peer_name, peer
+            )
     again = rate("ours", "unchanged")
     yield Figure(
         f"timescale/{server}/unchanged/empty",
@@ -121,7 +136,7 @@ def _figures(server: str, title: str, found: Mapping[str, Told]) -> Iterator[Fig
         again,
         "rows/s",
         "ours into an empty table",
-        empty,
+        rate("ours", "empty"),
         Aim("at least", 1.0),
     )
 
@@ -129,11 +144,12 @@ def _figures(server: str, title: str, found: Mapping[str, Told]) -> Iterator[Fig
 ABOUT = f"""
 {bars.SYMBOLS} symbols with {bars.SESSIONS:,} sessions each, from Arrow in memory to the commit. Ours is the
 product's whole path, with its lock, its journal, its order between versions of a row and its look at the
-quarantine; peers do only what the title says, with the same columns and the same encoder. Each contender runs
-in a process of its own on an emptied database; what is stored is compared with what was brought, every time.
-executemany stores {FEW_ROWS:,} rows, and its rate is taken for the million. Where no TIMESCALE_DSN is given,
-the hypertable is of TimescaleDB as WebAssembly: times on it compare only with each other. Memory is the
-process's peak, the bars included.
+quarantine; peers do only what the title says, with the same columns, and those by hand with the same encoder.
+Each contender runs in a process of its own on an emptied database; what is stored is compared with what was
+brought, every time, and the table is vacuumed. executemany and pandas.to_sql store {FEW_ROWS:,} rows, and
+their rates are taken for the million; dlt merges into a plain table of its own making. Where no TIMESCALE_DSN
+is given, the hypertable is of TimescaleDB as WebAssembly: times on it compare only with each other. Memory is
+the process's peak, the bars included.
 """
 
 BENCHMARK = Benchmark("timescale", "A million daily bars into TimescaleDB", ABOUT, measure)
