@@ -13,7 +13,7 @@ import pytest
 
 import authority
 import databases
-from backbone.adapters.timescale_session import check, connected
+from backbone.adapters.timescale_session import check, connected, load
 from backbone.adapters.timescale_settings import ConnectionSettings, from_folder
 from backbone.ports.database import DatabaseError, DatabaseFault, Finding
 from databases import changed, execute
@@ -39,6 +39,15 @@ def test_a_session_has_its_limits_and_its_name(postgres: ConnectionSettings) -> 
     with connected(settings) as connection:
         said = [connection.execute(f"SHOW {name}".encode()).fetchone() for name in names]
     assert said == [("emp reader",), ("1500ms",), ("7s",), ("UTC",)]
+
+
+def test_every_connection_of_the_server_counts_whoever_made_it(postgres: ConnectionSettings) -> None:
+    before, limit = load(postgres)
+    assert before is not None
+    with connected(postgres), connected(postgres):
+        during, _ = load(postgres)
+    assert during is not None
+    assert limit >= during >= 3, "a user who may see nothing of others counts them too"
 
 
 def test_a_name_that_does_not_resolve(postgres: ConnectionSettings) -> None:

@@ -86,7 +86,7 @@ def test_an_empty_database_is_migrated_filled_and_left_as_it_is(
         len(packaged()),
         "Reachable",
     )
-    assert told["serverLimit"] > told["serverConnections"] >= 0
+    assert told["serverLimit"] >= told.get("serverConnections", 1) > 0
     assert report_again(emp, files, tmp_path)["request"] == told["request"]
 
     first = emp("ingest-once", "-f", files)

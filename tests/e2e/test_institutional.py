@@ -174,3 +174,35 @@ def test_rows_on_the_volume_keep_bootstrap(
     assert services.rows("daily_bars") == 0
     kubectl.run("patch", "databackbone", "market", "--type=merge", "-p", '{"spec":{"mode":"Bootstrap"}}')
     wait_condition("databackbone/market", "OnRequestedTier", "True", "OnTier")
+
+
+def test_a_retention_that_would_drop_rows_waits_for_its_token(
+    services: HostServices, kubectl: Kubectl, wait_condition: Any
+) -> None:
+    services.secrets(kubectl)
+    kubectl.apply(backbone(**INSTITUTIONAL), plan())
+    wait_condition("ingestplan/daily", "Ready", "True", "Delivered", deadline=300)
+    before = services.rows("daily_bars")
+    ten_years = {"timescale": {"hypertables": {"dailyBars": {"retentionDays": 3650}}}}
+    kubectl.run("patch", "databackbone", "market", "--type=merge", "-p", json.dumps({"spec": ten_years}))
+    seen = wait_condition(
+        "databackbone/market", "RetentionMet", "False", "RetentionUnconfirmed", deadline=180
+    )
+    (held,) = seen["status"]["database"]["unconfirmed"]
+    assert held["table"] == "market.daily_bars" and held["rows"] > 1000
+    assert f"backbone.emp.dev/confirm={held['token']}" in message(seen, "RetentionMet")
+    assert conditions(seen)["Ready"] == ("True", "Available"), "nothing is dropped, and everything works"
+    assert services.rows("daily_bars") == before
+
+    kubectl.run("annotate", "databackbone", "market", f"backbone.emp.dev/confirm={held['token']}")
+    seen = until(
+        lambda: kubectl.get("databackbone", "market"),
+        lambda found: found["status"]["database"].get("confirmed") == held["token"],
+        180,
+        "the confirmation is handled",
+    )
+    (bars,) = [item for item in seen["status"]["database"]["tables"] if item["name"] == "dailyBars"]
+    assert bars["retentionDays"] == 3650
+    assert "unconfirmed" not in seen["status"]["database"] or not seen["status"]["database"]["unconfirmed"]
+    kept = kubectl.get("databackbone", "market")["metadata"]["annotations"]
+    assert kept["backbone.emp.dev/confirm"] == held["token"], "the operator takes nothing off an object"

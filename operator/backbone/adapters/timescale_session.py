@@ -28,8 +28,7 @@ _STANDING = """
            has_database_privilege(current_database(), 'CREATE')
 """
 _LOAD = """
-    SELECT (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'),
-           current_setting('max_connections')
+    SELECT (SELECT sum(numbackends) FROM pg_stat_database), current_setting('max_connections')
 """
 _SCHEMA_RIGHTS = """
     SELECT nspname, has_schema_privilege(oid, 'USAGE')
@@ -70,11 +69,14 @@ def connected(settings: ConnectionSettings) -> Iterator[Connection[Row]]:
             connection.close()
 
 
-def load(settings: ConnectionSettings) -> tuple[int, int]:
-    """How many clients the server has, this one included, and how many it takes. Raises DatabaseError."""
+def load(settings: ConnectionSettings) -> tuple[int | None, int]:
+    """How many connections the server has, and how many it takes. Raises DatabaseError.
+
+    None where the server does not count them: this one is there.
+    """
     with connected(settings) as connection, translated("count connections", settings):
-        row = connection.execute(_LOAD).fetchone() or (0, 0)
-    return int(row[0]), int(row[1])
+        row = connection.execute(_LOAD).fetchone() or (None, 0)
+    return int(row[0] or 0) or None, int(row[1])
 
 
 def check(settings: ConnectionSettings, oldest: tuple[int, ...] | None = OLDEST_EXTENSION) -> Finding | None:

@@ -54,7 +54,8 @@ def services_of(
         ConditionType.RETENTION_MET: retention_met(database, found),
     }
     if backbone.spec.redis is not None:
-        findings[ConditionType.CACHE_HEALTHY] = cache_healthy(cache, interval, now)
+        speaks = database.request == wish.request
+        findings[ConditionType.CACHE_HEALTHY] = cache_healthy(cache if speaks else None, interval, now)
     return Services(wish, database, cache, findings, next_check(database, seen, wish))
 
 
@@ -68,7 +69,10 @@ def migrated(database: DatabaseStatus, wish: Wish, interval: timedelta, now: dat
     if now - database.checked_at > STANDS_FOR * interval:
         return Finding(None, Reason.OUT_OF_DATE, _outdated(database))
     if database.outcome == Reason.MIGRATED:
-        message = f"The database is at migration {database.migration}, and its policies are as the spec says."
+        but = ", but for what waits to be confirmed" if database.unconfirmed else ""
+        message = (
+            f"The database is at migration {database.migration}; its policies are as the spec says{but}."
+        )
         return Finding(True, Reason.MIGRATED, message)
     reason = _reason_of(database)
     return Finding(False, reason, database.message or reason.meaning)
@@ -103,7 +107,7 @@ def retention_met(database: DatabaseStatus, found: Finding) -> Finding:
 def cache_healthy(cache: CacheStatus | None, interval: timedelta, now: datetime) -> Finding:
     """Whether Redis does what the cache needs. Without it reads are slower, and nothing fails."""
     if cache is None:
-        return Finding(None, Reason.PENDING, "Redis has not been looked at yet.")
+        return Finding(None, Reason.PENDING, "Redis has not been looked at for the present spec.")
     if now - cache.checked_at > STANDS_FOR * interval:
         return Finding(None, Reason.OUT_OF_DATE, "Redis has not been looked at for too long.")
     if cache.outcome != CACHE_REACHABLE:

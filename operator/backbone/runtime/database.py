@@ -225,7 +225,8 @@ def _told(report: DatabaseReport) -> list[str]:
         said.append(f"migration {report.version}, {report.pending} pending")
     if report.server_limit is not None:
         said.append(f"{report.changes} policies changed now")
-        said.append(f"{report.server_connections} of {report.server_limit} connections of the server in use")
+        used = "an unknown number" if report.server_connections is None else report.server_connections
+        said.append(f"{used} of {report.server_limit} connections of the server in use")
     said += [
         f"{item.table} would lose {item.rows:,} rows; confirm it with --confirm {item.token}"
         for item in report.unconfirmed

@@ -14,7 +14,7 @@ from backbone.databackbone.institutional import request_of
 from backbone.databackbone.observation import Observation, PlanReading
 from backbone.evaluation import Evaluation, Start, Subject
 from backbone.ports.readings import ChildReading, ClaimReading, JobReading, PodReading
-from backbone.report import CacheReport, DatabaseReport, TableReport, UnconfirmedReport
+from backbone.report import CacheReport, DatabaseReport, TableReport, UnconfirmedReport, VolumeProbeReport
 from backbone.vocabulary import (
     ANNOTATION_CONFIRM,
     FIELD_MANAGER,
@@ -381,3 +381,26 @@ def test_a_pod_that_saw_an_older_spec_is_followed_by_another() -> None:
     assert conditions(result)["Migrated"] == ("Unknown", "MigrationPending")
     assert result.recheck_after == timedelta(seconds=15)
     assert len(looks(evaluate(backbone(), replace(SEEN, checks=(old,)), (), NOW + MINUTE))) == 1
+
+
+@pytest.mark.parametrize("holds", [True, False])
+def test_a_probe_tells_whether_the_volume_holds_rows(holds: bool) -> None:
+    words = VolumeProbeReport(outcome="VolumeProbed", holds_rows=holds, at=NOW).encode().decode()
+    done = (0, "Completed", words, NOW)
+    pod = PodReading("pod", NOW, "Succeeded", "", "", False, None, None, "", None, *done)
+    probe = replace(PROBE, name="q", finished=NOW, pods=(pod,))
+    result = evaluate(backbone(holds=None), replace(looked(), probes=(probe,)), (), NOW)
+    assert fields(result)["volume"]["holdsRows"] is holds
+    assert fields(result)["tier"]["active"] == ("Bootstrap" if holds else "Institutional")
+
+
+def test_a_volume_that_an_older_worker_probed_is_probed_again_before_its_hour() -> None:
+    def probes(after: timedelta) -> int:
+        result = evaluate(backbone(holds=None), looked(), (), NOW + after)
+        documents = [action.document for action in result.actions if isinstance(action, Start)]
+        return sum("-probe-" in item["metadata"]["name"] for item in documents)
+
+    assert probes(timedelta()) == 1, "the last probe was half an hour ago"
+    recent = backbone(holds=None)
+    recent.status["volume"] |= {"probedAt": NOW.isoformat(), "attemptedAt": NOW.isoformat()}
+    assert evaluate(recent, looked(), (), NOW).recheck_after == timedelta(minutes=10)

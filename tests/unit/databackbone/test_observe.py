@@ -79,3 +79,18 @@ async def test_pods_are_looked_at_only_for_a_probe_whose_end_is_not_on_record(
     look = observer(job)
     await look(replace(BACKBONE, status={"volume": {"probeJob": name}}))
     assert (POD in look.cluster.listed) == asked  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("timescale", "count"), [pytest.param(True, 1, id="a database is configured"), pytest.param(False, 0)]
+)
+async def test_looks_at_the_database_are_read_where_one_is_configured(timescale: bool, count: int) -> None:
+    spec = {"timescale": {"connection": {"secretName": "db"}}} if timescale else {}
+    subject = replace(BACKBONE, spec=DataBackboneSpec.model_validate(spec))
+    job = children.database(subject, "cause", None, "first", IMAGES)
+    more = {"uid": "d", "creationTimestamp": "2024-03-01T12:00:00Z"}
+    look = observer({**job, "metadata": {**job["metadata"], **more}})
+    seen = await look(subject)
+    assert [check.cause for check in seen.checks] == ["cause"] * count
+    assert seen.probes == ()
+    assert look.cluster.listed.count(JOB) == 1 + count  # type: ignore[attr-defined]
