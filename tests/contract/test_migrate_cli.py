@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from backbone.adapters.timescale_settings import ConnectionSettings
+from backbone.vocabulary import API_VERSION
 from databases import Database, changed, packaged
+from policy_database import PolicyDatabase, days_ago
 from services.process import free_port
 from worker import Emp
 
@@ -74,3 +78,43 @@ def test_a_secret_that_says_nothing_is_wrong_input(tmp_path: Path, emp: Emp) -> 
     said = emp("migrate", "--secret", "nowhere")
     assert said.returncode == 2
     assert "Secret nowhere: none of uri, host" in said.stderr
+
+
+def test_the_plan_of_a_backbone_tells_migrations_and_then_policies(
+    timescale: ConnectionSettings, tmp_path: Path, emp: Emp
+) -> None:
+    secret(tmp_path, timescale)
+    spec: dict[str, Any] = {
+        "mode": "Institutional",
+        "timescale": {
+            "connection": {"secretName": "timescale"},
+            "hypertables": {"dailyBars": {"chunkDays": 30, "retentionDays": 90}},
+            "continuousAggregates": ["weeklyBars"],
+        },
+    }
+    document = {"apiVersion": API_VERSION, "kind": "DataBackbone", "metadata": {"name": "market"}}
+    files = tmp_path / "backbone.yaml"
+    files.write_text(yaml.safe_dump({**document, "spec": spec}))
+    plan = ("database", "-f", files, "--plan")
+
+    told = emp(*plan)
+    assert told.returncode == 0, told.stderr
+    assert "hypertables" in told.stdout
+    assert "is told once that is done" in told.stdout
+    assert Database("timescale", timescale, packaged()).columns == []
+
+    assert emp("migrate").returncode == 0
+    place = PolicyDatabase(Database("timescale", timescale, packaged()))
+    place.add_bars(days_ago(800).date(), 10)
+    told = emp(*plan)
+    assert told.returncode == 0, told.stderr
+    for words in ("continuous aggregate: none → materialized", "chunk width: 365 days → 30 days"):
+        assert words in told.stdout
+    (token,) = set(re.findall(r"dailyBars-90d-\d+", told.stdout))
+    assert place.jobs == set()
+
+    assert "retention: none → 90 days" in emp(*plan, "--confirm", token).stdout
+    assert emp("database", "-f", files, "--confirm", token).returncode == 0
+    told = emp(*plan)
+    assert "nothing to apply" in told.stdout
+    assert "nothing to set" in told.stdout

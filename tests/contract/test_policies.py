@@ -8,10 +8,17 @@ import pytest
 
 from backbone.adapters.timescale_policies import Policies
 from backbone.adapters.timescale_settings import ConnectionSettings
+from backbone.market.dimensions import DIMENSIONS
 from backbone.ports.database import DatabaseError, DatabaseFault
-from backbone.ports.policies import Aggregate, AggregatePolicy, PolicyReport
+from backbone.ports.policies import (
+    Aggregate,
+    AggregatePolicy,
+    DesiredPolicies,
+    HypertablePolicy,
+    PolicyReport,
+)
 from databases import Database, on_postgres_migrated, packaged
-from policy_database import ALL, FULL, OTHER, PolicyDatabase, days_ago, desired
+from policy_database import ALL, FULL, LINEAGE, OTHER, PolicyDatabase, days_ago, desired
 
 MINUTE = timedelta(minutes=1)
 RETENTION, COMPRESSION, REFRESH = (
@@ -271,6 +278,12 @@ def test_a_retention_that_was_confirmed_is_not_asked_of_again(place: PolicyDatab
     place.add_bars(days_ago(1000).date(), 900, "BBB")
     (question,) = place.reconcile(wish).unconfirmed
     assert place.reconcile(wish, question.token).unconfirmed == ()
+    place.run_job("daily_bars", RETENTION)
+    # Chunks that were there before are as wide as they were: the one that begins a year ago stays whole.
+    left = place.execute("SELECT count(*), min(session_date) FROM market.daily_bars")
+    assert question.cutoff is not None
+    assert left == [(1800 - question.rows, question.cutoff.date())]
+    assert 0 < question.rows < 2 * (1000 - 365)
     place.execute("SELECT remove_retention_policy('market.daily_bars')")
     report = place.reconcile(wish)
     assert told(report) == [("daily_bars", "retention: none → 365 days", True)]
@@ -314,6 +327,33 @@ def test_spans_tell_what_is_there(place: PolicyDatabase) -> None:
     place.execute("ANALYZE market.daily_bars")
     report = place.reconcile(wish)
     assert {item.rows for item in report.spans if item.oldest} == {300}
+
+
+def test_every_table_can_be_packed_and_takes_late_rows_then(place: PolicyDatabase) -> None:
+    wish = DesiredPolicies(tuple(HypertablePolicy(item, 30, None, 1) for item in DIMENSIONS))
+    place.reconcile(wish)
+    place.add_bars(days_ago(100).date(), 90)
+    place.add_trades(days_ago(100), 300, timedelta(hours=6))
+    every = [
+        ("macro_series", "'test', 'cpi', day::date, 'daily', day::date, 1, NULL"),
+        ("macro_events", "'test', 'us', 'cpi', 'release', day::date, day::date, NULL, day, 1, 1, 1, 1"),
+        ("intraday_bars", "'test', 'AAA', 60, day, 1, 1, 1, 1, 1, 1, 'adjusted'"),
+    ]
+    for table, values in every:
+        lineage = LINEAGE.partition(", ")[2]
+        place.execute(
+            f"INSERT INTO market.{table} SELECT {values}, {lineage} "
+            "FROM generate_series(now() - INTERVAL '100 days', now() - INTERVAL '40 days', '1 day') AS day"
+        )
+    for item in DIMENSIONS:
+        place.run_job(item.table, COMPRESSION)
+        packed = (
+            "SELECT bool_and(is_compressed) FROM timescaledb_information.chunks WHERE hypertable_name = %s"
+        )
+        bounds = " AND range_end < now() - INTERVAL '1 day'"
+        assert place.execute(packed + bounds, item.table) == [(True,)], item.name
+        one = f"SELECT * FROM market.{item.table} LIMIT 1"
+        place.execute(f"INSERT INTO market.{item.table} {one} ON CONFLICT DO NOTHING")
 
 
 def test_what_cannot_be_is_refused_before_anything_is_set(

@@ -149,7 +149,7 @@ def plan(
     for table, view in VIEWS.items():
         key = (Kind.AGGREGATE, table)
         if key in unconfirmed or (key not in wished and view.aggregate in standing):
-            _leave(wished, holdings, table)
+            wished[key] = holdings.current[key]
     for key in unconfirmed:
         if key[0] is Kind.RETENTION:
             _as_before(wished, holdings, key)
@@ -182,15 +182,6 @@ def _wished(desired: DesiredPolicies) -> dict[Key, Setting]:
     for policy in desired.aggregates:
         wished[Kind.AGGREGATE, view_of(policy.aggregate).table] = Setting("materialized")
     return wished
-
-
-def _leave(wished: dict[Key, Setting], holdings: PolicyHoldings, table: str) -> None:
-    """Everything of an aggregate stays as it is."""
-    for kind in (Kind.AGGREGATE, Kind.REFRESH):
-        if (kind, table) in holdings.current:
-            wished[kind, table] = holdings.current[kind, table]
-    if (Kind.FILL, table) in holdings.remembered:
-        wished[Kind.FILL, table] = Setting(holdings.remembered[Kind.FILL, table])
 
 
 def _as_before(wished: dict[Key, Setting], holdings: PolicyHoldings, key: Key) -> None:

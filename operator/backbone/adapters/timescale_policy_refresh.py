@@ -5,23 +5,40 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from ..ports.policies import DesiredPolicies
-from .timescale_policy_settings import MADE, Key, Kind, PolicyHoldings, Setting, View, refresh, view_of
+from ..ports.policies import USUAL_SECONDS, DesiredPolicies
+from .timescale_policy_settings import (
+    MADE,
+    VIEWS,
+    Key,
+    Kind,
+    PolicyHoldings,
+    Setting,
+    View,
+    refresh,
+    view_of,
+)
 
 
 def wish_refreshes(desired: DesiredPolicies, wished: dict[Key, Setting], holdings: PolicyHoldings) -> None:
-    """How far aggregates look back, and whether they are filled first, follows from retention."""
-    for policy in desired.aggregates:
-        view = view_of(policy.aggregate)
+    """How far aggregates look back, and whether they are filled first, follows from retention.
+
+    That is so of those too that are only there because their end is not confirmed.
+    """
+    every = {view_of(item.aggregate).table: item.refresh_seconds for item in desired.aggregates}
+    for table, view in VIEWS.items():
+        if (Kind.AGGREGATE, table) not in wished:
+            continue
+        now = holdings.current.get((Kind.REFRESH, table))
+        seconds = every.get(table) or (now and now.seconds) or USUAL_SECONDS
         retention = (Kind.RETENTION, f"market.{view.raw.table}")
         new, old = wished.get(retention), holdings.current.get(retention)
         start = _start(view, wished, holdings)
-        wished[Kind.REFRESH, view.table] = refresh(policy.refresh_seconds, start)
-        made = holdings.remembered.get((Kind.FILL, view.table))
+        wished[Kind.REFRESH, table] = refresh(seconds, start)
+        made = holdings.remembered.get((Kind.FILL, table))
         comes = new is not None and holdings.remembered.get(retention) != new.text and shorter(new, old)
         if new is not None and comes:
             made = f"before a retention of {new.text}"
-        wished[Kind.FILL, view.table] = Setting(made or MADE, _reach(view, holdings))
+        wished[Kind.FILL, table] = Setting(made or MADE, _reach(view, holdings))
 
 
 def _start(view: View, wished: Mapping[Key, Setting], holdings: PolicyHoldings) -> int | None:

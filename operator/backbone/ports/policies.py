@@ -20,6 +20,9 @@ class Aggregate(Documented):
     WEEKLY_BARS = ("weeklyBars", "Bars of one week, from Monday, from daily bars: market.weekly_bars.")
 
 
+USUAL_SECONDS = 3600
+
+
 @dataclass(frozen=True, slots=True)
 class HypertablePolicy:
     """What is wished of one dimension's table. None switches a policy off.
@@ -43,7 +46,7 @@ class AggregatePolicy:
     """
 
     aggregate: Aggregate
-    refresh_seconds: int = 3600
+    refresh_seconds: int = USUAL_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,11 @@ class PolicyChange:
     table: str
     what: str
     drift: bool = False
+
+    def __str__(self) -> str:
+        return (
+            f"{self.table}: {self.what}{' (put back: it was changed by somebody else)' if self.drift else ''}"
+        )
 
 
 @dataclass(frozen=True, slots=True)

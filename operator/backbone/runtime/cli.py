@@ -192,15 +192,16 @@ def database(
         str | None,
         typer.Option(help="Tokens of what would lose rows and waits for a word, separated by commas."),
     ] = None,
+    plan: Annotated[bool, typer.Option("--plan", help="Say what would be done, and do nothing.")] = False,
 ) -> None:
     """Bring a backbone's database to its spec.
 
     Checks and migrates it, looks at the cache, and says what is wrong first. A second time changes nothing.
     """
     with _interruptible("what was done stays; run it again for the rest"):
-        from .database import look
+        from .database import look, tell_plan
 
-        look(filename, confirm)
+        (tell_plan if plan else look)(filename, confirm)
 
 
 @app.command("probe-volume")

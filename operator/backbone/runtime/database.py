@@ -17,17 +17,10 @@ from ..adapters.timescale_session import check, load
 from ..adapters.timescale_settings import ConnectionSettings
 from ..databackbone.institutional import Redis, Timescale, request_of
 from ..errors import Rejected
-from ..market.dimensions import (
-    DAILY_BARS,
-    INTRADAY_BARS,
-    INTRADAY_TRADES,
-    MACRO_EVENTS,
-    MACRO_SERIES,
-)
 from ..migrations import packaged
 from ..ports.cache import CacheFault, CacheTrouble
 from ..ports.database import DatabaseError, DatabaseFault
-from ..ports.policies import Aggregate, AggregatePolicy, DesiredPolicies, HypertablePolicy, TableSpan
+from ..ports.policies import TableSpan
 from ..providers.secrets import secret
 from ..report import (
     CACHE_REACHABLE,
@@ -40,11 +33,12 @@ from ..report import (
 )
 from ..vocabulary import Reason
 from .configuration import journal_configuration
-from .console import Progress, failed, notice
+from .console import EXIT_FAILED, Progress, failed, notice
 from .ingesting import write_termination_log
 from .institutional import policy_of, settings_of, timescale_of
 from .manifest import Backbone, read_manifest
-from .migrating import STATEMENT_TIMEOUT
+from .migrating import STATEMENT_TIMEOUT, show
+from .policies import desired_policies, show_policies, tokens_of
 
 LOCK_WAIT = timedelta(seconds=120)
 
@@ -64,6 +58,27 @@ def look(files: list[Path], confirm: str | None) -> None:
     if report.outcome != Reason.MIGRATED:
         raise typer.Exit(failed(f"{report.outcome}: {report.message}", EXIT_RUN_FAILED))
     raise typer.Exit(EXIT_OK)
+
+
+def tell_plan(files: list[Path], confirm: str | None) -> None:
+    """Say what a look would do to the database of the one backbone of some files, and do nothing.
+
+    Raises Rejected where files or Secret do not say which database.
+    """
+    backbone = _only_backbone(files)
+    settings = replace(settings_of(backbone), statement_timeout=STATEMENT_TIMEOUT.total_seconds())
+    try:
+        finding = check(settings)
+        if finding is not None:
+            raise DatabaseError(finding.fault, finding.message)
+        migrations = Migrator(settings, packaged()).plan()
+        show(settings, migrations)
+        if migrations.pending:
+            typer.echo("what there is to set of chunks, retention and aggregates is told once that is done")
+            return
+        show_policies(Policies(settings, desired_policies(timescale_of(backbone))).plan(tokens_of(confirm)))
+    except DatabaseError as error:
+        raise typer.Exit(failed(f"{error.fault}: {error}", EXIT_FAILED)) from None
 
 
 def _only_backbone(files: list[Path]) -> Backbone:
@@ -116,7 +131,7 @@ def _migrated(
     told = told.model_copy(update={"version": plan.version, "pending": len(plan.pending)})
     try:
         policies = Policies(patient, desired_policies(section), LOCK_WAIT).reconcile(
-            tokens_of(confirm), lambda change: progress(f"{change.table}: {change.what}")
+            tokens_of(confirm), lambda change: progress(str(change))
         )
         clients, limit = load(settings)
     except DatabaseError as error:
@@ -135,30 +150,6 @@ def _migrated(
             ),
         }
     )
-
-
-def desired_policies(section: Timescale) -> DesiredPolicies:
-    """What a spec wishes of the tables over time."""
-    tables = section.hypertables
-    wished = (
-        (DAILY_BARS, tables.daily_bars),
-        (INTRADAY_BARS, tables.intraday_bars),
-        (INTRADAY_TRADES, tables.intraday_trades),
-        (MACRO_SERIES, tables.macro_series),
-        (MACRO_EVENTS, tables.macro_events),
-    )
-    return DesiredPolicies(
-        tuple(
-            HypertablePolicy(dimension, item.chunk_days, item.retention_days, item.compress_after_days)
-            for dimension, item in wished
-        ),
-        tuple(AggregatePolicy(item) for item in Aggregate if item in section.continuous_aggregates),
-    )
-
-
-def tokens_of(confirm: str | None) -> tuple[str, ...]:
-    """The tokens of a confirm annotation."""
-    return tuple(token for token in (part.strip() for part in (confirm or "").split(",")) if token)
 
 
 def _table(span: TableSpan) -> TableReport:

@@ -45,7 +45,7 @@ def _migrate(settings: ConnectionSettings, lock_wait: timedelta, *, only_plan: b
         raise DatabaseError(finding.fault, finding.message)
     migrator = Migrator(settings, packaged(), lock_wait)
     if only_plan:
-        _show(settings, migrator.plan())
+        show(settings, migrator.plan())
         return
     progress = Progress()
     done: list[Migration] = []
@@ -58,7 +58,8 @@ def _migrate(settings: ConnectionSettings, lock_wait: timedelta, *, only_plan: b
     typer.echo(f"{settings.database} on {settings.place}: migration {plan.version}, {len(done)} applied now")
 
 
-def _show(settings: ConnectionSettings, plan: Plan) -> None:
+def show(settings: ConnectionSettings, plan: Plan) -> None:
+    """Tell what is pending. Raises DatabaseError where the plan is refused."""
     if plan.refusal is not None:
         raise DatabaseError(plan.refusal.fault, plan.refusal.message)
     typer.echo(f"{settings.database} on {settings.place}: migration {plan.version}")

@@ -205,6 +205,18 @@ def test_an_aggregate_that_holds_bars_waits_and_goes_last_first() -> None:
     assert found.steps[0].what == "continuous aggregate: materialized → none"
 
 
+def test_an_aggregate_whose_end_is_not_confirmed_is_kept_from_what_a_new_retention_drops() -> None:
+    there, wish = reached(bars(aggregates=WEEKLY)), bars(90)
+    losses = {(Kind.AGGREGATE, WEEKS): Loss(5, None), RETENTION: Loss(7, NOW)}
+    found = plan(wish, there, losses, ["dailyBars-90d-7"])
+    assert [item.token for item in found.unconfirmed] == ["weeklyBars-drop-5"]
+    assert [step.what for step in found.steps] == [
+        "filled from the rows that are there",
+        "refresh: of everything, every 3600 s → of the last 90 days, every 3600 s",
+        "retention: none → 90 days",
+    ]
+
+
 @pytest.mark.parametrize(
     ("wish", "said"),
     [

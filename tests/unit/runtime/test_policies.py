@@ -7,7 +7,7 @@ import pytest
 from backbone.databackbone.institutional import Timescale
 from backbone.market.dimensions import DIMENSIONS
 from backbone.ports.policies import Aggregate
-from backbone.runtime.database import desired_policies, tokens_of
+from backbone.runtime.policies import desired_policies, tokens_of
 
 
 def test_every_dimension_and_every_aggregate_is_wished_for_as_the_spec_says() -> None:
