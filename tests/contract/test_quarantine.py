@@ -12,7 +12,7 @@ from backbone.ingest.run import IngestRun, RunRequest
 from backbone.ingest.tasks import Task
 from backbone.market.dimensions import DAILY_BARS, INTRADAY_BARS, MACRO_SERIES, Dimension
 from backbone.market.lineage import Lineage, stamp
-from backbone.ports.quarantine import EntryState, Origin, QuarantineFilter
+from backbone.ports.quarantine import EntryState, NoSuchEntry, Origin, QuarantineFilter
 from backbone.ports.store import RunEnd, RunStart, Selection
 from backbone.providers.protocol import Delivery, Query, Slice
 from backbone.report import RowCount, RunReport
@@ -255,6 +255,23 @@ def test_a_row_that_no_table_could_hold_stays_in_quarantine(tier: Tier) -> None:
         "SchemaMismatch",
         "dear",
     )
+
+
+def test_a_row_whose_text_holds_the_character_0_goes_into_quarantine_and_stays_there(tier: Tier) -> None:
+    report = run(tier, bars(price_basis={3: "split\0Adjusted"}))
+    assert report.outcome is Outcome.SUCCEEDED
+    assert report.dimensions[0].quarantined == (RowCount(reason="SchemaMismatch", rows=1),)
+    assert release(tier) == (0, 1)
+    assert len(held(tier)) == 8
+
+
+def test_an_id_that_no_entry_has_is_told_and_nothing_released(tier: Tier) -> None:
+    run(tier, bars(**BAD))
+    known = str(entries(tier)[0]["id"])
+    with pytest.raises(NoSuchEntry, match="no entry has the id 0f3a, 1b; nothing") as caught:
+        release(tier, QuarantineFilter(ids=("0f3a", known, "1b")))
+    assert caught.value.outcome is Outcome.UNKNOWN_ENTRY
+    assert {entry["state"] for entry in entries(tier)} == {"Held"}
 
 
 def test_entries_that_were_not_seen_for_long_expire_and_their_rows_are_judged_anew(tier: Tier) -> None:

@@ -498,3 +498,32 @@ def test_what_the_last_run_missed_is_asked_for_first(yahoo: Market) -> None:
     bars(yahoo, Kept(stored, frozenset({"MSFT"})))
     asked = [item["symbol"] for item in yahoo.board.requests() if item["symbol"]]
     assert asked[3:] == ["MSFT", "AAPL", "IBM"]
+
+
+def test_yfinance_writes_nothing_beside_what_we_say(
+    yahoo: Market, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    faults = {
+        "unknown": "UnknownSymbol",
+        "empty": "NoData",
+        "no-prices": "ChangedShape",
+        "html": "ChangedShape",
+    }
+    for kind in faults:
+        yahoo.board.on(kind, kind.upper())
+    assert fates(yahoo.fetch(*map(str.upper, faults), attempts=1)) == {
+        kind.upper(): outcome for kind, outcome in faults.items()
+    }
+    yahoo.board.on("html", "calendar")
+    calendar(yahoo, "US")
+    assert (caplog.records, *capfd.readouterr()) == ([], "", "")
+
+
+@ALL("place, value", [(0, 7), (0, "\ud800"), (3, {"a": 1}), (3, "\ud800")], ids=repr)
+def test_an_event_whose_text_is_none_is_a_changed_shape(
+    yahoo: Market, place: int, value: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = ["CPI MM, SA", "US", "2024-03-14T08:30:00.000Z", "Feb", 0.1, 0.2, 0.1, None]
+    told[place] = value
+    monkeypatch.setattr("yahoo.events.between", lambda *_: [told])
+    assert fates(calendar(yahoo, "US")) == {"US": "ChangedShape"}

@@ -187,7 +187,9 @@ class TimescaleWriter:
         """Note in the journal how the run ended."""
         with self._working("write the journal"), self._connection.transaction():
             self._stand_aside()
-            values = [end.outcome, end.at, end.rows, end.changed, end.message, sequence]
+            # A provider's own words may hold a character that no text of PostgreSQL can.
+            message = end.message.replace("\0", "␀")
+            values = [end.outcome, end.at, end.rows, end.changed, message, sequence]
             self._connection.execute(sql.FINISH, values)
 
     def publish(self) -> None:

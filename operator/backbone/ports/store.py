@@ -209,7 +209,7 @@ class Writer(Protocol):
 
         Of each key the row seen last is meant; several that were seen last together stay, as do repeated rows
         that no id names (the row kept stands for them) and rows with a value that is missing or not finite.
-        Nothing is left to release the second time.
+        Nothing is left to release the second time. Raises quarantine.NoSuchEntry for an id that no entry has.
         """
         ...
 

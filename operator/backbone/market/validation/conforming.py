@@ -19,7 +19,8 @@ def conform(dimension: Dimension, delivered: pa.Table) -> tuple[pa.Table, npt.ND
     """The facts' columns in their types, and which rows do not fit.
 
     A value of another type is taken where it can be read as the column's, else it is null. A row does not fit
-    where such a value, or one that has to be there, is null or an empty text.
+    where such a value, or one that has to be there, is null or an empty text, and where a text holds the
+    character of number 0, which no text of PostgreSQL can.
     """
     count = delivered.num_rows
     misfits = np.zeros(count, bool)
@@ -37,6 +38,8 @@ def conform(dimension: Dimension, delivered: pa.Table) -> tuple[pa.Table, npt.ND
             misfits |= _array(pc.and_(pc.is_null(column), pc.is_valid(found)))
         if field.type == pa.string() and field.name in {*dimension.key, dimension.subject}:
             misfits |= _array(pc.fill_null(pc.equal(column, ""), False))
+        if field.type == pa.string() and _holds_zero(column):
+            misfits |= _array(pc.fill_null(pc.match_substring(column, "\0"), False))
         columns.append(column)
     return pa.table(columns, names=dimension.facts.names), misfits
 
@@ -49,6 +52,15 @@ def keyed(dimension: Dimension, facts: pa.Table) -> npt.NDArray[np.bool_]:
         if column.null_count:
             whole &= _array(pc.is_valid(column))
     return whole
+
+
+def _holds_zero(texts: pa.Array) -> bool:
+    """Whether any byte of the texts is 0: one look at all of them, since hardly ever one is."""
+    _, offsets, data = texts.buffers()
+    if data is None or not len(texts):
+        return False
+    ends = np.frombuffer(offsets, np.int32)[texts.offset : texts.offset + len(texts) + 1]
+    return 0 in np.frombuffer(data, np.uint8)[ends[0] : ends[-1]]
 
 
 def _as_type(column: pa.Array, kind: pa.DataType) -> pa.Array:
