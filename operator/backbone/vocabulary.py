@@ -272,8 +272,8 @@ class Defect(Documented):
 
     SCHEMA_MISMATCH = (
         "SchemaMismatch",
-        "A value that has to be there is missing, is not of its column's type, or is a text with the character "
-        "of number 0.",
+        "A value that has to be there is missing, is not of its column's type, or is a text that holds the "
+        "character of number 0.",
     )
     NOT_FINITE = ("NotFinite", "A price or value is NaN or infinite.")
     NON_POSITIVE_PRICE = ("NonPositivePrice", "A price is zero or negative.")

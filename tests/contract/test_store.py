@@ -16,6 +16,7 @@ from backbone.ports.store import (
     LastAttempt,
     Line,
     RunEnd,
+    RunLost,
     RunStart,
     Selection,
     StoreError,
@@ -411,6 +412,31 @@ def test_a_lock_that_is_held_is_told_with_its_holder(tier: Tier) -> None:
         tier.store().writer("run run-2", NO_WAIT),
     ):
         pass
+    assert caught.value.outcome is Outcome.STORE_BUSY
+
+
+@LOCKS
+def test_a_run_that_lives_stays_open_when_another_begins_and_is_closed_when_it_died(tier: Tier) -> None:
+    store = tier.store()
+    with store.running("run-1"):
+        with store.writer("run-1", NO_WAIT) as writer:
+            assert writer.begin(RunStart("run-1", "sample", 1, NOW)) == 1
+        with store.writer("run-2", NO_WAIT) as writer:
+            assert writer.begin(RunStart("run-2", "other", 1, LATER)) == 2
+        with store.writer("run-1", NO_WAIT) as writer:
+            writer.resume(1, "run-1")
+            with pytest.raises(RunLost):
+                writer.resume(9, "run-1")
+            with pytest.raises(RunLost):
+                writer.resume(2, "run-1")
+    with store.writer("run-3", NO_WAIT) as writer:
+        assert writer.begin(RunStart("run-3", "sample", 1, LATER)) == 3
+        assert [(entry.run_id, entry.outcome) for entry in writer.recent(5)] == [
+            ("run-2", "DiedWithoutMessage"),
+            ("run-1", "DiedWithoutMessage"),
+        ]
+        with pytest.raises(StoreError, match="another run has begun since run 1 did") as caught:
+            writer.resume(1, "run-1")
     assert caught.value.outcome is Outcome.STORE_BUSY
 
 

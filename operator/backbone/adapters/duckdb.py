@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -24,10 +24,12 @@ from ..ports.store import (
     JournalEntry,
     Recovery,
     RunEnd,
+    RunLost,
     RunStart,
     StoreCorrupt,
     StoreError,
     SubjectSpan,
+    closed_by_another,
 )
 from ..vocabulary import Outcome
 from . import duckdb_known as known
@@ -39,10 +41,9 @@ from .volume import Volume
 
 FINISHED = 'SELECT * FROM telemetry.ingest_runs WHERE outcome IS NOT NULL ORDER BY "sequence" DESC LIMIT ?'
 
-UNPUBLISHED = """
-    UPDATE telemetry.ingest_runs SET outcome = ?, message = ?
-    WHERE "sequence" = (SELECT max("sequence") FROM telemetry.ingest_runs)
-"""
+OPEN_RUNS = "SELECT DISTINCT run_id FROM telemetry.ingest_runs WHERE outcome IS NULL"
+RUN = 'SELECT run_id, outcome FROM telemetry.ingest_runs WHERE "sequence" = ?'
+UNPUBLISHED = 'UPDATE telemetry.ingest_runs SET outcome = ?, message = ? WHERE "sequence" = ?'
 
 
 class DuckDBStore:
@@ -60,6 +61,10 @@ class DuckDBStore:
             return self._volume.published.exists()
         except OSError:
             return False
+
+    def running(self, run_id: str) -> AbstractContextManager[None]:
+        """For as long as this lasts the run counts as alive. Raises StoreError."""
+        return self._volume.alive(run_id)
 
     @contextmanager
     def writer(self, holder: str, wait: timedelta) -> Iterator[DuckDBWriter]:
@@ -116,16 +121,18 @@ class DuckDBWriter:
         self._volume = volume
         self._connection = connection
         self.recovery = recovery
+        self._sequence: int | None = None
 
     def begin(self, run: RunStart) -> int:
         """Commit a started run; its sequence number."""
         with self.batch():
             self._execute(
                 "UPDATE telemetry.ingest_runs SET outcome = ?, ended_at = ?, message = ? "
-                "WHERE outcome IS NULL",
+                "WHERE outcome IS NULL AND NOT list_contains(?, run_id)",
                 Outcome.DIED_WITHOUT_MESSAGE,
                 run.at,
                 "the next run found it unfinished",
+                self._alive(run.run_id),
             )
             self._execute(
                 "INSERT INTO telemetry.ingest_runs (sequence, run_id, plan, plan_generation, started_at) "
@@ -135,7 +142,24 @@ class DuckDBWriter:
                 run.generation,
                 run.at,
             )
-            return self._number("SELECT max(sequence) FROM telemetry.ingest_runs")
+            self._sequence = self._number("SELECT max(sequence) FROM telemetry.ingest_runs")
+        return self._sequence
+
+    def _alive(self, but: str) -> list[str]:
+        """Open runs that some process still runs, but one."""
+        with translated("read the journal"):
+            found = self._connection.execute(OPEN_RUNS).fetchall()
+        return [name for (name,) in found if name != but and self._volume.is_alive(name)]
+
+    def resume(self, sequence: int, run_id: str) -> None:
+        """Go on with a run that began under another writer."""
+        with translated("read the journal"):
+            row = self._connection.execute(RUN, [sequence]).fetchone()
+        if row is None or row[0] != run_id:
+            raise RunLost(sequence)
+        if row[1] is not None:
+            raise closed_by_another(sequence)
+        self._sequence = sequence
 
     def recent(self, count: int) -> tuple[JournalEntry, ...]:
         """The last finished runs, newest first."""
@@ -238,9 +262,11 @@ class DuckDBWriter:
         """Names that the plan's last run did not get in full."""
         return known.missed(self._connection, plan, dimension)
 
-    def spans(self, dimension: Dimension, source: str) -> dict[str, SubjectSpan]:
+    def spans(
+        self, dimension: Dimension, source: str, interval_seconds: int | None
+    ) -> dict[str, SubjectSpan]:
         """From when to when the store holds each subject of a source."""
-        return known.spans(self._connection, dimension, source)
+        return known.spans(self._connection, dimension, source, interval_seconds)
 
     def latest(self, dimension: Dimension, source: str, names: Sequence[str], count: int) -> pa.Table:
         """The last rows of each name, in its facts columns."""
@@ -273,7 +299,7 @@ class DuckDBWriter:
             with suppress(duckdb.Error):
                 self._connection.close()
             with suppress(StoreError, duckdb.Error), opened(self._volume.working) as connection:
-                connection.execute(UNPUBLISHED, [error.outcome, str(error)])
+                connection.execute(UNPUBLISHED, [error.outcome, str(error), self._sequence])
             raise
 
     def _publish(self) -> None:

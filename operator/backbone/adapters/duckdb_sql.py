@@ -244,13 +244,17 @@ def _where(dimension: Dimension, subjects: int, source: bool, *more: str) -> str
     return f"WHERE {' AND '.join(conditions)}" if conditions else ""
 
 
-def subject_spans(dimension: Dimension) -> str:
-    """Per subject of a source (bound): the times of its first and last row, and its greatest revision."""
+def subject_spans(dimension: Dimension, *, interval: bool) -> str:
+    """Per subject of a source: the times of its first and last row, and its greatest revision.
+
+    Bound: the source, and the `interval` of bars if one is given.
+    """
     time = f'"{dimension.time}"'
+    where = "source = ?" + (" AND interval_seconds = ?" if interval else "")
     return f"""
         SELECT "{dimension.subject}" AS subject, min({time}) AS first_at, max({time}) AS last_at,
                max(revision) AS revision
-        FROM {table_of(dimension)} WHERE source = ? GROUP BY ALL
+        FROM {table_of(dimension)} WHERE {where} GROUP BY ALL
     """  # noqa: S608
 
 

@@ -33,6 +33,18 @@ class StoreCorrupt(StoreError):
         super().__init__(Outcome.STORE_FAILED, message)
 
 
+class RunLost(StoreError):
+    """The journal does not know the run: the store went on from a copy that is older than its start."""
+
+    def __init__(self, sequence: int) -> None:
+        super().__init__(Outcome.STORE_FAILED, f"the journal does not know run {sequence} any more")
+
+
+def closed_by_another(sequence: int) -> StoreError:
+    """What a run is told that another one took for dead, and closed."""
+    return StoreError(Outcome.STORE_BUSY, f"another run has begun since run {sequence} did, and closed it")
+
+
 class NothingPublished(BackboneError):
     """No run has published a copy for readers yet."""
 
@@ -168,7 +180,17 @@ class Writer(Protocol):
     """The one writer of a store, for as long as it holds the lock."""
 
     def begin(self, run: RunStart) -> int:
-        """Commit a started run to the journal, and close those that a crash left open; the run's sequence."""
+        """Commit a started run to the journal, and close those that a crash left open; the run's sequence.
+
+        Those that Store.running holds are alive and stay open.
+        """
+        ...
+
+    def resume(self, sequence: int, run_id: str) -> None:
+        """Go on with a run that began under another writer.
+
+        Raises RunLost where the journal does not know it, and StoreError where another run closed it.
+        """
         ...
 
     def recent(self, count: int) -> tuple[JournalEntry, ...]:
@@ -229,12 +251,14 @@ class Writer(Protocol):
         """Names that the plan's last run did not get in full."""
         ...
 
-    def spans(self, dimension: Dimension, source: str) -> dict[str, SubjectSpan]:
-        """From when to when the store holds each subject of a source."""
+    def spans(
+        self, dimension: Dimension, source: str, interval_seconds: int | None
+    ) -> dict[str, SubjectSpan]:
+        """From when to when the store holds each subject of a source, or only its bars of one length."""
         ...
 
     def latest(self, dimension: Dimension, source: str, names: Sequence[str], count: int) -> pa.Table:
-        """The last `count` rows of each name, in the dimension's facts columns, each name's by time."""
+        """The last `count` rows of each line of a name, in the dimension's facts columns, each by time."""
         ...
 
     def finish(self, sequence: int, end: RunEnd) -> None:
@@ -257,6 +281,13 @@ class Store(Protocol):
     @property
     def published(self) -> bool:
         """Whether readers have a copy, as far as can be seen; never raises."""
+        ...
+
+    def running(self, run_id: str) -> AbstractContextManager[None]:
+        """For as long as this lasts the run counts as alive, whether or not it is the writer.
+
+        It ends with the process at the latest.
+        """
         ...
 
     def writer(self, holder: str, wait: timedelta) -> AbstractContextManager[Writer]:
