@@ -50,7 +50,7 @@ def test_a_store_of_the_first_version_is_read_and_brought_to_the_present_one_in_
         day: (row["provider"], row["schema_version"], row["run_id"])
         for day, row in held(OnDuckDB(tmp_path)).items()
     }
-    assert told == dict.fromkeys(DAYS, ("Test", 1, "run-1")) | {DAYS[4]: ("Test", 2, "run-2")}
+    assert told == dict.fromkeys(DAYS, ("Test", 1, "run-1")) | {DAYS[4]: ("Test", 3, "run-2")}
     assert len(entries(OnDuckDB(tmp_path))) == 1
 
 

@@ -120,7 +120,7 @@ def test_a_bad_row_is_kept_as_it_came_with_its_reason_and_origin(tier: Tier) -> 
         "run_id": "run-1",
         "subject": "AAPL",
     }
-    assert (entry["key"], entry["schema_version"]) == ("test/bars|AAPL|2024-03-20", 2)
+    assert (entry["key"], entry["schema_version"]) == ("test/bars|AAPL|2024-03-20", 3)
     assert (entry["first_seen"], entry["times_seen"], entry["state"]) == (NOW, 1, "Held")
 
 

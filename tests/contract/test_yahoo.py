@@ -527,3 +527,16 @@ def test_an_event_whose_text_is_none_is_a_changed_shape(
     told[place] = value
     monkeypatch.setattr("yahoo.events.between", lambda *_: [told])
     assert fates(calendar(yahoo, "US")) == {"US": "ChangedShape"}
+
+
+def test_two_releases_of_one_name_and_day_are_two_events(
+    yahoo: Market, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = ["Housing Starts", "US", "2024-03-14T08:30:00.000Z", "Jan", 0.1, 0.2, 0.1, None]
+    told = [row, [*row[:3], "Feb", 0.3, *row[5:]], [*row[:3], None, 0.4, *row[5:]]]
+    monkeypatch.setattr("yahoo.events.between", lambda *_: told)
+    first = rows(calendar(yahoo, "US"))
+    assert sorted(first["reference"].to_pylist()) == ["", "Feb", "Jan"]
+    assert rows(calendar(yahoo, "US", held=Kept(first))).num_rows == 0
+    told[1] = [*row[:3], "Feb", 0.5, *row[5:]]
+    assert rows(calendar(yahoo, "US", held=Kept(first)))["reference"].to_pylist() == ["Feb"]

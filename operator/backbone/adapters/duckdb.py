@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 
-from ..market.dimensions import DIMENSIONS, Dimension
+from ..market.dimensions import Dimension
 from ..ports.quarantine import Origin, QuarantineFilter, Release
 from ..ports.store import (
     Arrival,
@@ -37,6 +37,7 @@ from . import duckdb_quarantine as quarantine
 from . import duckdb_sql as sql
 from .duckdb_reader import journal_entries
 from .duckdb_session import opened, translated
+from .duckdb_tables import define, read_in_full
 from .volume import Volume
 
 FINISHED = 'SELECT * FROM telemetry.ingest_runs WHERE outcome IS NOT NULL ORDER BY "sequence" DESC LIMIT ?'
@@ -53,6 +54,7 @@ class DuckDBStore:
         self._volume = Volume(root)
         self._pause = pause
         self._recovery: Recovery | None = None
+        self._defined = False
 
     @property
     def published(self) -> bool:
@@ -74,22 +76,33 @@ class DuckDBStore:
         copy. If it shows only later, it is set aside and StoreCorrupt is raised; a second call starts from
         what is sound.
         """
-        with self._volume.locked(holder, wait, self._pause):
+        with self._volume.locked(holder, wait, self._pause), ExitStack() as stack:
             self._seed()
             try:
-                with opened(self._volume.working) as connection:
-                    _define(connection)
+                connection = self._opened(stack)
             except StoreCorrupt:
                 self._recover(self._volume.working)
+                connection = self._opened(stack)
             try:
-                with opened(self._volume.working) as connection:
-                    _define(connection)
-                    yield DuckDBWriter(self._volume, connection, self._recovery)
+                yield DuckDBWriter(self._volume, connection, self._recovery)
             except StoreCorrupt:
+                stack.close()
                 self._recover(self._volume.working)
                 raise
 
+    def _opened(self, stack: ExitStack) -> duckdb.DuckDBPyConnection:
+        """The working file with every table; who comes back for the lock need not look for them again."""
+        with ExitStack() as opening:
+            known = self._defined and self._volume.working.exists()
+            connection = opening.enter_context(opened(self._volume.working))
+            if not known:
+                define(connection)
+            self._defined = True
+            stack.push(opening.pop_all())
+        return connection
+
     def _recover(self, corrupt: Path) -> None:
+        self._defined = False
         set_aside = [self._volume.set_aside(corrupt)]
         published = self._volume.published
         continued_from = "empty"
@@ -321,23 +334,3 @@ class DuckDBWriter:
         with translated("query the store"):
             row = self._connection.execute(statement).fetchone()
         return int(row[0]) if row else 0
-
-
-def read_in_full(database: Path) -> None:
-    """Read every block of every table; DuckDB checks each block's checksum. Raises StoreCorrupt."""
-    with opened(database, read_only=True) as connection, translated("read the database back"):
-        for dimension in DIMENSIONS:
-            connection.execute(sql.reading(dimension)).fetchall()
-        for statement in sql.JOURNAL_READINGS:
-            connection.execute(statement).fetchall()
-
-
-def _define(connection: duckdb.DuckDBPyConnection) -> None:
-    with translated("create the tables"):
-        for statement in sql.definitions():
-            connection.execute(statement)
-    with translated("bring the tables to the present schema"):
-        names = {name for (name,) in connection.execute(sql.outdated()).fetchall()}
-        for dimension in (item for item in DIMENSIONS if item.table in names):
-            for statement in sql.migration(dimension):
-                connection.execute(statement, [dimension.name] if "?" in statement else None)

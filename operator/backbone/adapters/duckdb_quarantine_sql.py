@@ -101,6 +101,12 @@ def key_text(dimension: Dimension) -> str:
     return f"concat_ws('|', {key})"
 
 
+def rekeying(dimension: Dimension) -> str:
+    """Give every entry of a dimension (bound: its name) the key that its row has in the present schema."""
+    values = ", ".join(f"coalesce(raw ->> '$.{name}', '')" for name in dimension.key)
+    return f"UPDATE telemetry.quarantine SET key = concat_ws('|', {values}) WHERE dimension = ?"  # noqa: S608
+
+
 def supersede(dimension: Dimension) -> str:
     """Close held entries of keys that the view `incoming` of kept rows holds.
 
@@ -170,6 +176,9 @@ def releasing(dimension: Dimension, condition: str, *, named: bool) -> str:
         for field in dimension.facts
     }
     texts = json.dumps(dict.fromkeys(facts, "VARCHAR"))
+    if dimension.blank:
+        # Rows of an earlier schema had a null there.
+        facts[dimension.blank] = f"coalesce({facts[dimension.blank]}, '')"
     fit = " AND ".join(
         [
             *(f'"{field.name}" IS NOT NULL' for field in dimension.facts if not field.nullable),

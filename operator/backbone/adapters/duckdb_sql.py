@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from ..market.dimensions import DIMENSIONS, LINEAGE, Dimension
 from .duckdb_quarantine_sql import QUARANTINE
+from .duckdb_quarantine_sql import rekeying as rekeyed_entries
 
 _TYPES = {
     pa.string(): "VARCHAR",
@@ -128,6 +129,28 @@ def migration(dimension: Dimension) -> tuple[str, ...]:
         f"UPDATE {table} AS item SET provider = coalesce(({provider}), 'unknown') "  # noqa: S608
         "WHERE provider IS NULL",
         f"ALTER TABLE {table} ALTER COLUMN provider SET NOT NULL",
+    )
+
+
+def unkeyed() -> str:
+    """Tables of which a text of the key may be null, as in an earlier version, by their bare names."""
+    columns = ", ".join(f"('{item.table}', '{item.blank}')" for item in DIMENSIONS if item.blank)
+    return f"""
+        SELECT table_name FROM information_schema.columns WHERE table_schema = 'market'
+          AND is_nullable = 'YES' AND (table_name, column_name) IN ({columns})
+    """  # noqa: S608
+
+
+def rekeying(dimension: Dimension) -> tuple[str, ...]:
+    """Statements that give a table of an earlier version its present key.
+
+    Each commits for itself and may be repeated, so a worker that dies between two leaves it to the next.
+    """
+    table, blank = table_of(dimension), dimension.blank
+    return (
+        f'UPDATE {table} SET "{blank}" = \'\' WHERE "{blank}" IS NULL',  # noqa: S608
+        rekeyed_entries(dimension),
+        f'ALTER TABLE {table} ALTER COLUMN "{blank}" SET NOT NULL',
     )
 
 

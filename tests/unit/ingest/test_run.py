@@ -495,7 +495,7 @@ def test_a_dimension_without_numbers_is_stored_all_the_same() -> None:
         "kind": "minutes",
         "period": DAY,
         "vintage": DAY,
-        "reference": None,
+        "reference": "",
         "revision": 0,
     }
     delivered = Slice("test/events", AS_OF, pa.Table.from_pylist([row], schema=MACRO_EVENTS.facts))

@@ -25,6 +25,7 @@ def conform(dimension: Dimension, delivered: pa.Table) -> tuple[pa.Table, npt.ND
     count = delivered.num_rows
     misfits = np.zeros(count, bool)
     columns = []
+    named = {*dimension.key, dimension.subject} - {dimension.blank}
     for field in dimension.facts:
         if field.name in delivered.schema.names:
             found = delivered[field.name].combine_chunks()
@@ -36,7 +37,7 @@ def conform(dimension: Dimension, delivered: pa.Table) -> tuple[pa.Table, npt.ND
             misfits |= _array(pc.is_null(column))
         elif missing and column.null_count > found.null_count:
             misfits |= _array(pc.and_(pc.is_null(column), pc.is_valid(found)))
-        if field.type == pa.string() and field.name in {*dimension.key, dimension.subject}:
+        if field.type == pa.string() and field.name in named:
             misfits |= _array(pc.fill_null(pc.equal(column, ""), False))
         if field.type == pa.string() and _holds_zero(column):
             misfits |= _array(pc.fill_null(pc.match_substring(column, "\0"), False))

@@ -32,8 +32,8 @@ VALUES = {
     "revised": "Revised from",
 }
 NAME, REGION, TIME, FOR = "Event", "Country Code", "Event Time", "For"
-_IDENTITY = ("event", "period")
-_SAYS = ("calendar", "kind", "reference", "at", *VALUES)
+_IDENTITY = ("event", "period", "reference")
+_SAYS = ("calendar", "kind", "at", *VALUES)
 
 
 def events(session: Session, lookback: timedelta | None, now: datetime) -> pa.Table:
@@ -94,7 +94,7 @@ def _table(rows: list[Sequence[Any]], now: datetime) -> pa.Table:
         "kind": pa.repeat(KIND, count),
         "period": pa.array(at.astype("datetime64[D]"), pa.date32()),
         "vintage": pa.repeat(pa.scalar(now.astimezone(UTC).date(), pa.date32()), count),
-        "reference": reference,
+        "reference": pc.fill_null(reference, ""),
         "at": pa.array(at, MOMENT),
         **values,
         "revision": pa.repeat(pa.scalar(0, pa.int64()), count),
