@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from backbone.adapters import duckdb_sql
+from backbone.adapters import duckdb_upgrade
 from backbone.ingest.run import IngestRun, RunRequest
 from backbone.ingest.tasks import Task
 from backbone.market.dimensions import MACRO_EVENTS
@@ -72,7 +72,7 @@ def test_a_file_of_the_second_version_gets_the_present_key_in_place(tmp_path: Pa
         connection.execute("ALTER TABLE market.macro_events ALTER COLUMN reference DROP NOT NULL")
         connection.execute("UPDATE market.macro_events SET reference = NULL")
         connection.execute(f"UPDATE telemetry.quarantine SET key = ({BEFORE})")
-        for statement in duckdb_sql.rekeying(MACRO_EVENTS)[:step]:
+        for statement in duckdb_upgrade.rekeying(MACRO_EVENTS)[:step]:
             connection.execute(statement, ["macroEvents"] if "?" in statement else None)
     told = run(tier, [event("", 1.4), *TWO], 2).dimensions[0]
     assert (told.changed, told.quarantined) == (2, ())

@@ -10,17 +10,8 @@ import pytest
 
 from backbone.market.dimensions import DAILY_BARS, INTRADAY_TRADES, MACRO_SERIES
 from backbone.market.lineage import Lineage, stamp
-from backbone.ports.store import (
-    Arrival,
-    Attempt,
-    LastAttempt,
-    Line,
-    RunEnd,
-    RunLost,
-    RunStart,
-    Selection,
-    StoreError,
-)
+from backbone.ports.journal import RunLost
+from backbone.ports.store import Arrival, Attempt, LastAttempt, Line, RunEnd, RunStart, Selection, StoreError
 from backbone.vocabulary import Outcome
 from stores import Tier
 

@@ -17,20 +17,9 @@ import duckdb
 import pyarrow as pa
 
 from ..market.dimensions import Dimension
+from ..ports.journal import JournalEntry, RunLost, closed_by_another
 from ..ports.quarantine import Origin, QuarantineFilter, Release
-from ..ports.store import (
-    Arrival,
-    Attempt,
-    JournalEntry,
-    Recovery,
-    RunEnd,
-    RunLost,
-    RunStart,
-    StoreCorrupt,
-    StoreError,
-    SubjectSpan,
-    closed_by_another,
-)
+from ..ports.store import Arrival, Attempt, Recovery, RunEnd, RunStart, StoreCorrupt, StoreError, SubjectSpan
 from ..vocabulary import Outcome
 from . import duckdb_known as known
 from . import duckdb_quarantine as quarantine
@@ -39,12 +28,6 @@ from .duckdb_reader import journal_entries
 from .duckdb_session import opened, translated
 from .duckdb_tables import define, read_in_full
 from .volume import Volume
-
-FINISHED = 'SELECT * FROM telemetry.ingest_runs WHERE outcome IS NOT NULL ORDER BY "sequence" DESC LIMIT ?'
-
-OPEN_RUNS = "SELECT DISTINCT run_id FROM telemetry.ingest_runs WHERE outcome IS NULL"
-RUN = 'SELECT run_id, outcome FROM telemetry.ingest_runs WHERE "sequence" = ?'
-UNPUBLISHED = 'UPDATE telemetry.ingest_runs SET outcome = ?, message = ? WHERE "sequence" = ?'
 
 
 class DuckDBStore:
@@ -161,13 +144,13 @@ class DuckDBWriter:
     def _alive(self, but: str) -> list[str]:
         """Open runs that some process still runs, but one."""
         with translated("read the journal"):
-            found = self._connection.execute(OPEN_RUNS).fetchall()
+            found = self._connection.execute(sql.OPEN_RUNS).fetchall()
         return [name for (name,) in found if name != but and self._volume.is_alive(name)]
 
     def resume(self, sequence: int, run_id: str) -> None:
         """Go on with a run that began under another writer."""
         with translated("read the journal"):
-            row = self._connection.execute(RUN, [sequence]).fetchone()
+            row = self._connection.execute(sql.RUN, [sequence]).fetchone()
         if row is None or row[0] != run_id:
             raise RunLost(sequence)
         if row[1] is not None:
@@ -177,7 +160,7 @@ class DuckDBWriter:
     def recent(self, count: int) -> tuple[JournalEntry, ...]:
         """The last finished runs, newest first."""
         with translated("read the journal"):
-            table = self._connection.sql(FINISHED, params=[count]).to_arrow_table()
+            table = self._connection.sql(sql.FINISHED, params=[count]).to_arrow_table()
         return journal_entries(table)
 
     @contextmanager
@@ -312,7 +295,7 @@ class DuckDBWriter:
             with suppress(duckdb.Error):
                 self._connection.close()
             with suppress(StoreError, duckdb.Error), opened(self._volume.working) as connection:
-                connection.execute(UNPUBLISHED, [error.outcome, str(error), self._sequence])
+                connection.execute(sql.UNPUBLISHED, [error.outcome, str(error), self._sequence])
             raise
 
     def _publish(self) -> None:

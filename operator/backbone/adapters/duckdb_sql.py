@@ -9,9 +9,8 @@ import pyarrow as pa
 
 from ..market.dimensions import DIMENSIONS, LINEAGE, Dimension
 from .duckdb_quarantine_sql import QUARANTINE
-from .duckdb_quarantine_sql import rekeying as rekeyed_entries
 
-_TYPES = {
+TYPES = {
     pa.string(): "VARCHAR",
     pa.float64(): "DOUBLE",
     pa.int32(): "INTEGER",
@@ -61,6 +60,10 @@ JOURNAL = (
 )
 """`outcome` is null from the start of a run to its end; an attempt is the last of its plan and dimension."""
 
+FINISHED = 'SELECT * FROM telemetry.ingest_runs WHERE outcome IS NOT NULL ORDER BY "sequence" DESC LIMIT ?'
+OPEN_RUNS = "SELECT DISTINCT run_id FROM telemetry.ingest_runs WHERE outcome IS NULL"
+RUN = 'SELECT run_id, outcome FROM telemetry.ingest_runs WHERE "sequence" = ?'
+UNPUBLISHED = 'UPDATE telemetry.ingest_runs SET outcome = ?, message = ? WHERE "sequence" = ?'
 FORGET_ATTEMPTS = """
     DELETE FROM telemetry.ingest_attempts
     WHERE dimension = ? AND plan = (SELECT plan FROM telemetry.ingest_runs WHERE "sequence" = ?)
@@ -97,63 +100,6 @@ def definitions() -> tuple[str, ...]:
     return ("CREATE SCHEMA IF NOT EXISTS market", *tables, *JOURNAL, QUARANTINE)
 
 
-def outdated() -> str:
-    """Tables of market data that an earlier version made, by their bare names."""
-    return """
-        SELECT table_name FROM information_schema.tables
-        WHERE table_schema = 'market' AND table_name NOT IN (
-            SELECT table_name FROM information_schema.columns
-            WHERE table_schema = 'market' AND column_name = 'provider' AND is_nullable = 'NO'
-        )
-    """
-
-
-def migration(dimension: Dimension) -> tuple[str, ...]:
-    """Statements that bring a table of an earlier version to the present schema.
-
-    Each commits for itself and may be repeated, so a worker that dies between two leaves it to the next.
-    """
-    table = table_of(dimension)
-    provider = """
-        SELECT any_value(arrival.provider) FROM telemetry.ingest_runs AS run
-        JOIN telemetry.ingest_arrivals AS arrival ON arrival."sequence" = run."sequence"
-        WHERE run.run_id = item.run_id AND arrival.source = item.source AND arrival.dimension = ?
-    """
-    return (
-        f"ALTER TABLE {table} ADD COLUMN IF NOT EXISTS provider VARCHAR",
-        *(
-            f'ALTER TABLE {table} ADD COLUMN IF NOT EXISTS "{field.name}" {_TYPES[field.type]}'
-            for field in dimension.schema
-            if field.nullable
-        ),
-        f"UPDATE {table} AS item SET provider = coalesce(({provider}), 'unknown') "  # noqa: S608
-        "WHERE provider IS NULL",
-        f"ALTER TABLE {table} ALTER COLUMN provider SET NOT NULL",
-    )
-
-
-def unkeyed() -> str:
-    """Tables of which a text of the key may be null, as in an earlier version, by their bare names."""
-    columns = ", ".join(f"('{item.table}', '{item.blank}')" for item in DIMENSIONS if item.blank)
-    return f"""
-        SELECT table_name FROM information_schema.columns WHERE table_schema = 'market'
-          AND is_nullable = 'YES' AND (table_name, column_name) IN ({columns})
-    """  # noqa: S608
-
-
-def rekeying(dimension: Dimension) -> tuple[str, ...]:
-    """Statements that give a table of an earlier version its present key.
-
-    Each commits for itself and may be repeated, so a worker that dies between two leaves it to the next.
-    """
-    table, blank = table_of(dimension), dimension.blank
-    return (
-        f'UPDATE {table} SET "{blank}" = \'\' WHERE "{blank}" IS NULL',  # noqa: S608
-        rekeyed_entries(dimension),
-        f'ALTER TABLE {table} ALTER COLUMN "{blank}" SET NOT NULL',
-    )
-
-
 def before(dimension: Dimension) -> str:
     """The last rows (bound: how many) of each line of the view `incoming` before its first row there."""
     line = ("source", dimension.subject, *(name for name in dimension.key if name == "interval_seconds"))
@@ -171,7 +117,7 @@ def before(dimension: Dimension) -> str:
 
 def _table(dimension: Dimension) -> str:
     columns = ", ".join(
-        f'"{field.name}" {_TYPES[field.type]}{"" if field.nullable else " NOT NULL"}'
+        f'"{field.name}" {TYPES[field.type]}{"" if field.nullable else " NOT NULL"}'
         for field in dimension.schema
     )
     return f"CREATE TABLE IF NOT EXISTS {table_of(dimension)} ({columns})"

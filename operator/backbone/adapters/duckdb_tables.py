@@ -8,6 +8,7 @@ import duckdb
 
 from ..market.dimensions import DIMENSIONS
 from . import duckdb_sql as sql
+from . import duckdb_upgrade as upgrade
 from .duckdb_session import opened, translated
 
 
@@ -26,7 +27,10 @@ def define(connection: duckdb.DuckDBPyConnection) -> None:
         for statement in sql.definitions():
             connection.execute(statement)
     with translated("bring the tables to the present schema"):
-        for named, statements in ((sql.outdated(), sql.migration), (sql.unkeyed(), sql.rekeying)):
+        for named, statements in (
+            (upgrade.outdated(), upgrade.migration),
+            (upgrade.unkeyed(), upgrade.rekeying),
+        ):
             names = {name for (name,) in connection.execute(named).fetchall()}
             for dimension in (item for item in DIMENSIONS if item.table in names):
                 for statement in statements(dimension):

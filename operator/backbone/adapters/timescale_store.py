@@ -16,19 +16,9 @@ import pyarrow as pa
 from psycopg import Connection
 
 from ..market.dimensions import Dimension, moment_of
+from ..ports.journal import JournalEntry, RunLost, closed_by_another
 from ..ports.quarantine import Origin, QuarantineFilter, Release
-from ..ports.store import (
-    Arrival,
-    Attempt,
-    JournalEntry,
-    Recovery,
-    RunEnd,
-    RunLost,
-    RunStart,
-    StoreError,
-    SubjectSpan,
-    closed_by_another,
-)
+from ..ports.store import Arrival, Attempt, Recovery, RunEnd, RunStart, StoreError, SubjectSpan
 from ..vocabulary import Outcome
 from . import timescale_lock as lock
 from . import timescale_quarantine as quarantine

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 import pyarrow.compute as pc
 
 from ..market.dimensions import moment_of
-from ..ports.store import JournalEntry, Recovery
+from ..ports.journal import JournalEntry
+from ..ports.store import Recovery
 from ..providers.protocol import Delivery, Slice
 from ..report import DimensionReport, PastRun, RowCount, SourceReport, StoreRecoveryReport
 from ..vocabulary import Outcome

@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from ..market.dimensions import Dimension
+from ..ports.journal import RunLost
 from ..ports.quarantine import Origin
-from ..ports.store import Recovery, RunEnd, RunLost, RunStart, Store, StoreCorrupt, StoreError, Writer
+from ..ports.store import Recovery, RunEnd, RunStart, Store, StoreCorrupt, StoreError, Writer
 from ..providers.protocol import Delivery, Provider, ProviderFailure
 from ..report import DimensionReport, PastRun, RunReport
 from ..vocabulary import Outcome

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from ..market.dimensions import Dimension
+    from .journal import JournalEntry
     from .quarantine import Origin, QuarantineFilter, Release
 
 
@@ -31,18 +32,6 @@ class StoreCorrupt(StoreError):
 
     def __init__(self, message: str) -> None:
         super().__init__(Outcome.STORE_FAILED, message)
-
-
-class RunLost(StoreError):
-    """The journal does not know the run: the store went on from a copy that is older than its start."""
-
-    def __init__(self, sequence: int) -> None:
-        super().__init__(Outcome.STORE_FAILED, f"the journal does not know run {sequence} any more")
-
-
-def closed_by_another(sequence: int) -> StoreError:
-    """What a run is told that another one took for dead, and closed."""
-    return StoreError(Outcome.STORE_BUSY, f"another run has begun since run {sequence} did, and closed it")
 
 
 class NothingPublished(BackboneError):
@@ -77,22 +66,6 @@ class RunEnd:
 
     outcome: Outcome
     at: datetime
-    rows: int
-    changed: int
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class JournalEntry:
-    """A run in the journal; what concerns its end is None while it has none."""
-
-    sequence: int
-    run_id: str
-    plan: str
-    generation: int
-    started_at: datetime
-    ended_at: datetime | None
-    outcome: str | None
     rows: int
     changed: int
     message: str

@@ -14,19 +14,9 @@ import pytest
 from backbone.ingest.run import IngestRun, RunRequest
 from backbone.ingest.tasks import Task
 from backbone.market.dimensions import DAILY_BARS, MACRO_EVENTS, MACRO_SERIES, Dimension
+from backbone.ports.journal import JournalEntry, RunLost
 from backbone.ports.quarantine import Origin
-from backbone.ports.store import (
-    Arrival,
-    Attempt,
-    JournalEntry,
-    Recovery,
-    RunEnd,
-    RunLost,
-    RunStart,
-    StoreCorrupt,
-    StoreError,
-    closed_by_another,
-)
+from backbone.ports.store import Arrival, Attempt, Recovery, RunEnd, RunStart, StoreCorrupt, StoreError
 from backbone.providers.protocol import Delivery, ProviderFailure, Query, Slice
 from backbone.report import PastRun, RowCount, RunReport
 from backbone.vocabulary import Outcome
@@ -271,13 +261,6 @@ def test_a_run_that_the_journal_forgot_starts_over_once() -> None:
     assert (report.outcome, report.rows) == (Outcome.SUCCEEDED, 3)
     assert (store.done.count("begin run-1"), store.done.count("publish")) == (2, 1)
     assert run(WHOLE, BOTH, Ledger({"resume": [RunLost(7)] * 9})).execute().outcome is Outcome.STORE_FAILED
-
-
-def test_a_run_that_another_one_closed_writes_nothing_more() -> None:
-    store = Ledger({"resume": [closed_by_another(7)] * 2})
-    report = run(WHOLE, BOTH, store).execute()
-    assert (report.outcome, store.ends) == (Outcome.STORE_BUSY, [])
-    assert not {"transaction", "publish"} & set(store.done)
 
 
 def test_rows_are_as_of_the_moment_that_their_provider_was_asked() -> None:
