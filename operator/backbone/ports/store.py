@@ -160,10 +160,7 @@ class Writer(Protocol):
         ...
 
     def resume(self, sequence: int, run_id: str) -> None:
-        """Go on with a run that began under another writer.
-
-        Raises RunLost where the journal does not know it, and StoreError where another run closed it.
-        """
+        """Go on with a run that has begun. Raises RunLost, and StoreError where another run closed it."""
         ...
 
     def recent(self, count: int) -> tuple[JournalEntry, ...]:
