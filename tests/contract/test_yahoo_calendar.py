@@ -85,7 +85,7 @@ def test_yfinance_writes_nothing_beside_what_we_say(
     }
     for kind in faults:
         yahoo.board.on(kind, kind.upper())
-    assert fates(yahoo.fetch(*map(str.upper, faults), attempts=1)) == {
+    assert fates(yahoo.fetch(*map(str.upper, faults), attempts=1, deadline=20)) == {
         kind.upper(): outcome for kind, outcome in faults.items()
     }
     yahoo.board.on("html", "calendar")

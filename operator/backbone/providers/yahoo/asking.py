@@ -70,9 +70,7 @@ def _place_files() -> None:
     yfinance.set_tz_cache_location(tempfile.mkdtemp(prefix="backbone-yahoo-"))
     warnings.filterwarnings("ignore", module=r"yfinance\..*")
     # What it would write is the fate of a name, which the run tells by its outcome, once.
-    logger = logging.getLogger("yfinance")
-    logger.addHandler(logging.NullHandler())
-    logger.propagate = False
+    logging.getLogger("yfinance").setLevel(logging.CRITICAL + 1)
 
 
 def _result(session: Session) -> dict[str, Any]:
