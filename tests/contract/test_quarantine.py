@@ -380,6 +380,6 @@ def test_every_row_leads_to_its_run_provider_plan_generation_and_schema_version(
             ORDER BY bar.session_date
         """)
     assert found == [
-        (day, "run-2" if place == 4 else "run-1", "sample", 7, 7, "Test", "Test", 2, "Succeeded")
+        (day, "run-2" if place == 4 else "run-1", "sample", 7, 7, "Test", "Test", 3, "Succeeded")
         for place, day in enumerate(DAYS)
     ]
