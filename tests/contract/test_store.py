@@ -71,7 +71,7 @@ def held(tier: Tier, **wish: object) -> list[dict[str, object]]:
 
 def test_what_goes_in_comes_out_in_the_schema_of_the_dimension(tier: Tier) -> None:
     assert stored(tier, [bar()]) == 1
-    lineage = {"run_id": "run-1", "plan_generation": 1, "schema_version": 2, "observed_at": NOW}
+    lineage = {"run_id": "run-1", "plan_generation": 1, "schema_version": 3, "observed_at": NOW}
     assert held(tier) == [{**bar(), **lineage, "provider": "Test", "flags": None}]
 
 
