@@ -86,7 +86,7 @@ def test_a_database_of_the_second_version_gets_the_present_key(
 ) -> None:
     database = database_of(kind)
     now = database.migrations
-    replace(database, migrations=tuple(item for item in now if item.number < 6)).migrator().migrate()
+    replace(database, migrations=tuple(item for item in now if item.number < 7)).migrator().migrate()
     tier = OnTimescale(database.settings)
     run(tier, [*[{**row, "actual": float("nan")} for row in TWO], event("odd", float("inf"), kind="a\0b")])
     database.execute(f'UPDATE telemetry.quarantine SET "key" = ({BEFORE})')
