@@ -243,6 +243,10 @@ class Outcome(Documented):
     INVALID_PLAN = ("InvalidPlan", "The plan that the worker was given does not parse or validate.")
     STORE_BUSY = ("StoreBusy", "Another worker held the backbone's lock for longer than the wait.")
     STORE_FAILED = ("StoreFailed", "The store refused the rows.")
+    UNKNOWN_ENTRY = (
+        "UnknownEntry",
+        "No entry of the quarantine has an id that was named; nothing was released.",
+    )
     STORE_UNREACHABLE = (
         "StoreUnreachable",
         "No connection to the database came about, or it ended in the middle; the next run makes it up.",
@@ -268,7 +272,8 @@ class Defect(Documented):
 
     SCHEMA_MISMATCH = (
         "SchemaMismatch",
-        "A value that has to be there is missing, or is not of its column's type.",
+        "A value that has to be there is missing, is not of its column's type, or is a text that holds the "
+        "character of number 0.",
     )
     NOT_FINITE = ("NotFinite", "A price or value is NaN or infinite.")
     NON_POSITIVE_PRICE = ("NonPositivePrice", "A price is zero or negative.")

@@ -24,6 +24,8 @@ from services.redis_server import RedisServer
 from services.timescaledb import TimescaleServer
 from stores import OnDuckDB, OnTimescale, Tier
 from worker import ROOT, Emp, command
+from yahoo.service import Yahoo, serve
+from yahoo_market import Clock, Market, market
 
 RUN_DEADLINE = 120
 
@@ -182,3 +184,16 @@ def institutional(own_postgres: ConnectionSettings) -> OnTimescale:
     """An empty store on the PostgreSQL of our own, which tests may harm."""
     databases.on_postgres_migrated(own_postgres)
     return OnTimescale(own_postgres)
+
+
+@pytest.fixture(scope="session")
+def yahoo_authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("yahoo")
+
+
+@pytest.fixture
+def yahoo(yahoo_authority: Path, recorded: Path) -> Iterator[Market]:
+    clock = Clock()
+    service = Yahoo(recorded, clock)
+    with serve(service, yahoo_authority) as server:
+        yield market(yahoo_authority, server.address, service, clock)

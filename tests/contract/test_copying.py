@@ -77,7 +77,7 @@ def trades(count: int) -> pa.Table:
         "revision": [0] * count,
         "run_id": ["run"] * count,
         "plan_generation": [1] * count,
-        "schema_version": [2] * count,
+        "schema_version": [3] * count,
         "observed_at": [first] * count,
         "provider": ["Test"] * count,
         "flags": [None] * count,

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from backbone.adapters import duckdb_sql
+from backbone.adapters import duckdb_upgrade
 from backbone.adapters.duckdb import DuckDBStore
 from backbone.adapters.duckdb_quarantine import published_quarantine
 from backbone.market.dimensions import DAILY_BARS, INTRADAY_TRADES
@@ -50,7 +50,7 @@ def test_a_store_of_the_first_version_is_read_and_brought_to_the_present_one_in_
         day: (row["provider"], row["schema_version"], row["run_id"])
         for day, row in held(OnDuckDB(tmp_path)).items()
     }
-    assert told == dict.fromkeys(DAYS, ("Test", 1, "run-1")) | {DAYS[4]: ("Test", 2, "run-2")}
+    assert told == dict.fromkeys(DAYS, ("Test", 1, "run-1")) | {DAYS[4]: ("Test", 3, "run-2")}
     assert len(entries(OnDuckDB(tmp_path))) == 1
 
 
@@ -59,7 +59,7 @@ def test_a_migration_that_is_interrupted_is_finished_by_the_next_worker(tmp_path
     run(OnDuckDB(tmp_path), bars())
     outdated(tmp_path)
     with duckdb.connect(str(tmp_path / "working" / "backbone.duckdb")) as connection:
-        for statement in duckdb_sql.migration(DAILY_BARS)[:step]:
+        for statement in duckdb_upgrade.migration(DAILY_BARS)[:step]:
             connection.execute(statement, ["dailyBars"] if "?" in statement else None)
     run(OnDuckDB(tmp_path), bars(), "run-2", NOW + timedelta(hours=1))
     assert {row["provider"] for row in held(OnDuckDB(tmp_path)).values()} == {"Test"}

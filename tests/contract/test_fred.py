@@ -119,7 +119,9 @@ def test_a_fault_of_one_series_is_named_and_the_others_come(site: Site, kind: st
     assert set(rows(delivery)["series"].to_pylist()) == {"CPILFESL"}
 
 
-@pytest.mark.parametrize("kinds", [("drips",), ("server-error", "drips")], ids=" that ".join)
+@pytest.mark.parametrize(
+    "kinds", [("drips",), ("drips-headers",), ("server-error", "drips")], ids=" that ".join
+)
 def test_the_deadline_is_for_the_whole_of_an_answer(site: Site, kinds: tuple[str, ...]) -> None:
     site.limits = replace(QUICK, deadline=0.5, attempts=1)
     for kind in kinds:

@@ -12,7 +12,7 @@ from backbone.ingest.run import IngestRun, RunRequest
 from backbone.ingest.tasks import Task
 from backbone.market.dimensions import DAILY_BARS, INTRADAY_BARS, MACRO_SERIES, Dimension
 from backbone.market.lineage import Lineage, stamp
-from backbone.ports.quarantine import EntryState, Origin, QuarantineFilter
+from backbone.ports.quarantine import EntryState, NoSuchEntry, Origin, QuarantineFilter
 from backbone.ports.store import RunEnd, RunStart, Selection
 from backbone.providers.protocol import Delivery, Query, Slice
 from backbone.report import RowCount, RunReport
@@ -120,7 +120,7 @@ def test_a_bad_row_is_kept_as_it_came_with_its_reason_and_origin(tier: Tier) -> 
         "run_id": "run-1",
         "subject": "AAPL",
     }
-    assert (entry["key"], entry["schema_version"]) == ("test/bars|AAPL|2024-03-20", 2)
+    assert (entry["key"], entry["schema_version"]) == ("test/bars|AAPL|2024-03-20", 3)
     assert (entry["first_seen"], entry["times_seen"], entry["state"]) == (NOW, 1, "Held")
 
 
@@ -257,6 +257,23 @@ def test_a_row_that_no_table_could_hold_stays_in_quarantine(tier: Tier) -> None:
     )
 
 
+def test_a_row_whose_text_holds_the_character_0_goes_into_quarantine_and_stays_there(tier: Tier) -> None:
+    report = run(tier, bars(price_basis={3: "split\0Adjusted"}))
+    assert report.outcome is Outcome.SUCCEEDED
+    assert report.dimensions[0].quarantined == (RowCount(reason="SchemaMismatch", rows=1),)
+    assert release(tier) == (0, 1)
+    assert len(held(tier)) == 8
+
+
+def test_an_id_that_no_entry_has_is_told_and_nothing_released(tier: Tier) -> None:
+    run(tier, bars(**BAD))
+    known = str(entries(tier)[0]["id"])
+    with pytest.raises(NoSuchEntry, match="no entry has the id 0f3a, 1b; nothing") as caught:
+        release(tier, QuarantineFilter(ids=("0f3a", known, "1b")))
+    assert caught.value.outcome is Outcome.UNKNOWN_ENTRY
+    assert {entry["state"] for entry in entries(tier)} == {"Held"}
+
+
 def test_entries_that_were_not_seen_for_long_expire_and_their_rows_are_judged_anew(tier: Tier) -> None:
     run(tier, bars(**BAD))
     run(tier, bars(close={2: float("nan")}), "run-2", NOW + timedelta(days=40))
@@ -363,6 +380,6 @@ def test_every_row_leads_to_its_run_provider_plan_generation_and_schema_version(
             ORDER BY bar.session_date
         """)
     assert found == [
-        (day, "run-2" if place == 4 else "run-1", "sample", 7, 7, "Test", "Test", 2, "Succeeded")
+        (day, "run-2" if place == 4 else "run-1", "sample", 7, 7, "Test", "Test", 3, "Succeeded")
         for place, day in enumerate(DAYS)
     ]

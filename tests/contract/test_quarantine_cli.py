@@ -75,6 +75,21 @@ def test_one_entry_is_released_by_its_id(emp: Emp, data: Path) -> None:
     assert emp("quarantine", "release", "--data-dir", data, "--id", chosen).stdout == "1 rows released\n"
 
 
+def test_an_id_that_no_entry_has_is_an_error_that_names_it_and_releases_nothing(
+    tmp_path: Path, emp: Emp, data: Path
+) -> None:
+    chosen = listed(emp, data, "--reason", "NonPositivePrice")["entries"][0]["id"]
+    done = emp("quarantine", "release", "--data-dir", data, "--id", chosen, "--id", "0f3a")
+    assert (done.returncode, report(tmp_path)["outcome"]) == (3, "UnknownEntry")
+    assert "no entry has the id 0f3a; nothing was released" in done.stderr
+    assert {item["state"] for item in listed(emp, data)["entries"]} == {"Held"}
+
+
+def test_a_description_that_meets_no_entry_releases_nothing_and_is_no_error(emp: Emp, data: Path) -> None:
+    done = emp("quarantine", "release", "--data-dir", data, "--reason", "ZoneError")
+    assert (done.returncode, done.stdout) == (0, "0 rows released\n")
+
+
 def test_rows_whose_key_has_another_row_stay_and_that_is_told(tmp_path: Path, emp: Emp) -> None:
     run(OnDuckDB(tmp_path / "data"), [*bars(), {**bars()[4], "high": 103.5}])
     done = emp("quarantine", "release", "--data-dir", tmp_path / "data", "--all")

@@ -10,16 +10,8 @@ import pytest
 
 from backbone.market.dimensions import DAILY_BARS, INTRADAY_TRADES, MACRO_SERIES
 from backbone.market.lineage import Lineage, stamp
-from backbone.ports.store import (
-    Arrival,
-    Attempt,
-    LastAttempt,
-    Line,
-    RunEnd,
-    RunStart,
-    Selection,
-    StoreError,
-)
+from backbone.ports.journal import RunLost
+from backbone.ports.store import Arrival, Attempt, LastAttempt, Line, RunEnd, RunStart, Selection, StoreError
 from backbone.vocabulary import Outcome
 from stores import Tier
 
@@ -79,7 +71,7 @@ def held(tier: Tier, **wish: object) -> list[dict[str, object]]:
 
 def test_what_goes_in_comes_out_in_the_schema_of_the_dimension(tier: Tier) -> None:
     assert stored(tier, [bar()]) == 1
-    lineage = {"run_id": "run-1", "plan_generation": 1, "schema_version": 2, "observed_at": NOW}
+    lineage = {"run_id": "run-1", "plan_generation": 1, "schema_version": 3, "observed_at": NOW}
     assert held(tier) == [{**bar(), **lineage, "provider": "Test", "flags": None}]
 
 
@@ -411,6 +403,31 @@ def test_a_lock_that_is_held_is_told_with_its_holder(tier: Tier) -> None:
         tier.store().writer("run run-2", NO_WAIT),
     ):
         pass
+    assert caught.value.outcome is Outcome.STORE_BUSY
+
+
+@LOCKS
+def test_a_run_that_lives_stays_open_when_another_begins_and_is_closed_when_it_died(tier: Tier) -> None:
+    store = tier.store()
+    with store.running("run-1"):
+        with store.writer("run-1", NO_WAIT) as writer:
+            assert writer.begin(RunStart("run-1", "sample", 1, NOW)) == 1
+        with store.writer("run-2", NO_WAIT) as writer:
+            assert writer.begin(RunStart("run-2", "other", 1, LATER)) == 2
+        with store.writer("run-1", NO_WAIT) as writer:
+            writer.resume(1, "run-1")
+            with pytest.raises(RunLost):
+                writer.resume(9, "run-1")
+            with pytest.raises(RunLost):
+                writer.resume(2, "run-1")
+    with store.writer("run-3", NO_WAIT) as writer:
+        assert writer.begin(RunStart("run-3", "sample", 1, LATER)) == 3
+        assert [(entry.run_id, entry.outcome) for entry in writer.recent(5)] == [
+            ("run-2", "DiedWithoutMessage"),
+            ("run-1", "DiedWithoutMessage"),
+        ]
+        with pytest.raises(StoreError, match="another run has begun since run 1 did") as caught:
+            writer.resume(1, "run-1")
     assert caught.value.outcome is Outcome.STORE_BUSY
 
 

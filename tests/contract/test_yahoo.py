@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -11,29 +10,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from backbone.market.dimensions import DAILY_BARS, INTRADAY_BARS, MACRO_EVENTS
+from backbone.market.dimensions import DAILY_BARS, INTRADAY_BARS
 from backbone.providers.pacing import Limits
 from backbone.providers.protocol import Delivery, Held, ProviderFailure, Query
 from backbone.providers.secrets import Secret
 from backbone.vocabulary import Outcome
 from kept import Kept
-from yahoo.service import Yahoo, serve
-from yahoo_market import AFTER_CLOSE, CONNECTION, MONTH, QUICK, SYMBOLS, Clock, Market, fates, market, rows
+from yahoo_market import AFTER_CLOSE, CONNECTION, MONTH, QUICK, SYMBOLS, Market, fates, rows
 
 ALL = pytest.mark.parametrize
-
-
-@pytest.fixture(scope="session")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("yahoo")
-
-
-@pytest.fixture
-def yahoo(authority: Path, recorded: Path) -> Iterator[Market]:
-    clock = Clock()
-    service = Yahoo(recorded, clock)
-    with serve(service, authority) as server:
-        yield market(authority, server.address, service, clock)
 
 
 def days(table: pa.Table, symbol: str = "AAPL") -> list[date]:
@@ -401,60 +386,6 @@ def test_limits_bound_a_single_question(yahoo: Market) -> None:
     assert fates(yahoo.fetch("AAPL", deadline=0.2, attempts=1)) == {"AAPL": "TimedOut"}
     assert datetime.now(UTC) - started < timedelta(seconds=2)
     assert replace(Limits(), deadline=1).deadline == 1
-
-
-def calendar(yahoo: Market, *countries: str, held: Held | None = None) -> Delivery:
-    query = Query(MACRO_EVENTS, countries, timedelta(days=10), connection=CONNECTION, held=held)
-    return yahoo.provider().fetch(query)
-
-
-def test_the_calendar_comes_whole_over_its_pages_and_a_zero_is_a_zero(yahoo: Market) -> None:
-    delivery = calendar(yahoo, "US", "JP", "DE")
-    table = rows(delivery)
-    assert table.schema.equals(MACRO_EVENTS.facts)
-    start, end = date(2024, 3, 4), date(2024, 3, 28)
-    assert table.num_rows == 25 * 30
-    assert (pc.min(table["period"]).as_py(), pc.max(table["period"]).as_py()) == (start, end)
-    assert len(yahoo.board.requests(path="/v1/finance/visualization")) == 8
-    assert table["actual"].to_pylist().count(0.0) >= 25 * 6
-    assert table["actual"].null_count == 0
-    assert table["revised"].null_count == table.num_rows
-    assert set(table["vintage"].to_pylist()) == {AFTER_CLOSE.date()}
-    keys = list(zip(*columns(table, *MACRO_EVENTS.key), strict=True))
-    assert len(keys) == len(set(keys))
-
-
-def test_a_country_without_events_is_told_apart(yahoo: Market) -> None:
-    delivery = calendar(yahoo, "US", "XX")
-    assert fates(delivery) == {"XX": "NoData"}
-    assert set(rows(delivery)["calendar"].to_pylist()) == {"US"}
-
-
-def test_an_event_that_was_asked_for_before_comes_again_only_if_it_says_something_new(yahoo: Market) -> None:
-    first = rows(calendar(yahoo, "JP"))
-    yahoo.clock.now += timedelta(days=1)
-    again = rows(calendar(yahoo, "JP", held=Kept(first)))
-    assert set(again["period"].to_pylist()) == {date(2024, 3, 29)}
-
-
-@ALL(
-    ("kind", "outcome"),
-    [("rate-limited", "RateLimited"), ("html", "ChangedShape"), ("truncated", "PartialAnswer")],
-    ids=str,
-)
-def test_a_calendar_that_does_not_come_is_named(yahoo: Market, kind: str, outcome: str) -> None:
-    yahoo.board.on(kind, "calendar")
-    delivery = calendar(yahoo, "US", "JP")
-    assert fates(delivery) == {"US": outcome, "JP": outcome}
-    assert delivery.requests == len(yahoo.board.requests())
-
-
-def test_a_calendar_that_is_refused_is_named_with_the_reason(yahoo: Market) -> None:
-    refusal = '{"finance": {"result": null, "error": {"code": "401", "description": "Invalid Crumb"}}}'
-    yahoo.board.on("body", "calendar", status=401, body=refusal)
-    delivery = calendar(yahoo, "US")
-    assert fates(delivery) == {"US": "AccessRefused"}
-    assert "Invalid Crumb" in delivery.failed[0].message
 
 
 def bars(yahoo: Market, held: Held | None, lookback: timedelta = MONTH) -> Delivery:

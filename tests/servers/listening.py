@@ -43,6 +43,8 @@ class Reply:
         self.half = False
         self.drip: float | None = None
         """Seconds between one byte of the body and the next."""
+        self.header_drip: float | None = None
+        """Seconds between one line of an endless head and the next."""
         self.ahead = 0.0
 
 
@@ -111,6 +113,8 @@ class Handler(BaseHTTPRequestHandler):
             self._reset()
             return
         self.send_response_only(reply.status)
+        if reply.header_drip is not None:
+            self._endless_head(reply.header_drip)
         self.send_header("Date", formatdate(time.time() + reply.ahead, usegmt=True))
         for name, text in reply.headers.items():
             self.send_header(name, text)
@@ -144,6 +148,12 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class names it so
         """Say nothing: the board keeps what was asked."""
+
+    def _endless_head(self, every: float) -> None:
+        while True:
+            self.send_header("X-Wait", "more")
+            self.flush_headers()
+            time.sleep(every)
 
     def _part(self) -> None:
         """Close in good order, so that the client sees an end and no broken connection."""

@@ -9,40 +9,25 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 
-from ..market.dimensions import DIMENSIONS, Dimension
+from ..market.dimensions import Dimension
+from ..ports.journal import JournalEntry, RunLost, closed_by_another
 from ..ports.quarantine import Origin, QuarantineFilter, Release
-from ..ports.store import (
-    Arrival,
-    Attempt,
-    JournalEntry,
-    Recovery,
-    RunEnd,
-    RunStart,
-    StoreCorrupt,
-    StoreError,
-    SubjectSpan,
-)
+from ..ports.store import Arrival, Attempt, Recovery, RunEnd, RunStart, StoreCorrupt, StoreError, SubjectSpan
 from ..vocabulary import Outcome
 from . import duckdb_known as known
 from . import duckdb_quarantine as quarantine
 from . import duckdb_sql as sql
 from .duckdb_reader import journal_entries
 from .duckdb_session import opened, translated
+from .duckdb_tables import define, read_in_full
 from .volume import Volume
-
-FINISHED = 'SELECT * FROM telemetry.ingest_runs WHERE outcome IS NOT NULL ORDER BY "sequence" DESC LIMIT ?'
-
-UNPUBLISHED = """
-    UPDATE telemetry.ingest_runs SET outcome = ?, message = ?
-    WHERE "sequence" = (SELECT max("sequence") FROM telemetry.ingest_runs)
-"""
 
 
 class DuckDBStore:
@@ -52,6 +37,7 @@ class DuckDBStore:
         self._volume = Volume(root)
         self._pause = pause
         self._recovery: Recovery | None = None
+        self._defined = False
 
     @property
     def published(self) -> bool:
@@ -61,6 +47,10 @@ class DuckDBStore:
         except OSError:
             return False
 
+    def running(self, run_id: str) -> AbstractContextManager[None]:
+        """For as long as this lasts the run counts as alive. Raises StoreError."""
+        return self._volume.alive(run_id)
+
     @contextmanager
     def writer(self, holder: str, wait: timedelta) -> Iterator[DuckDBWriter]:
         """The one writer, once the lock is free. Raises StoreError.
@@ -69,22 +59,33 @@ class DuckDBStore:
         copy. If it shows only later, it is set aside and StoreCorrupt is raised; a second call starts from
         what is sound.
         """
-        with self._volume.locked(holder, wait, self._pause):
+        with self._volume.locked(holder, wait, self._pause), ExitStack() as stack:
             self._seed()
             try:
-                with opened(self._volume.working) as connection:
-                    _define(connection)
+                connection = self._opened(stack)
             except StoreCorrupt:
                 self._recover(self._volume.working)
+                connection = self._opened(stack)
             try:
-                with opened(self._volume.working) as connection:
-                    _define(connection)
-                    yield DuckDBWriter(self._volume, connection, self._recovery)
+                yield DuckDBWriter(self._volume, connection, self._recovery)
             except StoreCorrupt:
+                stack.close()
                 self._recover(self._volume.working)
                 raise
 
+    def _opened(self, stack: ExitStack) -> duckdb.DuckDBPyConnection:
+        """The working file with every table; who comes back for the lock need not look for them again."""
+        with ExitStack() as opening:
+            known = self._defined and self._volume.working.exists()
+            connection = opening.enter_context(opened(self._volume.working))
+            if not known:
+                define(connection)
+            self._defined = True
+            stack.push(opening.pop_all())
+        return connection
+
     def _recover(self, corrupt: Path) -> None:
+        self._defined = False
         set_aside = [self._volume.set_aside(corrupt)]
         published = self._volume.published
         continued_from = "empty"
@@ -116,16 +117,18 @@ class DuckDBWriter:
         self._volume = volume
         self._connection = connection
         self.recovery = recovery
+        self._sequence: int | None = None
 
     def begin(self, run: RunStart) -> int:
         """Commit a started run; its sequence number."""
         with self.batch():
             self._execute(
                 "UPDATE telemetry.ingest_runs SET outcome = ?, ended_at = ?, message = ? "
-                "WHERE outcome IS NULL",
+                "WHERE outcome IS NULL AND NOT list_contains(?, run_id)",
                 Outcome.DIED_WITHOUT_MESSAGE,
                 run.at,
                 "the next run found it unfinished",
+                self._alive(run.run_id),
             )
             self._execute(
                 "INSERT INTO telemetry.ingest_runs (sequence, run_id, plan, plan_generation, started_at) "
@@ -135,12 +138,29 @@ class DuckDBWriter:
                 run.generation,
                 run.at,
             )
-            return self._number("SELECT max(sequence) FROM telemetry.ingest_runs")
+            self._sequence = self._number("SELECT max(sequence) FROM telemetry.ingest_runs")
+        return self._sequence
+
+    def _alive(self, but: str) -> list[str]:
+        """Open runs that some process still runs, but one."""
+        with translated("read the journal"):
+            found = self._connection.execute(sql.OPEN_RUNS).fetchall()
+        return [name for (name,) in found if name != but and self._volume.is_alive(name)]
+
+    def resume(self, sequence: int, run_id: str) -> None:
+        """Go on with a run that began under another writer."""
+        with translated("read the journal"):
+            row = self._connection.execute(sql.RUN, [sequence]).fetchone()
+        if row is None or row[0] != run_id:
+            raise RunLost(sequence)
+        if row[1] is not None:
+            raise closed_by_another(sequence)
+        self._sequence = sequence
 
     def recent(self, count: int) -> tuple[JournalEntry, ...]:
         """The last finished runs, newest first."""
         with translated("read the journal"):
-            table = self._connection.sql(FINISHED, params=[count]).to_arrow_table()
+            table = self._connection.sql(sql.FINISHED, params=[count]).to_arrow_table()
         return journal_entries(table)
 
     @contextmanager
@@ -238,9 +258,11 @@ class DuckDBWriter:
         """Names that the plan's last run did not get in full."""
         return known.missed(self._connection, plan, dimension)
 
-    def spans(self, dimension: Dimension, source: str) -> dict[str, SubjectSpan]:
+    def spans(
+        self, dimension: Dimension, source: str, interval_seconds: int | None
+    ) -> dict[str, SubjectSpan]:
         """From when to when the store holds each subject of a source."""
-        return known.spans(self._connection, dimension, source)
+        return known.spans(self._connection, dimension, source, interval_seconds)
 
     def latest(self, dimension: Dimension, source: str, names: Sequence[str], count: int) -> pa.Table:
         """The last rows of each name, in its facts columns."""
@@ -273,7 +295,7 @@ class DuckDBWriter:
             with suppress(duckdb.Error):
                 self._connection.close()
             with suppress(StoreError, duckdb.Error), opened(self._volume.working) as connection:
-                connection.execute(UNPUBLISHED, [error.outcome, str(error)])
+                connection.execute(sql.UNPUBLISHED, [error.outcome, str(error), self._sequence])
             raise
 
     def _publish(self) -> None:
@@ -295,23 +317,3 @@ class DuckDBWriter:
         with translated("query the store"):
             row = self._connection.execute(statement).fetchone()
         return int(row[0]) if row else 0
-
-
-def read_in_full(database: Path) -> None:
-    """Read every block of every table; DuckDB checks each block's checksum. Raises StoreCorrupt."""
-    with opened(database, read_only=True) as connection, translated("read the database back"):
-        for dimension in DIMENSIONS:
-            connection.execute(sql.reading(dimension)).fetchall()
-        for statement in sql.JOURNAL_READINGS:
-            connection.execute(statement).fetchall()
-
-
-def _define(connection: duckdb.DuckDBPyConnection) -> None:
-    with translated("create the tables"):
-        for statement in sql.definitions():
-            connection.execute(statement)
-    with translated("bring the tables to the present schema"):
-        names = {name for (name,) in connection.execute(sql.outdated()).fetchall()}
-        for dimension in (item for item in DIMENSIONS if item.table in names):
-            for statement in sql.migration(dimension):
-                connection.execute(statement, [dimension.name] if "?" in statement else None)

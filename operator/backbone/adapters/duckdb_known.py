@@ -24,10 +24,14 @@ def missed(connection: duckdb.DuckDBPyConnection, plan: str, dimension: Dimensio
     return frozenset(str(name) for (name,) in found)
 
 
-def spans(connection: duckdb.DuckDBPyConnection, dimension: Dimension, source: str) -> dict[str, SubjectSpan]:
+def spans(
+    connection: duckdb.DuckDBPyConnection, dimension: Dimension, source: str, interval: int | None
+) -> dict[str, SubjectSpan]:
     """From when to when the store holds each subject of a source."""
+    given = [source] if interval is None else [source, interval]
+    statement = sql.subject_spans(dimension, interval=interval is not None)
     with translated(DOING):
-        found = connection.execute(sql.subject_spans(dimension), [source]).fetchall()
+        found = connection.execute(statement, given).fetchall()
     return {
         name: SubjectSpan(_moment(first), _moment(last), revision) for name, first, last, revision in found
     }

@@ -16,7 +16,7 @@ from typing import Any
 import duckdb
 
 from ..market.dimensions import DIMENSIONS, SCHEMA_VERSION, Dimension
-from ..ports.quarantine import EntryState, Origin, QuarantineFilter, Release
+from ..ports.quarantine import EntryState, NoSuchEntry, Origin, QuarantineFilter, Release
 from ..ports.store import NothingPublished
 from . import duckdb_quarantine_sql as sql
 from . import duckdb_sql
@@ -69,6 +69,9 @@ def release(
     stored: list[tuple[str, str, str, int]] = []
     unfit = contested = 0
     with translated("release rows from quarantine"):
+        unknown = connection.execute(sql.UNKNOWN, [list(chosen.ids)]).fetchall() if chosen.ids else ()
+        if unknown:
+            raise NoSuchEntry([name for (name,) in unknown])
         for dimension in DIMENSIONS if chosen.dimension is None else (chosen.dimension,):
             bound = {**values, "run": run_id, "version": SCHEMA_VERSION, "at": at, "table": dimension.name}
             connection.execute(sql.releasing(dimension, condition, named=bool(chosen.ids)), bound)

@@ -54,6 +54,8 @@ OF_PLAN = """
     ))
 """
 PRESENT = "SELECT count(*) FROM information_schema.tables WHERE table_name = 'quarantine'"
+UNKNOWN = "SELECT id FROM (SELECT unnest(?) AS id) WHERE id NOT IN (SELECT id FROM telemetry.quarantine)"
+"""Of some ids those that no entry has."""
 ANY_HELD = "SELECT count(*) FROM telemetry.quarantine WHERE dimension = ? AND state = ?"
 
 
@@ -97,6 +99,12 @@ def key_text(dimension: Dimension) -> str:
     """A kept row's key as entries write it."""
     key = ", ".join(f"coalesce(CAST(\"{name}\" AS VARCHAR), '')" for name in dimension.key)
     return f"concat_ws('|', {key})"
+
+
+def rekeying(dimension: Dimension) -> str:
+    """Give every entry of a dimension (bound: its name) the key that its row has in the present schema."""
+    values = ", ".join(f"coalesce(raw ->> '$.{name}', '')" for name in dimension.key)
+    return f"UPDATE telemetry.quarantine SET key = concat_ws('|', {values}) WHERE dimension = ?"  # noqa: S608
 
 
 def supersede(dimension: Dimension) -> str:
@@ -160,7 +168,7 @@ def releasing(dimension: Dimension, condition: str, *, named: bool) -> str:
     One per key, the one seen last: two entries can be versions of one fact. It is contested where another was
     seen last with it, and where it repeats a row that was kept, unless its id is `named`. A text that does
     not read as its column's type is null. A row without a value that has to be there does not fit, and
-    neither does one with a value that is no finite number.
+    neither does one with a value that is no finite number, or a text that not every store can hold.
     """
     repeated = "FALSE" if named else f"reason = '{Defect.REPEATED_ROW}'"
     facts = {
@@ -168,10 +176,14 @@ def releasing(dimension: Dimension, condition: str, *, named: bool) -> str:
         for field in dimension.facts
     }
     texts = json.dumps(dict.fromkeys(facts, "VARCHAR"))
+    if dimension.blank:
+        # Rows of an earlier schema had a null there.
+        facts[dimension.blank] = f"coalesce({facts[dimension.blank]}, '')"
     fit = " AND ".join(
         [
             *(f'"{field.name}" IS NOT NULL' for field in dimension.facts if not field.nullable),
             *(f'coalesce(isfinite("{field.name}"), TRUE)' for field in dimension.facts if _is_double(field)),
+            *(f"coalesce({_storable(field)}, TRUE)" for field in dimension.facts if _is_text(field)),
         ]
     )
     columns = ", ".join(f'{value} AS "{name}"' for name, value in facts.items())
@@ -233,6 +245,15 @@ def undecided(dimension: Dimension) -> str:
 
 def _is_double(field: pa.Field) -> bool:
     return bool(pa.types.is_floating(field.type))
+
+
+def _is_text(field: pa.Field) -> bool:
+    return bool(pa.types.is_string(field.type))
+
+
+def _storable(field: pa.Field) -> str:
+    # No text of PostgreSQL holds the character of number 0.
+    return f'NOT contains("{field.name}", chr(0))'
 
 
 def _text(name: str, delivered: frozenset[str]) -> str:

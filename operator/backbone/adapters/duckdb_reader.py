@@ -12,8 +12,9 @@ import pyarrow as pa
 
 from ..market.dimensions import DIMENSIONS, Dimension, moment_of
 from ..market.lineage import completed
+from ..ports.journal import JournalEntry
 from ..ports.quarantine import RECENT, EntryState
-from ..ports.store import Holding, JournalEntry, LastAttempt, Line, NothingPublished, Selection, StoreCorrupt
+from ..ports.store import Holding, LastAttempt, Line, NothingPublished, Selection, StoreCorrupt
 from ..vocabulary import Defect
 from . import duckdb_quarantine_sql as quarantine_sql
 from . import duckdb_sql as sql

@@ -10,7 +10,7 @@ import pyarrow as pa
 from ..market.dimensions import DIMENSIONS, LINEAGE, Dimension
 from .duckdb_quarantine_sql import QUARANTINE
 
-_TYPES = {
+TYPES = {
     pa.string(): "VARCHAR",
     pa.float64(): "DOUBLE",
     pa.int32(): "INTEGER",
@@ -60,6 +60,10 @@ JOURNAL = (
 )
 """`outcome` is null from the start of a run to its end; an attempt is the last of its plan and dimension."""
 
+FINISHED = 'SELECT * FROM telemetry.ingest_runs WHERE outcome IS NOT NULL ORDER BY "sequence" DESC LIMIT ?'
+OPEN_RUNS = "SELECT DISTINCT run_id FROM telemetry.ingest_runs WHERE outcome IS NULL"
+RUN = 'SELECT run_id, outcome FROM telemetry.ingest_runs WHERE "sequence" = ?'
+UNPUBLISHED = 'UPDATE telemetry.ingest_runs SET outcome = ?, message = ? WHERE "sequence" = ?'
 FORGET_ATTEMPTS = """
     DELETE FROM telemetry.ingest_attempts
     WHERE dimension = ? AND plan = (SELECT plan FROM telemetry.ingest_runs WHERE "sequence" = ?)
@@ -96,41 +100,6 @@ def definitions() -> tuple[str, ...]:
     return ("CREATE SCHEMA IF NOT EXISTS market", *tables, *JOURNAL, QUARANTINE)
 
 
-def outdated() -> str:
-    """Tables of market data that an earlier version made, by their bare names."""
-    return """
-        SELECT table_name FROM information_schema.tables
-        WHERE table_schema = 'market' AND table_name NOT IN (
-            SELECT table_name FROM information_schema.columns
-            WHERE table_schema = 'market' AND column_name = 'provider' AND is_nullable = 'NO'
-        )
-    """
-
-
-def migration(dimension: Dimension) -> tuple[str, ...]:
-    """Statements that bring a table of an earlier version to the present schema.
-
-    Each commits for itself and may be repeated, so a worker that dies between two leaves it to the next.
-    """
-    table = table_of(dimension)
-    provider = """
-        SELECT any_value(arrival.provider) FROM telemetry.ingest_runs AS run
-        JOIN telemetry.ingest_arrivals AS arrival ON arrival."sequence" = run."sequence"
-        WHERE run.run_id = item.run_id AND arrival.source = item.source AND arrival.dimension = ?
-    """
-    return (
-        f"ALTER TABLE {table} ADD COLUMN IF NOT EXISTS provider VARCHAR",
-        *(
-            f'ALTER TABLE {table} ADD COLUMN IF NOT EXISTS "{field.name}" {_TYPES[field.type]}'
-            for field in dimension.schema
-            if field.nullable
-        ),
-        f"UPDATE {table} AS item SET provider = coalesce(({provider}), 'unknown') "  # noqa: S608
-        "WHERE provider IS NULL",
-        f"ALTER TABLE {table} ALTER COLUMN provider SET NOT NULL",
-    )
-
-
 def before(dimension: Dimension) -> str:
     """The last rows (bound: how many) of each line of the view `incoming` before its first row there."""
     line = ("source", dimension.subject, *(name for name in dimension.key if name == "interval_seconds"))
@@ -148,7 +117,7 @@ def before(dimension: Dimension) -> str:
 
 def _table(dimension: Dimension) -> str:
     columns = ", ".join(
-        f'"{field.name}" {_TYPES[field.type]}{"" if field.nullable else " NOT NULL"}'
+        f'"{field.name}" {TYPES[field.type]}{"" if field.nullable else " NOT NULL"}'
         for field in dimension.schema
     )
     return f"CREATE TABLE IF NOT EXISTS {table_of(dimension)} ({columns})"
@@ -244,13 +213,17 @@ def _where(dimension: Dimension, subjects: int, source: bool, *more: str) -> str
     return f"WHERE {' AND '.join(conditions)}" if conditions else ""
 
 
-def subject_spans(dimension: Dimension) -> str:
-    """Per subject of a source (bound): the times of its first and last row, and its greatest revision."""
+def subject_spans(dimension: Dimension, *, interval: bool) -> str:
+    """Per subject of a source: the times of its first and last row, and its greatest revision.
+
+    Bound: the source, and the `interval` of bars if one is given.
+    """
     time = f'"{dimension.time}"'
+    where = "source = ?" + (" AND interval_seconds = ?" if interval else "")
     return f"""
         SELECT "{dimension.subject}" AS subject, min({time}) AS first_at, max({time}) AS last_at,
                max(revision) AS revision
-        FROM {table_of(dimension)} WHERE source = ? GROUP BY ALL
+        FROM {table_of(dimension)} WHERE {where} GROUP BY ALL
     """  # noqa: S608
 
 

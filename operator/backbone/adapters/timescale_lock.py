@@ -1,7 +1,8 @@
-"""One writer at a time: an advisory lock of the session that writes, which ends with that session."""
+"""One writer at a time, and who is alive: advisory locks of sessions, which end with their session."""
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -18,6 +19,7 @@ RETRY = 0.25
 """Seconds between two tries."""
 
 _TRY = "SELECT pg_try_advisory_lock(%s)"
+_LOOK = "SELECT pg_try_advisory_xact_lock(%s)"
 _HOLDER = """
     SELECT activity.application_name, activity.pid, activity.backend_start
     FROM pg_locks AS held JOIN pg_stat_activity AS activity USING (pid)
@@ -50,3 +52,17 @@ def _holder(connection: Connection[Row]) -> str:
     application, pid, since = row
     name = application or "a program without a name"
     return f"{name} since {since:%H:%M:%S} UTC (process {pid} of the server)"
+
+
+def show_alive(connection: Connection[Row], run_id: str) -> None:
+    """Let others see that a run is alive, to the end of the connection's session. Raises psycopg.Error."""
+    connection.execute(_TRY, [_of_run(run_id)])
+
+
+def is_alive(connection: Connection[Row], run_id: str) -> bool:
+    """Whether the session of a run lives; to be asked within a transaction. Raises psycopg.Error."""
+    return connection.execute(_LOOK, [_of_run(run_id)]).fetchone() != (True,)
+
+
+def _of_run(run_id: str) -> int:
+    return int.from_bytes(hashlib.sha256(f"run {run_id}".encode()).digest()[:8], signed=True)

@@ -19,7 +19,7 @@ from psycopg import Connection
 from psycopg.rows import dict_row
 
 from ..market.dimensions import DIMENSIONS, MOMENT, SCHEMA_VERSION, Dimension
-from ..ports.quarantine import Origin, QuarantineFilter, Release
+from ..ports.quarantine import NoSuchEntry, Origin, QuarantineFilter, Release
 from . import duckdb_quarantine_sql as making
 from . import timescale_quarantine_sql as sql
 from .duckdb_session import opened, translated
@@ -94,6 +94,8 @@ def release(connection: Connection[Row], chosen: QuarantineFilter, run_id: str, 
     """Store held rows under the flag Released, within the caller's transaction."""
     stored: list[tuple[str, str, str, int]] = []
     unfit = contested = 0
+    if chosen.ids and (unknown := connection.execute(sql.UNKNOWN, [list(chosen.ids)]).fetchall()):
+        raise NoSuchEntry([name for (name,) in unknown])
     for dimension in DIMENSIONS if chosen.dimension is None else (chosen.dimension,):
         with _making("make rows of entries") as made:
             _load(made, connection, dimension, chosen)

@@ -46,6 +46,11 @@ OPEN_KEYS = f"""
     WHERE dimension = {bound("dimension", "text")} AND source = ANY({bound("sources", "text[]")})
       AND subject = ANY({bound("subjects", "text[]")}) AND {_OPEN}
 """  # noqa: S608
+UNKNOWN = """
+    SELECT id FROM unnest(%s::text[]) AS item (id)
+    WHERE NOT EXISTS (SELECT FROM telemetry.quarantine AS entry WHERE entry.id = item.id)
+"""
+"""Of some ids those that no entry has."""
 MAKE_MEANT = 'CREATE TEMP TABLE meant (id text COLLATE "C") ON COMMIT DROP'
 FORGET_MEANT = "DROP TABLE pg_temp.meant"
 CLOSE_MEANT = """

@@ -9,7 +9,8 @@ from datetime import datetime
 import pyarrow as pa
 
 from ..market.dimensions import DIMENSIONS, Dimension
-from ..ports.store import Holding, JournalEntry, LastAttempt, Line, NothingPublished, Selection
+from ..ports.journal import JournalEntry
+from ..ports.store import Holding, LastAttempt, Line, NothingPublished, Selection
 from . import timescale_quarantine as quarantine
 from . import timescale_sql as sql
 from .timescale_errors import store_faults

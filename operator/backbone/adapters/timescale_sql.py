@@ -22,9 +22,12 @@ _TYPES = {
     MOMENT: "timestamptz",
 }
 
+OPEN_RUNS = "SELECT DISTINCT run_id FROM telemetry.ingest_runs WHERE outcome IS NULL"
 CLOSE_UNFINISHED = """
-    UPDATE telemetry.ingest_runs SET outcome = %s, ended_at = %s, message = %s WHERE outcome IS NULL
+    UPDATE telemetry.ingest_runs SET outcome = %s, ended_at = %s, message = %s
+    WHERE outcome IS NULL AND run_id <> ALL(%s::text[])
 """
+RUN = 'SELECT run_id, outcome FROM telemetry.ingest_runs WHERE "sequence" = %s'
 START = """
     INSERT INTO telemetry.ingest_runs ("sequence", run_id, plan, plan_generation, started_at)
     SELECT coalesce(max("sequence"), 0) + 1, %s, %s, %s, %s FROM telemetry.ingest_runs
@@ -174,12 +177,16 @@ def before(dimension: Dimension) -> str:
     """  # noqa: S608
 
 
-def spans(dimension: Dimension) -> str:
-    """Per subject of a source (bound): the times of its first and last row, and its greatest revision."""
+def spans(dimension: Dimension, *, interval: bool) -> str:
+    """Per subject of a source: the times of its first and last row, and its greatest revision.
+
+    Bound: the source, and the `interval` of bars if one is given.
+    """
     time = f'"{dimension.time}"'
+    where = "source = %s" + (" AND interval_seconds = %s" if interval else "")
     return f"""
         SELECT "{dimension.subject}", min({time}), max({time}), max(revision)
-        FROM {table_of(dimension)} WHERE source = %s GROUP BY 1
+        FROM {table_of(dimension)} WHERE {where} GROUP BY 1
     """  # noqa: S608
 
 

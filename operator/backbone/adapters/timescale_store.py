@@ -16,8 +16,9 @@ import pyarrow as pa
 from psycopg import Connection
 
 from ..market.dimensions import Dimension, moment_of
+from ..ports.journal import JournalEntry, RunLost, closed_by_another
 from ..ports.quarantine import Origin, QuarantineFilter, Release
-from ..ports.store import Arrival, Attempt, JournalEntry, Recovery, RunEnd, RunStart, StoreError, SubjectSpan
+from ..ports.store import Arrival, Attempt, Recovery, RunEnd, RunStart, StoreError, SubjectSpan
 from ..vocabulary import Outcome
 from . import timescale_lock as lock
 from . import timescale_quarantine as quarantine
@@ -40,6 +41,20 @@ class TimescaleStore:
     def published(self) -> bool:
         """Never: there is no copy for readers, who see what is committed."""
         return False
+
+    @contextmanager
+    def running(self, run_id: str) -> Iterator[None]:
+        """For as long as this lasts the run counts as alive. Raises StoreError.
+
+        Takes a session of its own, which the server ends with the process.
+        """
+        settings = replace(self._settings, application=f"{run_id} is alive")
+        with store_faults("connect", settings):
+            connection = connect(settings)
+        with closing(connection):
+            with store_faults("show that the run is alive", settings):
+                lock.show_alive(connection, run_id)
+            yield
 
     @contextmanager
     def writer(self, holder: str, wait: timedelta) -> Iterator[TimescaleWriter]:
@@ -79,11 +94,27 @@ class TimescaleWriter:
         with self._working("write the journal"), self._connection.transaction():
             # Numbers have no gap, also where a pooler let two writers in.
             self._connection.execute(sql.ONE_AT_A_TIME)
-            self._connection.execute(sql.CLOSE_UNFINISHED, [sql.CLOSED_BY_ANOTHER, run.at, why])
+            alive = self._alive(run.run_id)
+            self._connection.execute(sql.CLOSE_UNFINISHED, [sql.CLOSED_BY_ANOTHER, run.at, why, alive])
             values = [run.run_id, run.plan, run.generation, run.at]
             row = self._connection.execute(sql.START, values).fetchone()
         self._sequence = int(row[0]) if row else 0
         return self._sequence
+
+    def _alive(self, but: str) -> list[str]:
+        """Open runs whose session lives, but one."""
+        found = self._connection.execute(sql.OPEN_RUNS).fetchall()
+        return [name for (name,) in found if name != but and lock.is_alive(self._connection, name)]
+
+    def resume(self, sequence: int, run_id: str) -> None:
+        """Go on with a run that began under another writer."""
+        with self._working("read the journal"):
+            row = self._connection.execute(sql.RUN, [sequence]).fetchone()
+        if row is None or row[0] != run_id:
+            raise RunLost(sequence)
+        if row[1] is not None:
+            raise closed_by_another(sequence)
+        self._sequence = sequence
 
     def recent(self, count: int) -> tuple[JournalEntry, ...]:
         """The last finished runs, newest first."""
@@ -104,9 +135,7 @@ class TimescaleWriter:
             return
         row = self._connection.execute(sql.OUTCOME, [self._sequence]).fetchone()
         if row == (sql.CLOSED_BY_ANOTHER,):
-            raise StoreError(
-                Outcome.STORE_BUSY, f"another run has begun since run {self._sequence} did, and closed it"
-            )
+            raise closed_by_another(self._sequence)
 
     def upsert(self, dimension: Dimension, rows: pa.Table) -> int:
         """Store rows; how many were new or differed."""
@@ -169,10 +198,14 @@ class TimescaleWriter:
             found = self._connection.execute(sql.MISSED, [plan, dimension.name, Outcome.SUCCEEDED])
             return frozenset(str(name) for (name,) in found)
 
-    def spans(self, dimension: Dimension, source: str) -> dict[str, SubjectSpan]:
+    def spans(
+        self, dimension: Dimension, source: str, interval_seconds: int | None
+    ) -> dict[str, SubjectSpan]:
         """From when to when the store holds each subject of a source."""
+        given: list[str | int] = [source] if interval_seconds is None else [source, interval_seconds]
+        statement = sql.spans(dimension, interval=interval_seconds is not None)
         with self._working("look up what is stored"):
-            found = self._connection.execute(sql.spans(dimension).encode(), [source]).fetchall()
+            found = self._connection.execute(statement.encode(), given).fetchall()
         return {
             name: SubjectSpan(moment(first), moment(last), revision) for name, first, last, revision in found
         }
@@ -187,7 +220,9 @@ class TimescaleWriter:
         """Note in the journal how the run ended."""
         with self._working("write the journal"), self._connection.transaction():
             self._stand_aside()
-            values = [end.outcome, end.at, end.rows, end.changed, end.message, sequence]
+            # A provider's own words may hold a character that no text of PostgreSQL can.
+            message = end.message.replace("\0", "␀")
+            values = [end.outcome, end.at, end.rows, end.changed, message, sequence]
             self._connection.execute(sql.FINISH, values)
 
     def publish(self) -> None:

@@ -1,19 +1,21 @@
 """The volume of one backbone: layout, lock, durable copies, and the probe that proves it takes writes.
 
     store.lock                    held by the one writer; the kernel frees it when the holder dies
+    running/                      a file per run that is alive, locked by it for as long as it lives
     working/backbone.duckdb       opened by that writer alone
     published/backbone.duckdb     replaced by rename; readers open this one, read-only
     exports/                      where the worker puts exports, unless told otherwise
     probe/                        the volume probe's own file
 
-The lock is flock(2): it holds between pods of one node, which is where a ReadWriteOnce volume is. NFS is not
-supported.
+The locks are flock(2): they hold between pods of one node, which is where a ReadWriteOnce volume is. NFS is
+not supported.
 """
 
 from __future__ import annotations
 
 import errno
 import fcntl
+import hashlib
 import os
 import shutil
 import time
@@ -80,6 +82,47 @@ class Volume:
                         f"waited {wait.total_seconds():.0f} s for the lock held by {holder}",
                     ) from None
                 pause(POLL_SECONDS)
+
+    @contextmanager
+    def alive(self, run_id: str) -> Iterator[None]:
+        """Let others see that a run is alive, until this ends or the process does. Raises StoreError."""
+        path = self._sign_of_life(run_id)
+        with naming_faults("show that the run is alive"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o664)
+        try:
+            # A second process of the run finds it locked, and that is as good.
+            with suppress(BlockingIOError):
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield
+        finally:
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
+            os.close(descriptor)
+
+    def is_alive(self, run_id: str) -> bool:
+        """Whether some process runs it. Raises StoreError."""
+        path = self._sign_of_life(run_id)
+        try:
+            with naming_faults("look whether a run is alive"):
+                descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        except StoreError as error:
+            if isinstance(error.__cause__, FileNotFoundError):
+                return False
+            raise
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(descriptor)
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
+        return False
+
+    def _sign_of_life(self, run_id: str) -> Path:
+        # A digest: an id may be no name of a file.
+        return self.root / "running" / hashlib.sha256(run_id.encode()).hexdigest()[:32]
 
     def _sweep(self) -> None:
         for folder in (self.working.parent, self.published.parent):

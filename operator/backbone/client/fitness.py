@@ -32,6 +32,7 @@ class Finding:
 class Fitness:
     """The answer about some subjects of a dimension at a moment (UTC); true in a condition if all are fit.
 
+    Flags of rows that are kept, such as GapBefore, are no reason: they are in the rows' own column.
     `version` is the copy that was looked at, None if there was none.
     """
 

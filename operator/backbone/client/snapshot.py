@@ -11,7 +11,8 @@ import pyarrow as pa
 
 from ..market.dimensions import SCHEMA_VERSION, Dimension
 from ..ports.cache import Cache, CacheKey
-from ..ports.store import Holding, JournalEntry, Line, Reader, Selection
+from ..ports.journal import JournalEntry
+from ..ports.store import Holding, Line, Reader, Selection
 from .asof import joined, known_from
 from .errors import Ambiguous, NotHeld, Rejected
 from .fitness import Fitness, line_name

@@ -1,31 +1,33 @@
 """One ingest run: ask the providers, store what they deliver, publish, report.
 
 The journal's `started` row commits before anything else. Each dimension is one transaction, and the run's
-outcome commits with the last of them. Readers see a run as a whole, when it is published.
+outcome commits with the last of them, before it is published. The store's lock is held to begin, to look up
+what is stored, and to write; while a provider is asked other runs may write.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-import pyarrow.compute as pc
-
-from ..market.dimensions import Dimension, moment_of
+from ..market.dimensions import Dimension
+from ..ports.journal import RunLost
 from ..ports.quarantine import Origin
-from ..ports.store import JournalEntry, Recovery, RunEnd, RunStart, Store, StoreCorrupt, StoreError, Writer
-from ..providers.protocol import Delivery, Provider, ProviderFailure, Slice
-from ..report import DimensionReport, PastRun, RowCount, RunReport, SourceReport, StoreRecoveryReport
+from ..ports.store import Recovery, RunEnd, RunStart, Store, StoreCorrupt, StoreError, Writer
+from ..providers.protocol import Delivery, Provider, ProviderFailure
+from ..report import DimensionReport, PastRun, RunReport
 from ..vocabulary import Outcome
 from .attempts import attempts_of
 from .held import HeldByStore
+from .reporting import conclusion, dimension_report, failed_report, past_run, progress_of, recovery_report
 from .tasks import Task
-from .validating import Stored, store
+from .validating import store
 
 RECENT_RUNS = 5
-NAMES_IN_MESSAGE = 10
+LAST_WAIT = timedelta(seconds=5)
+"""For the lock, to tell the journal how a run ended that did not come to its end."""
 STOPPED_MESSAGE = "the worker was told to stop"
 _OF_THE_WHOLE_STORE = (
     Outcome.VOLUME_FULL,
@@ -39,7 +41,7 @@ _OF_THE_WHOLE_STORE = (
 
 @dataclass(frozen=True, slots=True)
 class RunRequest:
-    """What a run executes. `store_wait` bounds the wait for the lock."""
+    """What a run executes. `store_wait` bounds each wait for the lock."""
 
     run_id: str
     plan: str
@@ -85,11 +87,12 @@ class IngestRun:
         Anything else is raised, and `report` then tells how far the run came.
         """
         try:
-            try:
-                self._attempt()
-            except StoreCorrupt as error:
-                self._progress(f"{error}; starting over from the last published copy")
-                self._attempt()
+            with self._store.running(self._request.run_id):
+                try:
+                    self._attempt()
+                except (StoreCorrupt, RunLost) as error:
+                    self._progress(f"{error}; starting over from the last published copy")
+                    self._attempt()
         except StoreError as error:
             kept = "; the last published copy stays as it was" if self._store.published else ""
             return self.report(error.outcome, f"{error}{kept}")
@@ -108,50 +111,67 @@ class IngestRun:
             rows=sum(item.rows for item in self._dimensions),
             dimensions=tuple(self._dimensions),
             recent=self._recent,
-            store_recovery=_recovery_report(self._recovery),
+            store_recovery=recovery_report(self._recovery),
             message=message,
         )
 
     def _attempt(self) -> None:
-        request = self._request
         self._dimensions.clear()
-        with self._store.writer(f"run {request.run_id}", request.store_wait) as writer:
-            self._recovery = writer.recovery
+        sequence = self._begin()
+        try:
+            for task in self._request.tasks:
+                self._checkpoint()
+                self._deliver(sequence, task)
+        except BaseException as error:
+            with suppress(StoreError), self._writing(sequence, LAST_WAIT) as writer:
+                writer.finish(sequence, self._end(*_interruption(error)))
+            raise
+
+    def _begin(self) -> int:
+        """Commit the run's start to the journal."""
+        request = self._request
+        with self._opened(request.store_wait) as writer:
             begun = RunStart(request.run_id, request.plan, request.generation, self._start)
             self._sequence = sequence = writer.begin(begun)
-            self._recent = tuple(
-                PastRun(
-                    sequence=entry.sequence,
-                    plan=entry.plan,
-                    outcome=_outcome(entry),
-                    end=entry.ended_at or entry.started_at,
-                )
-                for entry in writer.recent(RECENT_RUNS)
-            )
-            try:
-                for task in request.tasks:
-                    self._checkpoint()
-                    self._deliver(writer, sequence, task)
-                self._checkpoint()
-            except BaseException as error:
-                with suppress(StoreError):
-                    writer.finish(sequence, self._end(*_interruption(error)))
-                raise
-            self._progress("publishing")
-            writer.publish()
+            self._recent = tuple(past_run(entry) for entry in writer.recent(RECENT_RUNS))
+        return sequence
 
-    def _deliver(self, writer: Writer, sequence: int, task: Task) -> None:
-        """One dimension: fetch, then one transaction, which carries the outcome if it is the last."""
-        name = task.query.dimension.name
-        self._progress(f"{name}: asking {task.provider} for {len(task.query.names)} names")
-        # Not earlier: a run that waited for the lock asks after the one that held it, and its answer counts.
-        origin = self._origin(task)
+    @contextmanager
+    def _opened(self, wait: timedelta) -> Iterator[Writer]:
+        with self._store.writer(f"run {self._request.run_id}", wait) as writer:
+            self._recovery = writer.recovery
+            yield writer
+
+    @contextmanager
+    def _writing(self, sequence: int, wait: timedelta) -> Iterator[Writer]:
+        """The writer, for a run that has begun."""
+        with self._opened(wait) as writer:
+            writer.resume(sequence, self._request.run_id)
+            yield writer
+
+    def _deliver(self, sequence: int, task: Task) -> None:
+        """One dimension: ask while others may write, then store and, with the last one, publish."""
+        wait = self._request.store_wait
+        self._progress(
+            f"{task.query.dimension.name}: asking {task.provider} for {len(task.query.names)} names"
+        )
+        held = HeldByStore(lambda: self._opened(wait), self._clock, self._request.plan, task)
+        delivery: Delivery | ProviderFailure
         try:
-            held = HeldByStore(writer, self._request.plan, task)
             delivery = self._providers[task.provider].fetch(replace(task.query, held=held))
         except ProviderFailure as error:
-            self._conclude(writer, sequence, task, _failed(name, error.outcome, str(error)), None)
-            return
+            delivery = error
+        with self._writing(sequence, wait) as writer:
+            if isinstance(delivery, ProviderFailure):
+                self._give_up(writer, sequence, task, failed_report(task, delivery.outcome, str(delivery)))
+            else:
+                self._keep(writer, sequence, task, delivery, self._origin(task, held.read_at))
+            if task is self._request.tasks[-1]:
+                self._progress("publishing")
+                writer.publish()
+
+    def _keep(self, writer: Writer, sequence: int, task: Task, delivery: Delivery, origin: Origin) -> None:
+        """Store a delivery in one transaction, which carries the run's outcome if it is the last."""
         before = len(self._dimensions)
         try:
             with writer.batch():
@@ -170,24 +190,30 @@ class IngestRun:
             del self._dimensions[before:]
             if isinstance(error, StoreCorrupt) or error.outcome in _OF_THE_WHOLE_STORE:
                 raise
-            report = _failed(name, error.outcome, str(error), delivery)
-            self._conclude(writer, sequence, task, report, None)
+            self._give_up(writer, sequence, task, failed_report(task, error.outcome, str(error), delivery))
             return
         if report.changed:
             self._changed(task.query.dimension)
 
+    def _give_up(self, writer: Writer, sequence: int, task: Task, report: DimensionReport) -> None:
+        with writer.batch():
+            self._conclude(writer, sequence, task, report, None)
+
     def _conclude(
         self, writer: Writer, sequence: int, task: Task, report: DimensionReport, stored: Delivery | None
     ) -> None:
+        last = task is self._request.tasks[-1]
+        if last:
+            self._checkpoint()
         self._dimensions.append(report)
         writer.attempted(sequence, task.query.dimension, attempts_of(task, report.outcome, stored))
-        self._progress(_progress_of(report))
-        if task is self._request.tasks[-1]:
+        self._progress(progress_of(report))
+        if last:
             writer.finish(sequence, self._end(*conclusion(self._request.tasks, self._dimensions)))
 
-    def _origin(self, task: Task) -> Origin:
+    def _origin(self, task: Task, asked_at: datetime) -> Origin:
         request = self._request
-        return Origin(request.run_id, request.plan, request.generation, task.provider, self._clock())
+        return Origin(request.run_id, request.plan, request.generation, task.provider, asked_at)
 
     def _end(self, outcome: Outcome, message: str) -> RunEnd:
         return RunEnd(
@@ -199,122 +225,9 @@ class IngestRun:
         )
 
 
-def conclusion(tasks: tuple[Task, ...], reports: list[DimensionReport]) -> tuple[Outcome, str]:
-    """How a run ended, from its dimensions: only the required ones decide.
-
-    Partial where something was stored, else the first required dimension's own outcome.
-    """
-    wanting = [
-        report
-        for task, report in zip(tasks, reports, strict=True)
-        if task.required and report.outcome is not Outcome.SUCCEEDED
-    ]
-    if not wanting:
-        return Outcome.SUCCEEDED, ""
-    message = "; ".join(f"{item.name}: {item.message or item.outcome}" for item in wanting)
-    stored = any(item.rows for item in reports)
-    return (Outcome.PARTIAL if stored else wanting[0].outcome), message
-
-
-def dimension_report(task: Task, stored: Stored) -> DimensionReport:
-    """One dimension's result from what was delivered and kept."""
-    dimension, delivery = task.query.dimension, stored.delivery
-    tables = [item.facts for item in delivery.slices]
-    bounds = [pc.min_max(table[dimension.time]).as_py() for table in tables]
-    subjects = {name for table in tables for name in table[dimension.subject].unique().to_pylist()}
-    missing = delivery.missing
-    if not missing:
-        outcome = Outcome.SUCCEEDED
-    elif tables:
-        outcome = Outcome.PARTIAL
-    else:
-        outcome = _failed_outcome(delivery)
-    return DimensionReport(
-        name=dimension.name,
-        outcome=outcome,
-        rows=sum(table.num_rows for table in tables),
-        changed=stored.changed,
-        symbols=len(subjects),
-        missing=missing,
-        missing_count=len(missing),
-        first_at=moment_of(min((item["min"] for item in bounds), default=None)),
-        last_at=moment_of(max((item["max"] for item in bounds), default=None)),
-        sources=tuple(_source_report(item) for item in delivery.slices),
-        quarantined=_counts(stored.quarantined),
-        flagged=_counts(stored.flagged),
-        unchecked=len(stored.unchecked),
-        requests=delivery.requests,
-        retried=delivery.retried,
-        message=_missing_message(task, delivery),
-    )
-
-
-def _counts(rows: Mapping[str, int]) -> tuple[RowCount, ...]:
-    found = sorted(rows.items(), key=lambda item: (-item[1], item[0]))
-    return tuple(RowCount(reason=reason, rows=count) for reason, count in found)
-
-
-def _progress_of(report: DimensionReport) -> str:
-    held = sum(item.rows for item in report.quarantined)
-    quarantined = f", {held:,} in quarantine" if held else ""
-    return f"{report.name}: {report.outcome}, {report.rows:,} rows, {report.changed:,} changed{quarantined}"
-
-
-def _source_report(item: Slice) -> SourceReport:
-    bases = item.facts["price_basis"].unique().to_pylist() if "price_basis" in item.facts.schema.names else []
-    basis = ", ".join(sorted(bases)) or None
-    return SourceReport(name=item.source, rows=item.facts.num_rows, as_of=item.as_of, price_basis=basis)
-
-
-def _missing_message(task: Task, delivery: Delivery) -> str:
-    said = []
-    if delivery.unknown:
-        hint = f"; {delivery.hint}" if delivery.hint else ""
-        said.append(f"{task.provider} does not know {_listed(delivery.unknown)}{hint}")
-    if delivery.without_data:
-        said.append(f"no rows in the window for {_listed(delivery.without_data)}")
-    for outcome in dict.fromkeys(item.outcome for item in delivery.failed):
-        fates = [item for item in delivery.failed if item.outcome is outcome]
-        why = f" ({fates[0].message})" if fates[0].message else ""
-        said.append(f"{outcome}: {_listed(tuple(item.name for item in fates))}{why}")
-    return "; ".join(said)
-
-
-def _failed_outcome(delivery: Delivery) -> Outcome:
-    """Of a dimension of which nothing came: what most names ended with, the first of several."""
-    fates = [
-        *(Outcome.UNKNOWN_SYMBOL for _ in delivery.unknown),
-        *(Outcome.NO_DATA for _ in delivery.without_data),
-        *(item.outcome for item in delivery.failed),
-    ]
-    return max(dict.fromkeys(fates), key=fates.count)
-
-
-def _listed(names: tuple[str, ...]) -> str:
-    rest = len(names) - NAMES_IN_MESSAGE
-    return ", ".join(names[:NAMES_IN_MESSAGE]) + (f" and {rest} more" if rest > 0 else "")
-
-
-def _outcome(entry: JournalEntry) -> Outcome:
-    return next((item for item in Outcome if item.value == entry.outcome), Outcome.DIED_WITHOUT_MESSAGE)
-
-
-def _failed(name: str, outcome: Outcome, message: str, delivery: Delivery | None = None) -> DimensionReport:
-    asked = {} if delivery is None else {"requests": delivery.requests, "retried": delivery.retried}
-    return DimensionReport(name=name, outcome=outcome, message=message, **asked)
-
-
 def _interruption(error: BaseException) -> tuple[Outcome, str]:
     if isinstance(error, StoreError):
         return error.outcome, str(error)
     if isinstance(error, Exception):
         return Outcome.INTERNAL_ERROR, f"{type(error).__name__}: {error}"
     return Outcome.STOPPED, STOPPED_MESSAGE
-
-
-def _recovery_report(recovery: Recovery | None) -> StoreRecoveryReport | None:
-    if recovery is None:
-        return None
-    return StoreRecoveryReport(
-        set_aside=recovery.set_aside, continued_from=recovery.continued_from, at=recovery.at
-    )

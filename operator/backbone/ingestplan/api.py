@@ -72,7 +72,8 @@ class Worker(Model):
         default=300,
         ge=0,
         le=3600,
-        description="How long a run waits for the backbone's lock before it ends with StoreBusy.",
+        description="How long a run waits for the backbone's lock, each time that it needs the store, before "
+        "it ends with StoreBusy. It does not hold the lock while it asks a provider.",
     )
 
 

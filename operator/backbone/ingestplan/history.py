@@ -102,6 +102,9 @@ def _gap(seen: Observation, previous: IngestPlanStatus, run: Run) -> list[Notice
     last = previous.last_run
     if run.report is None or last is None or seen.backbone is None or seen.backbone.plans != 1:
         return []
+    # One that began earlier and is still under way will tell of itself.
+    if any(job.finished is None for job in seen.runs):
+        return []
     missing = unseen_sequences(last.sequence, run.report)
     if not missing:
         return []

@@ -123,6 +123,8 @@ class Calendar:
     closes: Moments
     earlier: Days
     """Per day from the first session to the day after the last: how many sessions lie before it."""
+    open_days: Flags
+    """Per day from the one before the first session to the one after the last: whether it is a session."""
 
     def knows_days(self, days: Days) -> Flags:
         """Which days lie within the span that the calendar covers."""
@@ -131,7 +133,7 @@ class Calendar:
 
     def has_sessions(self, days: Days) -> Flags:
         """Which days are sessions."""
-        found: Flags = self.sessions_before(days + 1) > self.sessions_before(days)
+        found: Flags = self.open_days[np.clip(days - self.sessions[0] + 1, 0, len(self.open_days) - 1)]
         return found
 
     def sessions_before(self, days: Days) -> Days:
@@ -191,13 +193,15 @@ def _calendar(name: str) -> Calendar | None:
         return None
     schedule = found.schedule
     sessions = np.asarray(schedule.index.to_numpy().astype("datetime64[D]"), np.int64)
+    earlier = np.searchsorted(sessions, np.arange(sessions[0], sessions[-1] + 2)).astype(np.int64)
     return Calendar(
         name=name,
         zone=str(found.tz),
         sessions=sessions,
         opens=_micros(pd.DatetimeIndex(schedule["open"].array)),
         closes=_micros(pd.DatetimeIndex(schedule["close"].array)),
-        earlier=np.searchsorted(sessions, np.arange(sessions[0], sessions[-1] + 2)).astype(np.int64),
+        earlier=earlier,
+        open_days=np.concatenate([[False], np.diff(earlier) > 0, [False]]),
     )
 
 

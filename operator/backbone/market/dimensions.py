@@ -16,11 +16,11 @@ from datetime import UTC, date, datetime
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Version of every schema below; stored with each row, which keeps the version that it was stored in.
 
 1: facts, run, plan generation, schema version, time of observation. 2: and provider, flags,
-the licence of a series, and what an economic release says.
+the licence of a series, and what an economic release says. 3: an event's reference is part of its key.
 """
 
 MOMENT = pa.timestamp("us", "UTC")
@@ -46,7 +46,8 @@ class Dimension:
     `name` is the field of IngestPlan.spec, `command_name` what the command line calls it, `table` its table.
     `subject` is the column of symbols, series or calendars; `time` the column that orders the rows of one
     subject; `value` the column that tells the last value at a glance, None where a row has no number. `key`
-    identifies a row: two rows of one key are versions of the same fact.
+    identifies a row: two rows of one key are versions of the same fact. `blank` is the text of the key that
+    may be empty.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Dimension:
     value: str | None
     key: tuple[str, ...]
     facts: pa.Schema
+    blank: str | None = None
 
     @property
     def schema(self) -> pa.Schema:
@@ -165,7 +167,7 @@ MACRO_EVENTS = Dimension(
     subject="calendar",
     time="period",
     value=None,
-    key=("source", "event", "period", "vintage"),
+    key=("source", "event", "period", "vintage", "reference"),
     facts=_schema(
         ("calendar", pa.string()),
         ("event", pa.string()),
@@ -175,12 +177,14 @@ MACRO_EVENTS = Dimension(
         ("reference", pa.string()),
         ("at", MOMENT),
         *_RELEASED,
-        nullable=("reference", "at", *(name for name, _ in _RELEASED)),
+        nullable=("at", *(name for name, _ in _RELEASED)),
     ),
+    blank="reference",
 )
-"""`period` is the day of the event, `at` its moment. What a release says is `actual`, null before it;
-`expected` is the market's view, `prior` what the release before said, `revised` what that was corrected from.
-They are in the unit of the release, which its name tells."""
+"""`period` is the day of the event, `at` its moment. `reference` tells releases of one name and day apart,
+such as those of two months; it is an empty text where the source has none. What a release says is `actual`,
+null before it; `expected` is the market's view, `prior` what the release before said, `revised` what that was
+corrected from. They are in the unit of the release, which its name tells."""
 
 DIMENSIONS = (DAILY_BARS, INTRADAY_BARS, INTRADAY_TRADES, MACRO_SERIES, MACRO_EVENTS)
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
+
+from ..vocabulary import Outcome
+from .store import StoreError
 
 if TYPE_CHECKING:
     from ..market.dimensions import Dimension
@@ -31,6 +35,7 @@ class EntryState(StrEnum):
     """A later run delivered a row of its key that was kept."""
 
 
+IDS_IN_MESSAGE = 5
 RECENT = 30
 """So many of a line's last times are what is decided on: an older row in quarantine says nothing of now."""
 
@@ -48,6 +53,15 @@ class QuarantineFilter:
     ids: tuple[str, ...] = ()
     plan: str | None = None
     state: EntryState | None = None
+
+
+class NoSuchEntry(StoreError):
+    """A release named ids that no entry has."""
+
+    def __init__(self, ids: Sequence[str]) -> None:
+        more = f" and {len(ids) - IDS_IN_MESSAGE} more" if len(ids) > IDS_IN_MESSAGE else ""
+        named = f"{', '.join(ids[:IDS_IN_MESSAGE])}{more}"
+        super().__init__(Outcome.UNKNOWN_ENTRY, f"no entry has the id {named}; nothing was released")
 
 
 @dataclass(frozen=True, slots=True)

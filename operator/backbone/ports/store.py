@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from ..market.dimensions import Dimension
+    from .journal import JournalEntry
     from .quarantine import Origin, QuarantineFilter, Release
 
 
@@ -65,22 +66,6 @@ class RunEnd:
 
     outcome: Outcome
     at: datetime
-    rows: int
-    changed: int
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class JournalEntry:
-    """A run in the journal; what concerns its end is None while it has none."""
-
-    sequence: int
-    run_id: str
-    plan: str
-    generation: int
-    started_at: datetime
-    ended_at: datetime | None
-    outcome: str | None
     rows: int
     changed: int
     message: str
@@ -168,7 +153,14 @@ class Writer(Protocol):
     """The one writer of a store, for as long as it holds the lock."""
 
     def begin(self, run: RunStart) -> int:
-        """Commit a started run to the journal, and close those that a crash left open; the run's sequence."""
+        """Commit a started run to the journal, and close those that a crash left open; the run's sequence.
+
+        Those that Store.running holds are alive and stay open.
+        """
+        ...
+
+    def resume(self, sequence: int, run_id: str) -> None:
+        """Go on with a run that has begun. Raises RunLost, and StoreError where another run closed it."""
         ...
 
     def recent(self, count: int) -> tuple[JournalEntry, ...]:
@@ -209,7 +201,7 @@ class Writer(Protocol):
 
         Of each key the row seen last is meant; several that were seen last together stay, as do repeated rows
         that no id names (the row kept stands for them) and rows with a value that is missing or not finite.
-        Nothing is left to release the second time.
+        Nothing is left to release the second time. Raises quarantine.NoSuchEntry for an id that no entry has.
         """
         ...
 
@@ -229,12 +221,14 @@ class Writer(Protocol):
         """Names that the plan's last run did not get in full."""
         ...
 
-    def spans(self, dimension: Dimension, source: str) -> dict[str, SubjectSpan]:
-        """From when to when the store holds each subject of a source."""
+    def spans(
+        self, dimension: Dimension, source: str, interval_seconds: int | None
+    ) -> dict[str, SubjectSpan]:
+        """From when to when the store holds each subject of a source, or only its bars of one length."""
         ...
 
     def latest(self, dimension: Dimension, source: str, names: Sequence[str], count: int) -> pa.Table:
-        """The last `count` rows of each name, in the dimension's facts columns, each name's by time."""
+        """The last `count` rows of each line of a name, in the dimension's facts columns, each by time."""
         ...
 
     def finish(self, sequence: int, end: RunEnd) -> None:
@@ -257,6 +251,13 @@ class Store(Protocol):
     @property
     def published(self) -> bool:
         """Whether readers have a copy, as far as can be seen; never raises."""
+        ...
+
+    def running(self, run_id: str) -> AbstractContextManager[None]:
+        """For as long as this lasts the run counts as alive, whether or not it is the writer.
+
+        It ends with the process at the latest.
+        """
         ...
 
     def writer(self, holder: str, wait: timedelta) -> AbstractContextManager[Writer]:

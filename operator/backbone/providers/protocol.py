@@ -26,18 +26,22 @@ class Connection:
 
 
 class Held(Protocol):
-    """What the store holds of the names of a query; a provider asks for what is missing or changed."""
+    """What the store holds of the names of a query; a provider asks for what is missing or changed.
+
+    To be looked at before the provider is asked: rows count as of the last look. What other runs store
+    meanwhile is not seen.
+    """
 
     def missed(self) -> frozenset[str]:
         """Names that the plan's last run did not get in full."""
         ...
 
     def spans(self, source: str) -> Mapping[str, SubjectSpan]:
-        """Of each name that has rows of this source."""
+        """Of each name that has rows of this source, and of the query's interval."""
         ...
 
     def latest(self, source: str, count: int) -> pa.Table:
-        """The last `count` rows of each name, with the dimension's facts columns, each name's by time."""
+        """The last `count` rows of each line of a name, with the dimension's facts columns, each by time."""
         ...
 
 

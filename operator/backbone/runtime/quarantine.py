@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -97,13 +97,17 @@ def _changed(act: Callable[[Writer, str], Release], place: Place, what: str, wai
     try:
         with _store(place).writer(f"{what} {run}", wait) as writer:
             sequence = writer.begin(RunStart(run, PLAN, 0, start))
-            with writer.batch():
-                done = act(writer, run)
-                rows, message = done.rows, _staying(done)
-                for dimension, source, provider, count in done.stored:
-                    writer.record(sequence, Arrival(dimension, source, provider, start, count, count))
-                end = RunEnd(outcome, datetime.now(UTC), rows, rows, what)
-                writer.finish(sequence, end)
+            try:
+                with writer.batch():
+                    done = act(writer, run)
+                    rows, message = done.rows, _staying(done)
+                    for dimension, source, provider, count in done.stored:
+                        writer.record(sequence, Arrival(dimension, source, provider, start, count, count))
+                    writer.finish(sequence, RunEnd(outcome, datetime.now(UTC), rows, rows, what))
+            except StoreError as error:
+                with suppress(StoreError):
+                    writer.finish(sequence, RunEnd(error.outcome, datetime.now(UTC), 0, 0, str(error)))
+                raise
             writer.publish()
         _tell_cache(place, {dimension for dimension, *_ in done.stored})
     except StoreError as error:

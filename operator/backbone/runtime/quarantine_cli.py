@@ -89,7 +89,9 @@ def release(
 ) -> None:
     """Store rows after all, under the flag Released.
 
-    A second release of the same rows changes nothing. Rows with a value that is missing or no number stay.
+    A second release of the same rows changes nothing, and where nothing is held by that description, 0 rows
+    are released. An --id that no entry has is an error, and then nothing is released. Rows with a value that
+    is missing or no number stay.
     """
     from datetime import timedelta
 
@@ -116,7 +118,10 @@ def expire(
     data_dir: DataDir = None,
     filename: Files = None,
 ) -> None:
-    """Drop entries for good, rows and all; what was released stays decided."""
+    """Drop entries for good, rows and all; what was released stays decided.
+
+    Where no entry is as described, 0 are dropped.
+    """
     from datetime import timedelta
 
     from . import quarantine

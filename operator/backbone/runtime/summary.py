@@ -14,7 +14,8 @@ import typer
 from pydantic.alias_generators import to_camel
 
 from ..market.dimensions import DAILY_BARS
-from ..ports.store import Holding, JournalEntry, Reader, Selection
+from ..ports.journal import JournalEntry
+from ..ports.store import Holding, Reader, Selection
 from . import tables
 
 if TYPE_CHECKING:

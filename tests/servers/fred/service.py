@@ -29,6 +29,7 @@ REPLIES = frozenset(
         "resets",
         "silent",
         "drips",
+        "drips-headers",
         "no-fields",
         "empty",
     }
@@ -168,6 +169,8 @@ def bent(fault: Fault, reply: Reply) -> Reply:
         time.sleep(float(fault.detail.get("after", 5)))
     if fault.kind == "drips":
         reply.drip = float(fault.detail.get("every", 0.1))
+    if fault.kind == "drips-headers":
+        reply.header_drip = float(fault.detail.get("every", 0.2))
     reply.half = fault.kind == "half"
     reply.reset = fault.kind == "resets"
     if fault.kind == "truncated":

@@ -252,5 +252,5 @@ def test_a_columnstore_is_by_the_key_without_its_time() -> None:
         "intradayBars": (("symbol", "source", "interval_seconds"), ("start",)),
         "intradayTrades": (("symbol", "source"), ("ts", "ordinal")),
         "macroSeries": (("series", "source"), ("period", "vintage")),
-        "macroEvents": (("event", "source"), ("period", "vintage")),
+        "macroEvents": (("event", "source"), ("period", "vintage", "reference")),
     }

@@ -14,17 +14,9 @@ import pytest
 from backbone.ingest.run import IngestRun, RunRequest
 from backbone.ingest.tasks import Task
 from backbone.market.dimensions import DAILY_BARS, MACRO_EVENTS, MACRO_SERIES, Dimension
+from backbone.ports.journal import JournalEntry, RunLost
 from backbone.ports.quarantine import Origin
-from backbone.ports.store import (
-    Arrival,
-    Attempt,
-    JournalEntry,
-    Recovery,
-    RunEnd,
-    RunStart,
-    StoreCorrupt,
-    StoreError,
-)
+from backbone.ports.store import Arrival, Attempt, Recovery, RunEnd, RunStart, StoreCorrupt, StoreError
 from backbone.providers.protocol import Delivery, ProviderFailure, Query, Slice
 from backbone.report import PastRun, RowCount, RunReport
 from backbone.vocabulary import Outcome
@@ -91,16 +83,29 @@ class Ledger:
     lineage: set[tuple[str, int, datetime]] = field(default_factory=set)
     published: bool = True
     quarantined: Counter[str] = field(default_factory=Counter)
+    locked: bool = False
+
+    @contextmanager
+    def running(self, run_id: str) -> Iterator[None]:
+        yield
 
     @contextmanager
     def writer(self, holder: str, wait: timedelta) -> Iterator[Ledger]:
         self._do(f"lock for {holder}, wait {wait.total_seconds():.0f}")
+        self.locked = True
         yield self
+        self.locked = False
         self._do("unlock")
+
+    def resume(self, sequence: int, run_id: str) -> None:
+        self._do(f"resume {sequence} {run_id}")
 
     def begin(self, run: RunStart) -> int:
         self._do(f"begin {run.run_id}")
         return 7
+
+    def missed(self, plan: str, dimension: Dimension) -> frozenset[str]:
+        return frozenset()
 
     def recent(self, count: int) -> tuple[JournalEntry, ...]:
         return self.past[:count]
@@ -158,6 +163,7 @@ def run(
     tasks: tuple[Task, ...],
     store: Ledger,
     stops: Iterator[BaseException | None] | None = None,
+    provider: Scripted | None = None,
 ) -> IngestRun:
     def checkpoint() -> None:
         error = next(stops, None) if stops else None
@@ -167,7 +173,7 @@ def run(
     request = RunRequest("run-1", "sample", 3, tasks, timedelta(seconds=9))
     return IngestRun(
         request,
-        {"Test": Scripted(answers)},
+        {"Test": provider or Scripted(answers)},
         store,
         clock=lambda: NOW,
         progress=lambda _: None,
@@ -208,6 +214,9 @@ def test_the_started_row_comes_first_and_the_outcome_with_the_last_transaction()
     assert store.done == [
         "lock for run run-1, wait 9",
         "begin run-1",
+        "unlock",
+        "lock for run run-1, wait 9",
+        "resume 7 run-1",
         "transaction",
         "upsert dailyBars",
         "record 7 test/bars 1",
@@ -215,6 +224,9 @@ def test_the_started_row_comes_first_and_the_outcome_with_the_last_transaction()
         "record 7 test/other 1",
         "attempted 7 dailyBars AAPL=Succeeded IBM=Succeeded",
         "commit",
+        "unlock",
+        "lock for run run-1, wait 9",
+        "resume 7 run-1",
         "transaction",
         "upsert macroSeries",
         "record 7 test/macro 1",
@@ -225,6 +237,30 @@ def test_the_started_row_comes_first_and_the_outcome_with_the_last_transaction()
         "unlock",
     ]
     assert store.lineage == {("run-1", 3, NOW)}
+
+
+def test_the_lock_is_free_while_a_provider_is_asked() -> None:
+    store = Ledger()
+    seen = []
+
+    class Looks(Scripted):
+        def fetch(self, query: Query) -> Delivery:
+            seen.append(store.locked)
+            assert query.held is not None
+            query.held.missed()
+            seen.append(store.locked)
+            return super().fetch(query)
+
+    run(WHOLE, BOTH, store, provider=Looks(WHOLE)).execute()
+    assert seen == [False] * 4
+
+
+def test_a_run_that_the_journal_forgot_starts_over_once() -> None:
+    store = Ledger({"resume": [RunLost(7)]})
+    report = run(WHOLE, BOTH, store).execute()
+    assert (report.outcome, report.rows) == (Outcome.SUCCEEDED, 3)
+    assert (store.done.count("begin run-1"), store.done.count("publish")) == (2, 1)
+    assert run(WHOLE, BOTH, Ledger({"resume": [RunLost(7)] * 9})).execute().outcome is Outcome.STORE_FAILED
 
 
 def test_rows_are_as_of_the_moment_that_their_provider_was_asked() -> None:
@@ -242,6 +278,8 @@ def test_rows_are_as_of_the_moment_that_their_provider_was_asked() -> None:
 
     class Slow(Scripted):
         def fetch(self, query: Query) -> Delivery:
+            assert query.held is not None
+            query.held.missed()
             pass_an_hour()
             return super().fetch(query)
 
@@ -254,7 +292,8 @@ def test_rows_are_as_of_the_moment_that_their_provider_was_asked() -> None:
         progress=lambda _: None,
         checkpoint=lambda: None,
     ).execute()
-    assert sorted(at for *_, at in store.lineage) == [NOW + timedelta(hours=1), NOW + timedelta(hours=2)]
+    # Each look into the store, each question and each batch takes an hour.
+    assert sorted(at for *_, at in store.lineage) == [NOW + timedelta(hours=2), NOW + timedelta(hours=5)]
 
 
 def test_the_report_of_a_whole_run() -> None:
@@ -321,6 +360,21 @@ def test_a_dimension_that_is_not_whole(
     assert report.message == f"dailyBars: {message}"
 
 
+@pytest.mark.parametrize(
+    ("answer", "store"),
+    [
+        (ProviderFailure(Outcome.ACCESS_REFUSED, "no key"), Ledger()),
+        (WHOLE["dailyBars"], Ledger({"upsert dailyBars": [StoreError(Outcome.STORE_FAILED, "twice")]})),
+    ],
+    ids=["by the provider", "by the store"],
+)
+def test_a_dimension_that_failed_as_a_whole_misses_every_name(
+    answer: Delivery | Exception, store: Ledger
+) -> None:
+    daily = run({**WHOLE, "dailyBars": answer}, BOTH, store).execute().dimensions[0]
+    assert (daily.missing, daily.missing_count, daily.rows) == (("AAPL", "IBM"), 2, 0)
+
+
 def test_a_dimension_that_is_not_required_does_not_fail_the_run() -> None:
     tasks = (task(DAILY_BARS, "ZZZ", required=False), task(MACRO_SERIES, "cpi"))
     report = executed({**WHOLE, "dailyBars": Delivery((), unknown=("ZZZ",))}, tasks)
@@ -353,7 +407,7 @@ def test_a_fault_of_the_volume_ends_the_run_wherever_it_shows(place: str, fault:
     report = run(WHOLE, BOTH, store).execute()
     assert report.outcome is fault
     assert "the last published copy stays as it was" in report.message
-    assert store.done[-1] != "unlock" and ("publish" in store.done) == (place == "publish")
+    assert ("publish" in store.done) == (place == "publish")
 
 
 def test_no_published_copy_is_spoken_of_where_none_is() -> None:
@@ -424,7 +478,7 @@ def test_a_dimension_without_numbers_is_stored_all_the_same() -> None:
         "kind": "minutes",
         "period": DAY,
         "vintage": DAY,
-        "reference": None,
+        "reference": "",
         "revision": 0,
     }
     delivered = Slice("test/events", AS_OF, pa.Table.from_pylist([row], schema=MACRO_EVENTS.facts))

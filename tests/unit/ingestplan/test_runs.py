@@ -200,6 +200,12 @@ def test_runs_that_nobody_saw(said: RunReport, plans: int, gap: str | None) -> N
     assert (gap is None and not found) or (gap is not None and gap in found[0])
 
 
+def test_a_run_that_began_earlier_and_is_still_under_way_is_no_gap() -> None:
+    runs = (job("run-2", report(sequence=6)), replace(job("run-1"), finished=None))
+    notices = evaluate(plan(DELIVERED), replace(SEEN, runs=runs), (), NOW).notices
+    assert [notice.message for notice in notices if notice.reason == "StatusGap"] == []
+
+
 def test_a_success_that_only_a_later_report_tells_of_counts() -> None:
     said = report(Outcome.NO_DATA, sequence=6, recent=(past(5, Outcome.SUCCEEDED),))
     result = evaluate(plan(DELIVERED), replace(SEEN, runs=(job("run-2", said),)), (), NOW)

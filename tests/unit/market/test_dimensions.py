@@ -64,7 +64,7 @@ def test_stamping_adds_the_lineage_to_every_row() -> None:
         **BAR,
         "run_id": "run-1",
         "plan_generation": 7,
-        "schema_version": 2,
+        "schema_version": 3,
         "observed_at": NOW,
         "provider": "Test",
         "flags": None,

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..dimensions import Dimension
+from .lines import joined
 
 _NUMBER = r"^\s*[+-]?(\d+\.?\d*([eE][+-]?\d+)?|\.\d+([eE][+-]?\d+)?|[nN]a[nN]|[iI]nf)\s*$"
 _WHOLE = r"^\s*[+-]?\d{1,18}\s*$"
@@ -19,24 +20,26 @@ def conform(dimension: Dimension, delivered: pa.Table) -> tuple[pa.Table, npt.ND
     """The facts' columns in their types, and which rows do not fit.
 
     A value of another type is taken where it can be read as the column's, else it is null. A row does not fit
-    where such a value, or one that has to be there, is null or an empty text.
+    where such a value, or one that has to be there, is null or an empty text, and where a text holds the
+    character of number 0, which no text of PostgreSQL can.
     """
     count = delivered.num_rows
     misfits = np.zeros(count, bool)
     columns = []
+    named = {*dimension.key, dimension.subject} - {dimension.blank}
     for field in dimension.facts:
-        if field.name in delivered.schema.names:
-            found = delivered[field.name].combine_chunks()
-        else:
-            found = pa.nulls(count)
+        found = joined(delivered[field.name]) if field.name in delivered.schema.names else pa.nulls(count)
         column = _as_type(found, field.type)
         missing = column.null_count > 0
         if missing and not field.nullable:
             misfits |= _array(pc.is_null(column))
         elif missing and column.null_count > found.null_count:
             misfits |= _array(pc.and_(pc.is_null(column), pc.is_valid(found)))
-        if field.type == pa.string() and field.name in {*dimension.key, dimension.subject}:
+        empty, zero = _odd_texts(column)
+        if empty and field.name in named:
             misfits |= _array(pc.fill_null(pc.equal(column, ""), False))
+        if zero:
+            misfits |= _array(pc.fill_null(pc.match_substring(column, "\0"), False))
         columns.append(column)
     return pa.table(columns, names=dimension.facts.names), misfits
 
@@ -45,10 +48,22 @@ def keyed(dimension: Dimension, facts: pa.Table) -> npt.NDArray[np.bool_]:
     """Which rows tell their whole key, whatever else is wrong with them."""
     whole = np.ones(facts.num_rows, bool)
     for name in {*dimension.key, dimension.subject}:
-        column = facts[name].combine_chunks()
+        column = joined(facts[name])
         if column.null_count:
             whole &= _array(pc.is_valid(column))
     return whole
+
+
+def _odd_texts(column: pa.Array) -> tuple[bool, bool]:
+    """Whether any text is empty or null, and whether any byte of them is 0: hardly ever."""
+    if column.type != pa.string() or not len(column):
+        return False, False
+    _, offsets, data = column.buffers()
+    ends = np.frombuffer(offsets, np.int32)[column.offset : column.offset + len(column) + 1]
+    empty = bool(np.diff(ends).min() == 0)
+    if data is None or ends[0] == ends[-1]:
+        return empty, False
+    return empty, bool(np.frombuffer(data, np.uint8)[ends[0] : ends[-1]].min() == 0)
 
 
 def _as_type(column: pa.Array, kind: pa.DataType) -> pa.Array:

@@ -60,12 +60,23 @@ class Lines:
 
     def places(self, rows: Mask) -> Rows:
         """Places in the delivery of some of the rows."""
-        return self.place[rows & self.delivered]
+        return self.places_of(np.flatnonzero(rows))
+
+    def places_of(self, rows: Whole) -> Rows:
+        """Places in the delivery of the rows with these numbers."""
+        places = self.place[rows]
+        found: Whole = places[places != OF_HISTORY]
+        return found
+
+
+def joined(column: pa.ChunkedArray) -> pa.Array:
+    """A column in one piece; Arrow would copy one that is."""
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
 
 def floats(column: pa.ChunkedArray) -> Floats:
     """A column's numbers; NaN where there is none. Not to be written to."""
-    return np.asarray(column.combine_chunks().cast(pa.float64()).to_numpy(zero_copy_only=False), np.float64)
+    return np.asarray(joined(column).cast(pa.float64()).to_numpy(zero_copy_only=False), np.float64)
 
 
 def lines_of(dimension: Dimension, facts: pa.Table, rows: Mask, history: pa.Table | None) -> Lines:
@@ -95,21 +106,22 @@ def lines_of(dimension: Dimension, facts: pa.Table, rows: Mask, history: pa.Tabl
 
 def _numbered(dimension: Dimension, table: pa.Table) -> tuple[Whole, tuple[tuple[str, str], ...]]:
     """A number per line in each row, and the source and subject of every line."""
-    number = np.zeros(table.num_rows, np.int64)
-    labels = []
     keys = ["source", dimension.subject, *(name for name in dimension.key if name == "interval_seconds")]
-    for name in keys:
-        # A subject's rows mostly come together: runs are far fewer than rows.
-        runs = pc.run_end_encode(table[name].combine_chunks(), run_end_type=pa.int64())
-        encoded = runs.values.dictionary_encode()
-        lengths = np.diff(runs.run_ends.to_numpy(), prepend=0)
-        codes = np.repeat(np.asarray(encoded.indices.to_numpy(zero_copy_only=False), np.int64), lengths)
-        labels.append((codes, encoded.dictionary.to_pylist()))
-        number = number * max(1, len(labels[-1][1])) + codes
+    # A subject's rows mostly come together: runs are far fewer than rows.
+    runs = [pc.run_end_encode(joined(table[name]), run_end_type=pa.int64()) for name in keys]
+    told = [item.run_ends.to_numpy() for item in runs]
+    ends = np.unique(np.concatenate(told)) if table.num_rows else np.zeros(0, np.int64)
+    number = np.zeros(len(ends), np.int64)
+    labels = []
+    for item, its_ends in zip(runs, told, strict=True):
+        encoded = item.values.dictionary_encode()
+        codes = np.asarray(encoded.indices.to_numpy(zero_copy_only=False), np.int64)
+        labels.append((codes[np.searchsorted(its_ends, ends)], encoded.dictionary.to_pylist()))
+        number = number * max(1, len(labels[-1][1])) + labels[-1][0]
     dense, sample = _dense(number)
     (sources, source_names), (subjects, subject_names) = labels[:2]
-    names = tuple((source_names[sources[row]], subject_names[subjects[row]]) for row in sample.tolist())
-    return dense, names
+    names = tuple((source_names[sources[run]], subject_names[subjects[run]]) for run in sample.tolist())
+    return np.repeat(dense, np.diff(ends, prepend=0)), names
 
 
 def _dense(number: Whole) -> tuple[Whole, Whole]:
@@ -125,7 +137,7 @@ def _dense(number: Whole) -> tuple[Whole, Whole]:
 
 
 def _numbers(column: pa.ChunkedArray) -> Whole:
-    array = column.combine_chunks()
+    array = joined(column)
     if pa.types.is_date(array.type):
         array = array.cast(pa.int32())
     return np.asarray(array.cast(pa.int64()).to_numpy(zero_copy_only=False), np.int64)

@@ -172,6 +172,8 @@ def _adjusted(lines: Lines) -> tuple[Floats, Mask]:
     """The logarithm of the adjusted price, and of the close in rows that have none: which are these."""
     adjusted = np.log(lines.column("adjusted_close"))
     unknown = np.isnan(adjusted)
+    if not unknown.any():
+        return adjusted, unknown
     return np.where(unknown, np.log(lines.column("close")), adjusted), unknown
 
 
@@ -214,10 +216,10 @@ def _on_other_basis(lines: Lines, step: Floats, jumps: Whole) -> Mask:
 
 @dataclass(frozen=True, slots=True)
 class Surge:
-    """Turnover of each row, in pieces and in money."""
+    """Turnover of each row, in pieces and in money; the latter is reckoned where it is looked at."""
 
     pieces: Floats
-    money: Floats
+    price: Floats
 
     def ratio(self, lines: Lines, rows: Whole) -> Floats:
         """How many times the usual turnover a row has: in pieces and in money, whichever is less.
@@ -225,10 +227,11 @@ class Surge:
         A wrong price swells the money alone, a split the pieces alone. 1 where nothing is known.
         """
         ratios = []
-        for series in (self.pieces, self.money):
-            usual = median(before(lines, series, rows, WINDOW))
+        pieces, earlier = self.pieces[rows], before(lines, self.pieces, rows, WINDOW)
+        money = earlier * before(lines, self.price, rows, WINDOW)
+        for now, usual in ((pieces, median(earlier)), (pieces * self.price[rows], median(money))):
             with np.errstate(divide="ignore", invalid="ignore"):
-                ratios.append(series[rows] / usual)
+                ratios.append(now / usual)
         least = np.minimum(*ratios)
         return np.where(np.isfinite(least), least, 1.0)
 
@@ -238,8 +241,7 @@ class Surge:
 
 
 def _surge(lines: Lines, volume: str) -> Surge:
-    pieces = lines.column(volume)
-    return Surge(pieces, pieces * lines.column("close"))
+    return Surge(lines.column(volume), lines.column("close"))
 
 
 def _usual(lines: Lines, step: Floats, rows: Whole) -> Floats:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -10,11 +11,12 @@ import pyarrow.compute as pc
 
 from ...vocabulary import Defect
 from ..dimensions import INTRADAY_TRADES, MACRO_EVENTS, MACRO_SERIES, Dimension
-from .lines import Mask, floats
+from .lines import Floats, Mask, floats, joined
 from .sheet import Sheet
 
 PRICES = ("open", "high", "low", "close", "adjusted_close", "price")
 VALUES = ("value", "actual", "expected", "prior", "revised")
+_BAR = ("open", "high", "low", "close")
 SIZES = ("volume", "trades", "size")
 TOLERATED_SKEW = timedelta(minutes=2)
 """How far a source's clock may be ahead of ours."""
@@ -28,20 +30,34 @@ def check_numbers(dimension: Dimension, facts: pa.Table, sheet: Sheet) -> None:
     """NaN and infinity, prices that are not positive, sizes that are negative, prices out of order."""
     prices = {name: floats(facts[name]) for name in PRICES if name in dimension.facts.names}
     values = {name: floats(facts[name]) for name in VALUES if name in dimension.facts.names}
-    for name, column in (prices | values).items():
+    bar = frozenset(_BAR) if _bars_in_order(prices) else frozenset()
+    for name in (prices.keys() | values.keys()) - bar:
+        column = prices[name] if name in prices else values[name]
+        if np.isfinite(column.min()) and np.isfinite(column.max()):
+            continue
         odd = np.flatnonzero(~np.isfinite(column))
-        there = pc.is_valid(facts[name].combine_chunks().take(pa.array(odd)))
+        there = pc.is_valid(joined(facts[name]).take(pa.array(odd)))
         sheet.quarantine(odd[np.asarray(there.to_numpy(zero_copy_only=False), bool)], Defect.NOT_FINITE)
-    for column in prices.values():
-        sheet.quarantine(column <= 0, Defect.NON_POSITIVE_PRICE)
+    for name in prices.keys() - bar:
+        sheet.quarantine(prices[name] <= 0, Defect.NON_POSITIVE_PRICE)
     for name in SIZES:
         if name in dimension.facts.names:
             least = 1 if dimension is INTRADAY_TRADES else 0
-            sheet.quarantine(floats(facts[name]) < least, Defect.NEGATIVE_SIZE)
-    if "high" in prices:
+            if (pc.min(facts[name]).as_py() or 0) < least:
+                sheet.quarantine(floats(facts[name]) < least, Defect.NEGATIVE_SIZE)
+    if "high" in prices and not bar:
         highest = np.maximum(np.maximum(prices["open"], prices["close"]), prices["low"])
         lowest = np.minimum(np.minimum(prices["open"], prices["close"]), prices["high"])
         sheet.quarantine((prices["high"] < highest) | (prices["low"] > lowest), Defect.PRICE_ORDER)
+
+
+def _bars_in_order(prices: Mapping[str, Floats]) -> bool:
+    """Whether every bar has all of its prices, in their order, positive and finite: mostly all of them do."""
+    if "high" not in prices:
+        return False
+    opened, high, low, close = (prices[name] for name in _BAR)
+    inside = (low <= np.minimum(opened, close)) & (np.maximum(opened, close) <= high)
+    return bool(inside.all() and low.min() > 0 and high.max() < np.inf)
 
 
 def check_dates(dimension: Dimension, facts: pa.Table, now: datetime, sheet: Sheet) -> None:
@@ -54,9 +70,9 @@ def check_dates(dimension: Dimension, facts: pa.Table, now: datetime, sheet: She
     kind = dimension.facts.field(name).type
     latest = now + (AHEAD if pa.types.is_date(kind) else TOLERATED_SKEW)
     bound = pa.scalar(latest.date() if pa.types.is_date(kind) else latest, kind)
-    sheet.quarantine(_mask(pc.greater(facts[name], bound)), Defect.FUTURE_ROW)
-    if dimension is MACRO_SERIES:
-        sheet.quarantine(_mask(pc.greater(facts["vintage"], bound)), Defect.FUTURE_ROW)
+    for column in (name, "vintage") if dimension is MACRO_SERIES else (name,):
+        if pc.greater(pc.max(facts[column]), bound).as_py():
+            sheet.quarantine(_mask(pc.greater(facts[column], bound)), Defect.FUTURE_ROW)
     if "interval_seconds" in dimension.facts.names:
         start = pc.fill_null(facts["start"].cast(pa.int64()), 0).to_numpy()
         width = pc.fill_null(facts["interval_seconds"].cast(pa.int64()), 0).to_numpy() * MICROSECONDS
@@ -66,4 +82,4 @@ def check_dates(dimension: Dimension, facts: pa.Table, now: datetime, sheet: She
 
 
 def _mask(found: pa.ChunkedArray) -> Mask:
-    return np.asarray(pc.fill_null(found.combine_chunks(), False).to_numpy(zero_copy_only=False), bool)
+    return np.asarray(pc.fill_null(joined(found), False).to_numpy(zero_copy_only=False), bool)

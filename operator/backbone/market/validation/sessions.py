@@ -128,8 +128,8 @@ def _after_gap(dimension: Dimension, lines: Lines, kind: Calendar, inside: Mask)
     time, before = lines.time[1:], lines.time[:-1]
     usable = ~lines.first[1:] & inside[1:] & inside[:-1]
     if dimension.dated:
-        known = kind.knows_days(time) & kind.knows_days(before)
-        found[1:] = usable & known & (kind.sessions_before(time) - kind.sessions_before(before) > 1)
+        known, earlier = kind.knows_days(lines.time), kind.sessions_before(lines.time)
+        found[1:] = usable & known[1:] & known[:-1] & (earlier[1:] - earlier[:-1] > 1)
         return found
     here, there = kind.session_of(time), kind.session_of(before)
     if "interval_seconds" in dimension.facts.names:

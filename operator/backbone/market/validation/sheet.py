@@ -53,6 +53,8 @@ class Sheet:
 
     def quarantined(self) -> dict[Defect, int]:
         """Rows in quarantine by reason, the most frequent first."""
+        if not self._reasons.any():
+            return {}
         rows = np.bincount(self._reasons, minlength=len(_CODES) + 1)
         return _counted({defect: int(rows[code]) for defect, code in _CODES.items()})
 

@@ -6,11 +6,7 @@ answer. All of that is in the one method that fetches; ours takes its place, and
 
 from __future__ import annotations
 
-import os
-import ssl
 import time
-import urllib.request
-from collections.abc import Callable
 from dataclasses import dataclass
 from email.message import Message
 from http.client import HTTPException, HTTPResponse, IncompleteRead
@@ -18,12 +14,12 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import urlencode
 from xml.etree import ElementTree
 
-import certifi
 import fredapi
 
 from ...vocabulary import Outcome
 from ..pacing import Pace
 from ..trouble import Trouble
+from .opening import opener
 
 TOO_MANY, SERVER_ERROR = 429, 500
 PAGE = 100_000
@@ -59,7 +55,7 @@ class Client(fredapi.Fred):  # type: ignore[misc]
         self.root_url = (access.base_url or fredapi.Fred.root_url).rstrip("/")
         self._pace = pace
         self._deadline = deadline
-        self._opener = _opener(access)
+        self._opened = opener(access.proxy, access.authority)
         self.count = 0
         """Requests so far."""
 
@@ -102,12 +98,11 @@ class Client(fredapi.Fred):  # type: ignore[misc]
     def _read(self, url: str) -> bytes:
         """The body of an answer. Causes of errors stay here: they carry the address, and in it the key."""
         failed: Trouble
-        until = time.monotonic() + self._deadline
         try:
-            with self._opener(url, self._deadline) as answer:
-                return _body(answer, until)
+            with self._opened(url, time.monotonic() + self._deadline) as answer:
+                return _body(answer)
         except HTTPError as error:
-            failed = _refused(error.code, error.headers, _message(error, until))
+            failed = _refused(error.code, error.headers, _message(error))
         except IncompleteRead:
             failed = Trouble(Outcome.PARTIAL_ANSWER, "the answer broke off")
         except TimeoutError:
@@ -123,39 +118,18 @@ class Client(fredapi.Fred):  # type: ignore[misc]
         raise failed from None
 
 
-def _opener(access: Access) -> Callable[[str, float], urllib.request._UrlopenRet]:
-    named = {"http": access.proxy, "https": access.proxy} if access.proxy else None
-    proxies = named or urllib.request.getproxies()
-    # A worker's image has no certificates of its own: those of the package, as for Yahoo.
-    trusted = access.authority or os.environ.get("SSL_CERT_FILE") or certifi.where()
-    context = ssl.create_default_context(cafile=trusted)
-    opener = urllib.request.build_opener(
-        urllib.request.ProxyHandler(proxies), urllib.request.HTTPSHandler(context=context)
-    )
-
-    def opened(url: str, deadline: float) -> urllib.request._UrlopenRet:
-        return opener.open(url, timeout=deadline)
-
-    return opened
-
-
-def _body(answer: HTTPResponse | HTTPError, until: float) -> bytes:
-    """The body of an answer. Raises TimeoutError where it has not come whole at a moment of time.monotonic().
-
-    The deadline of a connection is for each piece of an answer, however small.
-    """
+def _body(answer: HTTPResponse | HTTPError) -> bytes:
+    """The body of an answer, as far as it is looked at."""
     found = bytearray()
     while len(found) < BYTES and (piece := answer.read1(PIECE)):
         found += piece
-        if time.monotonic() > until:
-            raise TimeoutError
     return bytes(found)
 
 
-def _message(error: HTTPError, until: float) -> str:
+def _message(error: HTTPError) -> str:
     """The server's own word, if it has one."""
     try:
-        return str(ElementTree.fromstring(_body(error, until)).get("message") or "")  # noqa: S314
+        return str(ElementTree.fromstring(_body(error)).get("message") or "")  # noqa: S314
     except (ElementTree.ParseError, OSError, HTTPException):
         return ""
 

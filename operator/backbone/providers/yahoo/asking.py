@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import tempfile
 import warnings
 from dataclasses import dataclass
@@ -56,7 +57,7 @@ def chart(session: Session, symbol: str, interval: str, start: datetime, end: da
 
 
 def prepare() -> None:
-    """Make yfinance raise its errors, keep its files in a folder of ours, and forget answers it has kept."""
+    """Make yfinance raise its errors and write nothing, keep its files apart, and forget what it was told."""
     _place_files()
     yfinance.config.debug.hide_exceptions = False
     # It keeps answers about the past, refusals among them, for the life of the process.
@@ -68,6 +69,8 @@ def _place_files() -> None:
     # Its home folder may be read-only, and what it keeps is of no use to another run.
     yfinance.set_tz_cache_location(tempfile.mkdtemp(prefix="backbone-yahoo-"))
     warnings.filterwarnings("ignore", module=r"yfinance\..*")
+    # What it would write is the fate of a name, which the run tells by its outcome, once.
+    logging.getLogger("yfinance").setLevel(logging.CRITICAL + 1)
 
 
 def _result(session: Session) -> dict[str, Any]:

@@ -32,8 +32,8 @@ VALUES = {
     "revised": "Revised from",
 }
 NAME, REGION, TIME, FOR = "Event", "Country Code", "Event Time", "For"
-_IDENTITY = ("event", "period")
-_SAYS = ("calendar", "kind", "reference", "at", *VALUES)
+_IDENTITY = ("event", "period", "reference")
+_SAYS = ("calendar", "kind", "at", *VALUES)
 
 
 def events(session: Session, lookback: timedelta | None, now: datetime) -> pa.Table:
@@ -80,19 +80,21 @@ def _table(rows: list[Sequence[Any]], now: datetime) -> pa.Table:
     columns = dict(zip(("name", "region", "at", "reference", *VALUES), zip(*rows, strict=True), strict=True))
     try:
         at = _moments(columns["at"])
-        region = pa.array(columns["region"], pa.string())
-        values = {name: pa.array(columns[name], pa.float64()) for name in VALUES}
+        region, name, reference = (
+            pa.array(columns[text], pa.string()) for text in ("region", "name", "reference")
+        )
+        values = {value: pa.array(columns[value], pa.float64()) for value in VALUES}
     except (ValueError, TypeError, pa.ArrowInvalid) as error:
         raise Trouble(Outcome.CHANGED_SHAPE, f"other fields than before: {type(error).__name__}") from None
     count = len(rows)
     arrays = {
         "source": pa.repeat(SOURCE, count),
         "calendar": region,
-        "event": pc.binary_join_element_wise(region, pa.array(columns["name"], pa.string()), "/"),
+        "event": pc.binary_join_element_wise(region, name, "/"),
         "kind": pa.repeat(KIND, count),
         "period": pa.array(at.astype("datetime64[D]"), pa.date32()),
         "vintage": pa.repeat(pa.scalar(now.astimezone(UTC).date(), pa.date32()), count),
-        "reference": pa.array(columns["reference"], pa.string()),
+        "reference": pc.fill_null(reference, ""),
         "at": pa.array(at, MOMENT),
         **values,
         "revision": pa.repeat(pa.scalar(0, pa.int64()), count),

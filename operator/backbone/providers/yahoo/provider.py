@@ -110,6 +110,7 @@ class YahooProvider:
 
     def _events(self, query: Query, session: Session) -> Delivery:
         """The events of the calendars asked for; Yahoo gives those of all countries together."""
+        stored = query.held.latest(calendar.SOURCE, EVENTS_COMPARED) if query.held is not None else None
         now = self._clock()
         asked = ask_for(
             ("calendar",),
@@ -127,7 +128,6 @@ class YahooProvider:
         found = asked.answers["calendar"]
         wanted = found.filter(pc.is_in(found["calendar"], value_set=pa.array(query.names, pa.string())))
         present = set(wanted["calendar"].to_pylist())
-        stored = query.held.latest(calendar.SOURCE, EVENTS_COMPARED) if query.held is not None else None
         facts = calendar.changed(wanted, stored)
         return Delivery(
             slices=(Slice(calendar.SOURCE, now, facts),) if wanted.num_rows else (),

@@ -390,6 +390,7 @@ def test_a_number_of_a_release_that_is_none(name: str, value: float) -> None:
         "kind": "release",
         "period": date(2024, 3, 12),
         "vintage": date(2024, 3, 12),
+        "reference": "",
         "at": datetime(2024, 3, 12, 12, 30, tzinfo=UTC),
         "actual": 0.4,
         "revision": 0,
@@ -398,3 +399,23 @@ def test_a_number_of_a_release_that_is_none(name: str, value: float) -> None:
     assert told(judge(MACRO_EVENTS, pa.Table.from_pylist([row], schema=facts), Context(NOW))) == {}
     odd = pa.Table.from_pylist([{**row, name: value}], schema=facts)
     assert told(judge(MACRO_EVENTS, odd, Context(NOW))) == {"NotFinite": 1}
+
+
+def test_two_releases_of_one_name_and_day_are_told_apart_by_what_they_are_about() -> None:
+    row = {
+        "source": "s",
+        "calendar": "US",
+        "event": "US/Housing Starts",
+        "kind": "release",
+        "period": date(2024, 3, 12),
+        "vintage": date(2024, 3, 12),
+        "revision": 0,
+    }
+    rows = [
+        {**row, "reference": reference, "actual": actual}
+        for reference, actual in (("Jan", 1.3), ("Feb", 1.5), ("", 1.4))
+    ]
+    found = judge(MACRO_EVENTS, pa.Table.from_pylist(rows, schema=MACRO_EVENTS.facts), Context(NOW))
+    assert (told(found), found.kept.num_rows) == ({}, 3)
+    again = pa.Table.from_pylist([*rows, {**rows[0], "actual": 9.9}], schema=MACRO_EVENTS.facts)
+    assert told(judge(MACRO_EVENTS, again, Context(NOW))) == {"ConflictingRows": 2}
