@@ -7,6 +7,7 @@ Figures that miss their aim are told and do not fail it; a benchmark that cannot
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 import traceback
@@ -51,7 +52,7 @@ def run(benchmark: Benchmark) -> bool:
         return False
     taken = datetime.now(UTC).strftime("%Y-%m-%d %H:%M")
     place = environment()
-    records = merged(load(RECORDS), [figure.record(taken, place) for figure in figures])
+    records = merged(load(RECORDS), [figure.record(taken, os.getloadavg()[1], place) for figure in figures])
     save(RECORDS, records)
     PAGE.write_text(page(records, SUITE))
     for figure in figures:

@@ -61,8 +61,8 @@ class Figure:
         """Ours to the peer's; None without a peer, or with one that measured zero."""
         return self.value / self.peer if self.peer else None
 
-    def record(self, taken: str, environment: dict[str, str]) -> Record:
-        """As it stands in build/bench.json; `taken` is UTC."""
+    def record(self, taken: str, load: float, environment: dict[str, str]) -> Record:
+        """As it stands in build/bench.json; `taken` is UTC, `load` the system's of the last five minutes."""
         return {
             "name": self.name,
             "value": self.value,
@@ -74,6 +74,7 @@ class Figure:
             "title": self.title,
             "peer_name": self.peer_name,
             "taken": taken,
+            "load": round(load, 1),
             "environment": environment,
         }
 

@@ -11,7 +11,9 @@ HEAD = """# Benchmarks
 
 Written by `make bench`, which measures everything below in one run of about an hour;
 `make bench ONLY=duckdb` measures one part again. Ours and its peer run on the same machine, one after the
-other. A ratio is ours divided by the peer's. The same figures are in `build/bench.json`, for programs.
+other. A ratio is ours divided by the peer's. The load beside a time is the system's, of which a benchmark
+makes one or two: where it is higher, others worked on the machine meanwhile, and values say little but in
+their ratios. The same figures are in `build/bench.json`, for programs.
 """
 
 COLUMNS = ("what", "ours", "peer", "ratio", "aim", "met")
@@ -36,11 +38,16 @@ def _environments(
     places: dict[tuple[tuple[str, str], ...], list[str]] = {}
     for name in names:
         first = next(record for record in records if benchmark_of(record) == name)
-        places.setdefault(tuple(first["environment"].items()), []).append(f"`{name}` {first['taken']}")
+        places.setdefault(tuple(first["environment"].items()), []).append(_when(name, first))
     return [
         _table(("measured on", ""), [*place, ("taken (UTC)", ", ".join(taken))])
         for place, taken in places.items()
     ]
+
+
+def _when(name: str, record: Record) -> str:
+    load = f" (load {record['load']:.0f})" if "load" in record else ""
+    return f"`{name}` {record['taken']}{load}"
 
 
 def _figures(records: Sequence[Record]) -> str:

@@ -34,7 +34,7 @@ from child import peak_bytes
 Contender = Callable[[ConnectionSettings, pa.Table, int], int]
 """Given a database, bars and the number of the run; how many rows it stored."""
 
-FEW_ROWS = 10_000
+FEW_ROWS = 2_000
 """For what stores row by row."""
 TABLE = "market.daily_bars"
 DLT_DATASET = "bench_dlt"
