@@ -9,7 +9,7 @@ import pytest
 
 from backbone import app
 from backbone.failoverdrill import handlers as failoverdrill
-from backbone.handling import Room
+from backbone.handling import METADATA_CHANGES, Room
 from backbone.visits import Key
 
 DRILLS = "backbone.emp.dev/v1alpha1/failoverdrills"
@@ -95,7 +95,7 @@ async def test_an_event_tells_of_the_turn_once(api: Any, working: Any, until: An
 
 async def test_a_conflict_leads_to_another_look(api: Any, working: Any, until: Any) -> None:
     api.objects[DRILLS, "ns", "rehearsal"] = drill()
-    api.faults.append((status_writes, 409, "the object has been modified"))
+    api.faults += [(status_writes, 409, "the object has been modified")] * METADATA_CHANGES
     async with working() as operator:
         await until(lambda: summary(api.stored(DRILLS, "rehearsal")) == ENDED)
         assert operator.metrics.visits.labels("FailoverDrill", "conflict")._value.get() == 1
