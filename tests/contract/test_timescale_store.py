@@ -177,9 +177,9 @@ def test_who_waits_gets_the_lock_when_it_is_free(institutional: OnTimescale) -> 
 
 def test_a_database_without_our_tables_is_told_what_to_do(postgres: ConnectionSettings) -> None:
     place = OnTimescale(postgres)
-    with pytest.raises(StoreError, match="emp-runtime migrate"), place.store().writer("run-1", NO_WAIT):
+    with pytest.raises(StoreError, match="emp-runtime database"), place.store().writer("run-1", NO_WAIT):
         pass
-    with pytest.raises(NothingPublished, match="emp-runtime migrate"), place.reading():
+    with pytest.raises(NothingPublished, match="emp-runtime database"), place.reading():
         pass
 
 
