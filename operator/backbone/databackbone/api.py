@@ -7,14 +7,13 @@ from typing import Annotated, Literal, Self
 
 from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
+from ..authority.tier import Mode, Tier, requested_tier
 from ..schema import AGE, Column, Flag, Model, Quantity, Resource, amount, cel
 from ..vocabulary import ConditionType
 from .audit import LastChange
 from .institutional import Redis, Timescale
 from .institutional_status import CacheStatus, DatabaseStatus
 
-Mode = Literal["Auto", "Bootstrap", "Institutional"]
-Tier = Literal["Bootstrap", "Institutional"]
 DeletionPolicy = Literal["Retain", "Delete"]
 
 StorageClassName = Annotated[
@@ -125,6 +124,13 @@ class DataBackboneSpec(Model):
         if self.redis is not None and self.timescale is None:
             raise ValueError(CACHE_OF_NOTHING)
         return self
+
+    @property
+    def requested_tier(self) -> Tier:
+        """The tier that the mode asks for, given which services are configured. Kafka cannot be yet."""
+        return requested_tier(
+            self.mode, timescale=self.timescale is not None, redis=self.redis is not None, kafka=False
+        )
 
 
 class TierStatus(Model):

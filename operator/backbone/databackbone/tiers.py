@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from ..authority.tier import Tier, requested_tier
 from ..evaluation import Finding, Notice
 from ..vocabulary import Reason
 from .api import DataBackboneSpec, TierStatus
@@ -33,18 +32,11 @@ class Decision:
     notices: tuple[Notice, ...] = ()
 
 
-def requested(spec: DataBackboneSpec) -> Tier:
-    """The tier that a spec asks for."""
-    return requested_tier(
-        spec.mode, timescale=spec.timescale is not None, redis=spec.redis is not None, kafka=False
-    )
-
-
 def decide(
     spec: DataBackboneSpec, previous: TierStatus | None, evidence: Evidence, now: datetime
 ) -> Decision:
     """Choose the tier."""
-    wanted = requested(spec)
+    wanted = spec.requested_tier
     first = TierStatus(active="Bootstrap", requested=wanted, epoch=1, since=now.replace(microsecond=0))
     tier = previous.model_copy(update={"requested": wanted}) if previous is not None else first
     if tier.active == "Institutional":

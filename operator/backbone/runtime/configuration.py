@@ -12,7 +12,6 @@ from ..adapters.timescale_settings import ConnectionSettings
 from ..databackbone.audit import ConfigurationChange, differences
 from ..errors import Rejected
 from ..providers.secrets import secret
-from .institutional import asked_for
 from .manifest import Backbone
 
 UNREADABLE = "unreadable"
@@ -28,7 +27,7 @@ def journal_configuration(
     journal = ConfigurationJournal(settings)
     state = {
         "spec": backbone.spec.model_dump(mode="json", by_alias=True, exclude_none=True),
-        "tier": backbone.tier or asked_for(backbone),
+        "tier": backbone.tier or backbone.spec.requested_tier,
         "credentials": _credentials(backbone, journal.salt()),
     }
     last = journal.last(backbone.identity)

@@ -11,7 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..authority.tier import Tier, requested_tier
+from ..authority.tier import Tier
 from ..errors import Rejected
 from ..ports.cache import CachePolicy
 from ..providers.secrets import secret
@@ -33,7 +33,7 @@ def tier_of(backbone: Backbone, folder: Path, tell: Callable[[str], None]) -> Ti
     """
     if backbone.tier is not None:
         return backbone.tier
-    if asked_for(backbone) == "Bootstrap":
+    if backbone.spec.requested_tier == "Bootstrap":
         return "Bootstrap"
     from ..adapters.duckdb_reader import holds_rows  # noqa: PLC0415 - see above
 
@@ -44,14 +44,6 @@ def tier_of(backbone: Backbone, folder: Path, tell: Callable[[str], None]) -> Ti
         "take there: Bootstrap serves on; name another --data-dir to begin anew on TimescaleDB"
     )
     return "Bootstrap"
-
-
-def asked_for(backbone: Backbone) -> Tier:
-    """The tier that a backbone's spec asks for."""
-    spec = backbone.spec
-    return requested_tier(
-        spec.mode, timescale=spec.timescale is not None, redis=spec.redis is not None, kafka=False
-    )
 
 
 def timescale_of(backbone: Backbone) -> Timescale:
