@@ -12,9 +12,11 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -104,6 +106,24 @@ class OperatorProcess:
     def thaw(self) -> None:
         """Let it go on where it was frozen."""
         os.kill(self.pid, signal.SIGCONT)
+
+    @contextmanager
+    def restarted(self) -> Iterator[None]:
+        """Begin another life whenever one ends, as a kubelet does, for as long as this lasts."""
+        over = threading.Event()
+
+        def mind() -> None:
+            while not over.wait(0.5):
+                if not self.alive:
+                    self.start()
+
+        minder = threading.Thread(target=mind, name=f"restarts {self.name}")
+        minder.start()
+        try:
+            yield
+        finally:
+            over.set()
+            minder.join()
 
     @property
     def alive(self) -> bool:
