@@ -119,15 +119,16 @@ def test_a_database_whose_events_are_packed_gets_the_present_key(
     )
     database.execute("CALL add_columnstore_policy('market.macro_events', after => INTERVAL '30 days')")
     database.execute(
-        "INSERT INTO telemetry.policies (kind, \"table\", setting) VALUES "
+        'INSERT INTO telemetry.policies (kind, "table", setting) VALUES '
         "('COLUMNSTORE', 'market.macro_events', 'by event,source, in the order of period,vintage'), "
         "('COMPRESSION', 'market.macro_events', '30 days')"
     )
     database.execute(
-        "INSERT INTO market.macro_events (source, calendar, event, kind, period, vintage, reference, revision, "
-        "run_id, plan_generation, schema_version, observed_at, provider, actual) SELECT 'test/bars', 'US', "
-        "'US/Housing Starts', 'release', day, day, CASE WHEN day = '2024-03-12' THEN 'Jan' END, 0, 'run-0', 1, "
-        "2, '2024-03-20', 'Test', 1.3 FROM (SELECT date '2024-03-10' + i AS day FROM generate_series(1, 3) i) AS days"
+        "INSERT INTO market.macro_events (source, calendar, event, kind, period, vintage, reference, "
+        "revision, run_id, plan_generation, schema_version, observed_at, provider, actual) "
+        "SELECT 'test/bars', 'US', 'US/Housing Starts', 'release', day, day, "
+        "CASE WHEN day = '2024-03-12' THEN 'Jan' END, 0, 'run-0', 1, 2, '2024-03-20', 'Test', 1.3 "
+        "FROM (SELECT date '2024-03-10' + i AS day FROM generate_series(1, 3) AS i) AS days"
     )
     database.execute("SELECT compress_chunk(chunk) FROM show_chunks('market.macro_events') AS chunk")
     database.migrator().migrate()
