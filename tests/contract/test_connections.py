@@ -50,8 +50,9 @@ def test_every_connection_of_the_server_counts_whoever_made_it(postgres: Connect
     assert limit >= during >= 3, "a user who may see nothing of others counts them too"
 
 
-def test_a_name_that_does_not_resolve(postgres: ConnectionSettings) -> None:
-    finding = found(changed(postgres, host="no-such-host.invalid"))
+@pytest.mark.parametrize("host", ["no-such-host.invalid", "database..svc", "x" * 64])
+def test_a_name_that_does_not_resolve(postgres: ConnectionSettings, host: str) -> None:
+    finding = found(changed(postgres, host=host))
     assert finding.fault is DatabaseFault.NAME_NOT_RESOLVED
     assert "correct host" in finding.message
 

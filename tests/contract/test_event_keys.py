@@ -11,9 +11,13 @@ import duckdb
 import pytest
 
 from backbone.adapters import duckdb_upgrade
+from backbone.adapters.timescale_policies import Policies
+from backbone.adapters.timescale_settings import ConnectionSettings
 from backbone.ingest.run import IngestRun, RunRequest
 from backbone.ingest.tasks import Task
 from backbone.market.dimensions import MACRO_EVENTS
+from backbone.migrations import packaged
+from backbone.ports.policies import DesiredPolicies, HypertablePolicy
 from backbone.providers.protocol import Query
 from backbone.report import RunReport
 from databases import Database
@@ -100,3 +104,44 @@ def test_a_database_of_the_second_version_gets_the_present_key(
     assert (told.changed, told.quarantined) == (2, ())
     assert sorted(str(entry["state"]) for entry in entries(tier)) == ["Held", "Superseded", "Superseded"]
     assert tier.query(ASKED) == [("", 1.4), ("Feb", 1.5), ("Jan", 1.3)]
+
+
+def test_a_database_whose_events_are_packed_gets_the_present_key(
+    timescale: ConnectionSettings,
+) -> None:
+    """A columnstore takes fewer changes of a table, and is laid out anew by the key that it has then."""
+    database = Database("timescale", timescale, packaged())
+    before = tuple(item for item in database.migrations if item.number < 7)
+    replace(database, migrations=before).migrator().migrate()
+    database.execute(
+        "ALTER TABLE market.macro_events SET (timescaledb.enable_columnstore, "
+        "timescaledb.segmentby = 'event, source', timescaledb.orderby = 'period, vintage')"
+    )
+    database.execute("CALL add_columnstore_policy('market.macro_events', after => INTERVAL '30 days')")
+    database.execute(
+        'INSERT INTO telemetry.policies (kind, "table", setting) VALUES '
+        "('COLUMNSTORE', 'market.macro_events', 'by event,source, in the order of period,vintage'), "
+        "('COMPRESSION', 'market.macro_events', '30 days')"
+    )
+    database.execute(
+        "INSERT INTO market.macro_events (source, calendar, event, kind, period, vintage, reference, "
+        "revision, run_id, plan_generation, schema_version, observed_at, provider, actual) "
+        "SELECT 'test/bars', 'US', 'US/Housing Starts', 'release', day, day, "
+        "CASE WHEN day = '2024-03-12' THEN 'Jan' END, 0, 'run-0', 1, 2, '2024-03-20', 'Test', 1.3 "
+        "FROM (SELECT date '2024-03-10' + i AS day FROM generate_series(1, 3) AS i) AS days"
+    )
+    database.execute("SELECT compress_chunk(chunk) FROM show_chunks('market.macro_events') AS chunk")
+    database.migrator().migrate()
+    assert database.execute(ASKED) == [("", 1.3), ("", 1.3), ("Jan", 1.3)]
+    wish = DesiredPolicies((HypertablePolicy(MACRO_EVENTS, 3650, None, 30),), ())
+    changes = Policies(database.settings, wish).reconcile().changes
+    assert [item.what for item in changes if not item.drift] == [
+        "columnstore: none → by event,source, in the order of period,vintage,reference",
+        "compression: none → 30 days",
+    ]
+    assert Policies(database.settings, wish).plan().changes == ()
+    database.execute("SELECT compress_chunk(chunk, true) FROM show_chunks('market.macro_events') AS chunk")
+    tier = OnTimescale(database.settings)
+    told = run(tier, [event("Jan", 1.4), event("Feb", 1.5)]).dimensions[0]
+    assert (told.changed, told.quarantined) == (2, ())
+    assert tier.query(ASKED) == [("", 1.3), ("", 1.3), ("Feb", 1.5), ("Jan", 1.4)]

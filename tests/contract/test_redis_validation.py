@@ -95,6 +95,7 @@ def free_port() -> int:
 Change = Callable[[RedisSettings], RedisSettings]
 
 
+@pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
 @pytest.mark.parametrize(
     ("change", "found", "says"),
     [
@@ -103,6 +104,12 @@ Change = Callable[[RedisSettings], RedisSettings]
             CacheFault.NAME_NOT_RESOLVED,
             "correct host",
             id="a name without an address",
+        ),
+        pytest.param(
+            lambda s: replace(s, host="redis..svc"),
+            CacheFault.NAME_NOT_RESOLVED,
+            "correct host",
+            id="no name of a host",
         ),
         pytest.param(
             lambda s: replace(s, port=free_port()),

@@ -105,6 +105,8 @@ def _resolve(host: str, port: int, seconds: float) -> None:
             socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except OSError as error:
             found.put(error)
+        except UnicodeError:
+            found.put(socket.gaierror(socket.EAI_NONAME, "no name of a host"))
         else:
             found.put(None)
 

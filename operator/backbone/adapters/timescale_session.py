@@ -56,6 +56,12 @@ def connect(settings: ConnectionSettings) -> Connection[Row]:
         )
     except psycopg.Error as error:
         raise refused_connection(error, settings) from None
+    except UnicodeError:
+        raise DatabaseError(
+            DatabaseFault.NAME_NOT_RESOLVED,
+            f"cannot connect to {settings.place} as {settings.user}: that is no name of a host, as "
+            "where it has two dots in a row; correct host",
+        ) from None
 
 
 @contextmanager

@@ -93,9 +93,6 @@ def next_check(database: DatabaseStatus, seen: Observation, wish: Wish) -> datet
     if database.failures:
         doublings = min(database.failures - 1, 10)
         return database.attempted_at + min(RETRY * (1 << doublings), RETRY_LIMIT)
-    if database.request != wish.request:
-        # Its pod saw the ConfigMap of the spec before.
-        return database.attempted_at + RETRY
     if any(
         plan.last_outcome in STORE_TROUBLES
         and plan.last_end is not None
@@ -114,22 +111,23 @@ def _record(
 ) -> tuple[DatabaseStatus, CacheStatus | None]:
     database, cache = previous
     report, why = _report_of(job, database.trouble)
+    wish = wish_of(backbone)
     attempt: dict[str, object] = {"job": job.name, "cause": job.cause, "attempted_at": finished}
     if report is None:
         failed: dict[str, object] = {"failures": database.failures + 1, "message": why.message[:640]}
         if why.reached:
             failed |= {"outcome": str(Reason.DATABASE_CHECK_FAILED), "checked_at": finished, **_NOTHING_SEEN}
-            wish = wish_of(backbone)
             if wish is not None and wish.cause == job.cause:
                 failed["request"] = wish.request
         return database.model_copy(update={**attempt, **failed}), cache
-    good = report.outcome == Reason.MIGRATED
+    elsewhere = wish is not None and wish.cause == job.cause and wish.request != report.request
+    good = report.outcome == Reason.MIGRATED and not elsewhere
     found = database.model_copy(
         update={
             **attempt,
             "failures": 0 if good else database.failures + 1,
             "outcome": str(_outcome(report.outcome)),
-            "message": report.message[:640],
+            "message": _ANOTHER_SPEC if elsewhere else report.message[:640],
             "checked_at": finished,
             "request": report.request,
             "confirmed": report.confirmed or database.confirmed,
@@ -140,6 +138,12 @@ def _record(
     if report.cache is None or redis is None:
         return found, cache
     return found, _cache(cache, report.cache, redis.max_keys, finished)
+
+
+_ANOTHER_SPEC = (
+    "its pod worked by the spec of before, which the next one mends; or the worker's image is of another "
+    "version than the operator's"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from ..ports.readings import ClaimReading, JobReading
 from ..report import VolumeProbeReport
 from ..vocabulary import Outcome, Reason
 from .api import VolumeStatus
+from .children import PROBE_SECONDS
 from .observation import Observation
 
 RETRY = timedelta(seconds=15)
@@ -56,8 +57,12 @@ def of_claim(probes: tuple[JobReading, ...], claim: ClaimReading) -> tuple[JobRe
 
 
 def note_rows(volume: VolumeStatus, seen: Observation, created: datetime | None) -> VolumeStatus:
-    """The volume of a backbone on Bootstrap, with what its plans have stored there since it was probed."""
-    since = max((moment for moment in (created, volume.probed_at) if moment is not None), default=None)
+    """The volume of a backbone on Bootstrap, with what its plans have stored there since it was probed.
+
+    `probed_at` is when the probe's Job ended: what was stored while it lived, it may have looked before.
+    """
+    probed = volume.probed_at - timedelta(seconds=PROBE_SECONDS) if volume.probed_at else None
+    since = max((moment for moment in (created, probed) if moment is not None), default=None)
     stored = [plan.stored_at for plan in seen.plans if plan.stored_at is not None]
     if any(since is None or moment > since for moment in stored):
         return volume.model_copy(update={"holds_rows": True})

@@ -47,6 +47,9 @@ def services_of(
     database, cache = read_checks(
         (previous.database or DatabaseStatus(), previous.cache), backbone, seen, now
     )
+    if wish.token is None:
+        # An annotation that was taken away can come back, and then it is a new word.
+        database = database.model_copy(update={"confirmed": None})
     interval = interval_of(seen)
     found = migrated(database, wish, interval, now)
     findings = {
@@ -87,7 +90,7 @@ def retention_met(database: DatabaseStatus, found: Finding) -> Finding:
         tokens = ",".join(item.token for item in database.unconfirmed)
         message = (
             f"{first.table} would lose {first.rows:,} rows; nothing is dropped before the annotation "
-            f"{ANNOTATION_CONFIRM}={tokens} confirms it."
+            f"{ANNOTATION_CONFIRM}={tokens} confirms it{_again(database, tokens)}."
         )
         return Finding(False, Reason.RETENTION_UNCONFIRMED, message)
     late = [table for table in database.tables if _overdue(table, database.checked_at)]
@@ -130,6 +133,12 @@ def measures_of(cache: CacheStatus | None) -> tuple[Measure, ...]:
         Measure("room", share(cache.room_percent) if cache else None),
         Measure("evictions", share(cache.eviction_percent) if cache else None),
     )
+
+
+def _again(database: DatabaseStatus, tokens: str) -> str:
+    """What is to be done where the annotation has said the same before: each is handled once."""
+    said = database.confirmed == tokens
+    return "; it has said so before, so remove it first and then add it again" if said else ""
 
 
 def _overdue(table: TableStatus, at: datetime) -> bool:

@@ -196,6 +196,12 @@ def test_what_is_not_configured_has_no_condition() -> None:
             "SwitchNotAvailable",
             id="a plan has stored rows since the volume was probed",
         ),
+        pytest.param(
+            backbone(),
+            replace(looked(), plans=(PlanReading("a", "Succeeded", NOW, stored_at=NOW - 31 * MINUTE),)),
+            "SwitchNotAvailable",
+            id="a plan has stored rows after the probe looked and before its Job ended",
+        ),
     ],
 )
 def test_data_on_the_volume_keeps_bootstrap(
@@ -360,6 +366,19 @@ def test_a_confirmation_is_one_look_that_is_recorded_and_not_repeated() -> None:
     assert "--confirm" not in later["spec"]["template"]["spec"]["containers"][0]["args"]
 
 
+def test_a_confirmation_that_was_taken_away_counts_anew() -> None:
+    """The same rows can wait once more: they came back, and so did the wish to drop them."""
+    waits = UnconfirmedReport(table="market.daily_bars", rows=12_154, token="tok-1")
+    report = REPORT.model_copy(update={"unconfirmed": (waits,)})
+    status = serving(report)
+    status["database"] |= {"confirmed": "tok-1"}
+    still = evaluate(backbone(status, confirm="tok-1"), looked(report), (), NOW)
+    assert "remove it first" in message(still, "RetentionMet")
+    gone = fields(evaluate(backbone(status), looked(report), (), NOW))
+    (made,) = looks(evaluate(backbone(gone, confirm="tok-1"), looked(report), (), NOW))
+    assert made["spec"]["template"]["spec"]["containers"][0]["args"][-2:] == ["--confirm", "tok-1"]
+
+
 @pytest.mark.parametrize(
     ("oldest", "expected"),
     [
@@ -381,6 +400,18 @@ def test_a_pod_that_saw_an_older_spec_is_followed_by_another() -> None:
     assert conditions(result)["Migrated"] == ("Unknown", "MigrationPending")
     assert result.recheck_after == timedelta(seconds=15)
     assert len(looks(evaluate(backbone(), replace(SEEN, checks=(old,)), (), NOW + MINUTE))) == 1
+
+
+def test_a_worker_of_another_version_is_not_started_every_few_seconds() -> None:
+    """Its digest of the spec is another one for good."""
+    status: dict[str, Any] = {}
+    for count in range(1, 8):
+        at = NOW + count * 10 * MINUTE
+        old = job(REPORT.model_copy(update={"request": "0000"}), f"d{count}", finished=at)
+        result = evaluate(backbone(status), replace(SEEN, checks=(old,)), (), at)
+        status = fields(result)
+    assert result.recheck_after == timedelta(minutes=4)
+    assert "another version" in message(result, "Migrated")
 
 
 @pytest.mark.parametrize("holds", [True, False])

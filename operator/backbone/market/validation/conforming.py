@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -20,8 +22,8 @@ def conform(dimension: Dimension, delivered: pa.Table) -> tuple[pa.Table, npt.ND
     """The facts' columns in their types, and which rows do not fit.
 
     A value of another type is taken where it can be read as the column's, else it is null. A row does not fit
-    where such a value, or one that has to be there, is null or an empty text, and where a text holds the
-    character of number 0, which no text of PostgreSQL can.
+    where such a value, or one that has to be there, is null or an empty text, where a text holds the
+    character of number 0, which no text of PostgreSQL can, and where a time lies outside the years 1 to 9999.
     """
     count = delivered.num_rows
     misfits = np.zeros(count, bool)
@@ -29,7 +31,7 @@ def conform(dimension: Dimension, delivered: pa.Table) -> tuple[pa.Table, npt.ND
     named = {*dimension.key, dimension.subject} - {dimension.blank}
     for field in dimension.facts:
         found = joined(delivered[field.name]) if field.name in delivered.schema.names else pa.nulls(count)
-        column = _as_type(found, field.type)
+        column = _in_calendar(_as_type(found, field.type))
         missing = column.null_count > 0
         if missing and not field.nullable:
             misfits |= _array(pc.is_null(column))
@@ -64,6 +66,18 @@ def _odd_texts(column: pa.Array) -> tuple[bool, bool]:
     if data is None or ends[0] == ends[-1]:
         return empty, False
     return empty, bool(np.frombuffer(data, np.uint8)[ends[0] : ends[-1]].min() == 0)
+
+
+def _in_calendar(column: pa.Array) -> pa.Array:
+    """Times that a calendar counts, and the stores with it; the rest, which hardly ever comes, is null."""
+    if not pa.types.is_temporal(column.type) or column.null_count == len(column):
+        return column
+    kind = date if pa.types.is_date(column.type) else datetime
+    first, last = (pa.scalar(kind(*day), column.type) for day in ((1, 1, 1), (9999, 12, 31)))
+    ends = pc.min_max(column)
+    if pc.and_(pc.greater_equal(ends["min"], first), pc.less_equal(ends["max"], last)).as_py():
+        return column
+    return _only(column, pc.and_(pc.greater_equal(column, first), pc.less_equal(column, last)))
 
 
 def _as_type(column: pa.Array, kind: pa.DataType) -> pa.Array:

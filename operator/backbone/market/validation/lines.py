@@ -76,7 +76,9 @@ def joined(column: pa.ChunkedArray) -> pa.Array:
 
 def floats(column: pa.ChunkedArray) -> Floats:
     """A column's numbers; NaN where there is none. Not to be written to."""
-    return np.asarray(joined(column).cast(pa.float64()).to_numpy(zero_copy_only=False), np.float64)
+    return np.asarray(
+        joined(column).cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False), np.float64
+    )
 
 
 def lines_of(dimension: Dimension, facts: pa.Table, rows: Mask, history: pa.Table | None) -> Lines:

@@ -298,6 +298,34 @@ def test_a_delivery_in_other_types_is_read_as_far_as_it_can_be() -> None:
     assert found.quarantined["close"].to_pylist()[1] == "dear"
 
 
+def test_a_volume_beyond_what_a_double_counts_is_judged_beside_a_negative_one() -> None:
+    rows = [
+        {**row, "volume": {3: 2**63 - 1, 7: -1}.get(number, row["volume"])}
+        for number, row in enumerate(bars())
+    ]
+    found = judge(DAILY_BARS, pa.Table.from_pylist(rows, schema=DAILY_BARS.facts), Context(NOW))
+    assert told(found) == {"NegativeSize": 1}
+    assert found.kept["volume"].to_pylist()[3] == 2**63 - 1
+
+
+@pytest.mark.parametrize("odd", [-(2**63) + 1, 2**63 - 1])
+def test_a_moment_that_no_calendar_counts_is_out_before_stores_are_asked_about_it(odd: int) -> None:
+    row = {"source": "s", "symbol": "AAPL", "ordinal": 0, "price": 9.0, "size": 1, "price_basis": "asTraded"}
+    rows = [
+        {**row, "revision": 0, "ts": datetime(2024, 3, 8, 15, tzinfo=UTC)},
+        {**row, "revision": 0, "ts": odd},
+    ]
+    asked: list[int] = []
+
+    def before(facts: pa.Table) -> pa.Table:
+        asked.append(len(facts["ts"].to_pylist()))
+        return facts.slice(0, 0)
+
+    table = pa.Table.from_pylist(rows, schema=INTRADAY_TRADES.facts)
+    found = judge(INTRADAY_TRADES, table, Context(NOW, before=before))
+    assert (told(found), asked) == ({"SchemaMismatch": 1}, [1])
+
+
 def test_a_column_that_did_not_come_at_all_puts_every_row_into_quarantine() -> None:
     table = pa.Table.from_pylist(bars(), schema=DAILY_BARS.facts).drop_columns(["close"])
     assert told(judge(DAILY_BARS, table, Context(NOW))) == {"SchemaMismatch": 60}
