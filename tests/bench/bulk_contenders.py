@@ -22,8 +22,8 @@ import duckdb
 import pyarrow as pa
 
 import bars
-from backbone.adapters import duckdb_sql
-from backbone.adapters.duckdb import DuckDBStore
+from backbone.adapters.duckdb import sql as duckdb_sql
+from backbone.adapters.duckdb.store import DuckDBStore
 from backbone.market.dimensions import DAILY_BARS
 from backbone.market.lineage import Lineage, stamp
 from backbone.ports.store import Arrival, RunEnd, RunStart

@@ -17,10 +17,10 @@ from uuid import uuid4
 import pyarrow as pa
 
 import bars
-from backbone.adapters.redis_cache import RedisCache
-from backbone.adapters.redis_client import client_of
-from backbone.adapters.redis_connection import RedisConnection
-from backbone.adapters.redis_settings import RedisSettings, from_keys
+from backbone.adapters.redis.cache import RedisCache
+from backbone.adapters.redis.client import client_of
+from backbone.adapters.redis.connection import RedisConnection
+from backbone.adapters.redis.settings import RedisSettings, from_keys
 from backbone.market.dimensions import DAILY_BARS
 from backbone.market.lineage import Lineage, stamp
 from backbone.ports.cache import INSTITUTIONAL, CacheKey

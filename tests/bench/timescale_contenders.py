@@ -20,10 +20,10 @@ import sqlalchemy
 from psycopg import Connection
 
 import bars
-from backbone.adapters.timescale_copy import copy_in
-from backbone.adapters.timescale_session import Row, connected
-from backbone.adapters.timescale_settings import ConnectionSettings, from_keys
-from backbone.adapters.timescale_store import TimescaleStore
+from backbone.adapters.timescale.copy import copy_in
+from backbone.adapters.timescale.session import Row, connected
+from backbone.adapters.timescale.settings import ConnectionSettings, from_keys
+from backbone.adapters.timescale.store import TimescaleStore
 from backbone.market.dimensions import DAILY_BARS
 from backbone.market.lineage import stamp
 from backbone.ports.store import Arrival, RunEnd, RunStart

@@ -13,7 +13,7 @@ from pathlib import Path
 import dlt
 import pyarrow as pa
 
-from backbone.adapters.timescale_settings import ConnectionSettings
+from backbone.adapters.timescale.settings import ConnectionSettings
 from backbone.market.dimensions import DAILY_BARS
 from backbone.market.lineage import stamp
 from bulk_contenders import lineage

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import bars
 import child
-from backbone.adapters.timescale_migrator import Migrator
-from backbone.adapters.timescale_session import SCHEMAS, connected
-from backbone.adapters.timescale_settings import ConnectionSettings, from_keys
+from backbone.adapters.timescale.migrator import Migrator
+from backbone.adapters.timescale.session import SCHEMAS, connected
+from backbone.adapters.timescale.settings import ConnectionSettings, from_keys
 from backbone.migrations import Migration, packaged, portable
 from bulk_load import BUILD, MIB
 from console import step

@@ -16,10 +16,10 @@ import pyarrow as pa
 from psycopg import Connection
 
 import bars
-from backbone.adapters.timescale_pool import DatabasePool
-from backbone.adapters.timescale_reader import TimescaleReader
-from backbone.adapters.timescale_session import Row, connected
-from backbone.adapters.timescale_settings import from_keys
+from backbone.adapters.timescale.pool import DatabasePool
+from backbone.adapters.timescale.reader import TimescaleReader
+from backbone.adapters.timescale.session import Row, connected
+from backbone.adapters.timescale.settings import from_keys
 from backbone.market.dimensions import DAILY_BARS
 from backbone.migrations import packaged, portable
 from backbone.ports.store import Selection

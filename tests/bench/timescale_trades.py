@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import child
-from backbone.adapters.timescale_session import connected
+from backbone.adapters.timescale.session import connected
 from backbone.migrations import packaged, portable
 from bulk_load import MIB
 from console import step

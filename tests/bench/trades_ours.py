@@ -16,8 +16,8 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pyarrow as pa
 
-from backbone.adapters.timescale_settings import from_keys
-from backbone.adapters.timescale_store import TimescaleStore
+from backbone.adapters.timescale.settings import from_keys
+from backbone.adapters.timescale.store import TimescaleStore
 from backbone.market.dimensions import INTRADAY_TRADES
 from backbone.market.lineage import stamp
 from backbone.ports.store import Arrival, RunEnd, RunStart

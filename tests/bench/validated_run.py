@@ -20,7 +20,7 @@ import numpy as np
 import pyarrow as pa
 
 import bars
-from backbone.adapters.duckdb import DuckDBStore
+from backbone.adapters.duckdb.store import DuckDBStore
 from backbone.ingest import validating
 from backbone.ingest.run import IngestRun, RunRequest
 from backbone.ingest.tasks import Task

@@ -20,7 +20,7 @@ import pandas as pd
 import yfinance
 from curl_cffi import requests
 
-from backbone.adapters.duckdb import DuckDBStore
+from backbone.adapters.duckdb.store import DuckDBStore
 from backbone.ingest.run import IngestRun, RunRequest
 from backbone.ingest.tasks import Task
 from backbone.market.dimensions import DAILY_BARS

@@ -12,8 +12,8 @@ import pytest
 import redis
 
 import databases
-from backbone.adapters.redis_settings import from_keys
-from backbone.adapters.timescale_settings import ConnectionSettings
+from backbone.adapters.redis.settings import from_keys
+from backbone.adapters.timescale.settings import ConnectionSettings
 from backbone.migrations import packaged, portable
 from backbone.providers.sample.fetch import fetch
 from backbone.providers.sample.files import sample_root

@@ -8,8 +8,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from backbone.adapters.duckdb_quarantine import published_quarantine
-from backbone.adapters.duckdb_reader import published
+from backbone.adapters.duckdb.quarantine import published_quarantine
+from backbone.adapters.duckdb.reader import published
 from backbone.market.dimensions import DIMENSIONS
 from backbone.ports.quarantine import QuarantineFilter
 from backbone.ports.store import Selection

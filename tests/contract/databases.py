@@ -15,8 +15,8 @@ from urllib.parse import quote
 import psycopg
 import pytest
 
-from backbone.adapters.timescale_migrator import Migrator
-from backbone.adapters.timescale_settings import ConnectionSettings, from_keys
+from backbone.adapters.timescale.migrator import Migrator
+from backbone.adapters.timescale.settings import ConnectionSettings, from_keys
 from backbone.migrations import Migration, packaged, portable
 from services.postgres import PostgresServer
 from services.timescaledb import TimescaleServer

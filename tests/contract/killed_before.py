@@ -18,9 +18,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from backbone.adapters import duckdb_quarantine as quarantine
-from backbone.adapters import volume
-from backbone.adapters.duckdb import DuckDBStore, DuckDBWriter
+from backbone.adapters.duckdb import quarantine, volume
+from backbone.adapters.duckdb.store import DuckDBStore, DuckDBWriter
 from backbone.ingest.run import IngestRun, RunRequest
 from backbone.ingest.tasks import Task
 from backbone.market.calendars import calendar

@@ -14,9 +14,10 @@ from typing import Any
 import psycopg
 import pyarrow as pa
 
-from backbone.adapters import timescale_quarantine, timescale_upsert
-from backbone.adapters.timescale_settings import from_keys
-from backbone.adapters.timescale_store import TimescaleStore
+from backbone.adapters.timescale import quarantine as timescale_quarantine
+from backbone.adapters.timescale import upsert as timescale_upsert
+from backbone.adapters.timescale.settings import from_keys
+from backbone.adapters.timescale.store import TimescaleStore
 from backbone.ingest.run import IngestRun, RunRequest
 from backbone.ingest.tasks import Task
 from backbone.market.calendars import calendar

@@ -11,8 +11,8 @@ import signal
 import sys
 from typing import Any
 
-from backbone.adapters.timescale_migrator import Migrator
-from backbone.adapters.timescale_settings import from_keys
+from backbone.adapters.timescale.migrator import Migrator
+from backbone.adapters.timescale.settings import from_keys
 from backbone.migrations import packaged, portable
 
 

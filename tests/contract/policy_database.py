@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from backbone.adapters.timescale_policies import Policies
+from backbone.adapters.timescale.policies import Policies
 from backbone.market.dimensions import (
     DAILY_BARS,
     INTRADAY_BARS,

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
-from backbone.adapters.timescale_pool import DatabasePool
+from backbone.adapters.timescale.pool import DatabasePool
 from backbone.ports.database import DatabaseError
 
 WORKERS = 4

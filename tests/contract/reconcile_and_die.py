@@ -13,8 +13,8 @@ from typing import Any
 import psycopg
 
 import policy_database
-from backbone.adapters import timescale_policies
-from backbone.adapters.timescale_settings import from_keys
+from backbone.adapters.timescale import policies as timescale_policies
+from backbone.adapters.timescale.settings import from_keys
 from killed_before import Countdown
 
 

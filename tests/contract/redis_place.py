@@ -9,10 +9,10 @@ from uuid import uuid4
 
 import redis
 
-from backbone.adapters.redis_cache import RedisCache
-from backbone.adapters.redis_connection import RedisConnection
-from backbone.adapters.redis_scripts import rights
-from backbone.adapters.redis_settings import RedisSettings
+from backbone.adapters.redis.cache import RedisCache
+from backbone.adapters.redis.connection import RedisConnection
+from backbone.adapters.redis.scripts import rights
+from backbone.adapters.redis.settings import RedisSettings
 from backbone.ports.cache import CachePolicy
 from services.redis_server import User
 

@@ -11,7 +11,7 @@ from typing import Self
 
 import pyarrow as pa
 
-from backbone.adapters.redis_cache import RedisCache
+from backbone.adapters.redis.cache import RedisCache
 from backbone.market.dimensions import DAILY_BARS
 from backbone.ports.cache import CacheKey
 from backbone.ports.store import Selection

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from backbone.adapters.redis_cache import RedisCache
-from backbone.adapters.redis_connection import RedisConnection
-from backbone.adapters.redis_settings import RedisSettings
+from backbone.adapters.redis.cache import RedisCache
+from backbone.adapters.redis.connection import RedisConnection
+from backbone.adapters.redis.settings import RedisSettings
 from backbone.ports.cache import INSTITUTIONAL
 from redis_reading import key, rows
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from backbone.adapters.duckdb import DuckDBStore
+from backbone.adapters.duckdb.store import DuckDBStore
 from backbone.market.dimensions import DAILY_BARS, Dimension
 from backbone.market.lineage import Lineage, stamp
 from backbone.ports.store import Arrival, Attempt, RunEnd, RunStart, Store

@@ -11,14 +11,14 @@ from typing import Any, Protocol
 
 import duckdb
 
-from backbone.adapters.duckdb import DuckDBStore
-from backbone.adapters.duckdb_quarantine import published_quarantine
-from backbone.adapters.duckdb_reader import published
-from backbone.adapters.timescale_pool import DatabasePool
-from backbone.adapters.timescale_quarantine import TimescaleQuarantine
-from backbone.adapters.timescale_reader import committed
-from backbone.adapters.timescale_settings import ConnectionSettings
-from backbone.adapters.timescale_store import TimescaleStore
+from backbone.adapters.duckdb.quarantine import published_quarantine
+from backbone.adapters.duckdb.reader import published
+from backbone.adapters.duckdb.store import DuckDBStore
+from backbone.adapters.timescale.pool import DatabasePool
+from backbone.adapters.timescale.quarantine import TimescaleQuarantine
+from backbone.adapters.timescale.reader import committed
+from backbone.adapters.timescale.settings import ConnectionSettings
+from backbone.adapters.timescale.store import TimescaleStore
 from backbone.ports.quarantine import QuarantineFilter
 from backbone.ports.store import Reader, Store
 from databases import execute

@@ -12,8 +12,8 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from backbone.adapters.duckdb import DuckDBStore
-from backbone.adapters.volume import Volume
+from backbone.adapters.duckdb.store import DuckDBStore
+from backbone.adapters.duckdb.volume import Volume
 from backbone.client import (
     DAILY_BARS,
     INTRADAY_BARS,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from backbone.adapters.redis_scripts import rights
+from backbone.adapters.redis.scripts import rights
 from backbone.client import INSTITUTIONAL, Unfit, errors
 from backbone.ports.cache import CacheFault
 from worker import ROOT, SAMPLES, Emp

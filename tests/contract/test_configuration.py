@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from backbone.adapters.timescale_configuration import ConfigurationJournal, Configured
-from backbone.adapters.timescale_settings import ConnectionSettings
+from backbone.adapters.timescale.configuration import ConfigurationJournal, Configured
+from backbone.adapters.timescale.settings import ConnectionSettings
 from backbone.databackbone.api import DataBackboneSpec
 from backbone.runtime.configuration import journal_configuration
 from backbone.runtime.manifest import Backbone

@@ -13,8 +13,8 @@ import pytest
 
 import authority
 import databases
-from backbone.adapters.timescale_session import check, connected, load
-from backbone.adapters.timescale_settings import ConnectionSettings, from_folder
+from backbone.adapters.timescale.session import check, connected, load
+from backbone.adapters.timescale.settings import ConnectionSettings, from_folder
 from backbone.ports.database import DatabaseError, DatabaseFault, Finding
 from databases import changed, execute
 from services.postgres import PostgresServer

@@ -9,8 +9,8 @@ import psycopg
 import pyarrow as pa
 import pytest
 
-from backbone.adapters.timescale_copy import BLOCK_ROWS, copy_in
-from backbone.adapters.timescale_session import connected
+from backbone.adapters.timescale.copy import BLOCK_ROWS, copy_in
+from backbone.adapters.timescale.session import connected
 from backbone.market.dimensions import DIMENSIONS, INTRADAY_TRADES, Dimension
 from databases import Database
 

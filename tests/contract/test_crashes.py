@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 import content
-from backbone.adapters.duckdb import DuckDBStore
-from backbone.adapters.duckdb_quarantine import published_quarantine
+from backbone.adapters.duckdb.quarantine import published_quarantine
+from backbone.adapters.duckdb.store import DuckDBStore
 from backbone.ports.quarantine import QuarantineFilter
 from worker import ROOT, SAMPLES, Emp, command, report
 
@@ -162,7 +162,7 @@ def test_two_runs_at_once_take_turns(tmp_path: Path, emp: Emp, whole: str) -> No
 READ_UNTIL_TOLD = """
 import sys
 from pathlib import Path
-from backbone.adapters.duckdb_reader import published
+from backbone.adapters.duckdb.reader import published
 from backbone.market.dimensions import INTRADAY_TRADES
 from backbone.ports.store import Selection
 reads, copies, seen = 0, set(), set()

@@ -11,9 +11,9 @@ from typing import TypeVar
 
 import pytest
 
-from backbone.adapters.timescale_reader import cache_version
-from backbone.adapters.timescale_settings import ConnectionSettings
-from backbone.adapters.timescale_watch import SecretWatch
+from backbone.adapters.timescale.reader import cache_version
+from backbone.adapters.timescale.settings import ConnectionSettings
+from backbone.adapters.timescale.watch import SecretWatch
 from backbone.client import DAILY_BARS, INSTITUTIONAL, MACRO_SERIES, NotHeld, NothingPublished, Unfit
 from backbone.client.database import DatabaseClient
 from backbone.ports.database import DatabaseFault

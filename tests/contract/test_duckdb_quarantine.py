@@ -13,9 +13,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from backbone.adapters import duckdb_upgrade
-from backbone.adapters.duckdb import DuckDBStore
-from backbone.adapters.duckdb_quarantine import published_quarantine
+from backbone.adapters.duckdb import upgrade as duckdb_upgrade
+from backbone.adapters.duckdb.quarantine import published_quarantine
+from backbone.adapters.duckdb.store import DuckDBStore
 from backbone.market.dimensions import DAILY_BARS, INTRADAY_TRADES
 from backbone.ports.quarantine import Origin
 from stores import OnDuckDB

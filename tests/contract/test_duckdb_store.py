@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from backbone.adapters.duckdb import DuckDBStore
-from backbone.adapters.duckdb_reader import published
-from backbone.ports.store import NothingPublished, RunStart
+from backbone.adapters.duckdb.reader import published
+from backbone.adapters.duckdb.store import DuckDBStore
+from backbone.ports.store import RunStart
+from backbone.ports.store_errors import NothingPublished
 
 NOW = datetime(2024, 3, 1, 12, 0, tzinfo=UTC)
 

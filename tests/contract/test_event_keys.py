@@ -10,9 +10,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from backbone.adapters import duckdb_upgrade
-from backbone.adapters.timescale_policies import Policies
-from backbone.adapters.timescale_settings import ConnectionSettings
+from backbone.adapters.duckdb import upgrade as duckdb_upgrade
+from backbone.adapters.timescale.policies import Policies
+from backbone.adapters.timescale.settings import ConnectionSettings
 from backbone.ingest.run import IngestRun, RunRequest
 from backbone.ingest.tasks import Task
 from backbone.market.dimensions import MACRO_EVENTS

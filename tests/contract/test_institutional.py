@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 import yaml
 
-from backbone.adapters.timescale_pool import DatabasePool
-from backbone.adapters.timescale_reader import cache_version, mark_of
-from backbone.adapters.timescale_settings import ConnectionSettings
+from backbone.adapters.timescale.pool import DatabasePool
+from backbone.adapters.timescale.reader import cache_version, mark_of
+from backbone.adapters.timescale.settings import ConnectionSettings
 from backbone.client import DAILY_BARS, INSTITUTIONAL
 from backbone.market.dimensions import SCHEMA_VERSION
 from backbone.ports.cache import CacheKey

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from backbone.adapters.timescale_settings import ConnectionSettings
+from backbone.adapters.timescale.settings import ConnectionSettings
 from backbone.vocabulary import API_VERSION
 from databases import Database, changed, packaged
 from policy_database import PolicyDatabase, days_ago

@@ -16,9 +16,9 @@ import duckdb
 import pytest
 
 import databases
-from backbone.adapters import duckdb_sql
-from backbone.adapters.timescale_migrator import LEDGER, Migrator
-from backbone.adapters.timescale_settings import ConnectionSettings
+from backbone.adapters.duckdb import sql as duckdb_sql
+from backbone.adapters.timescale.migrator import LEDGER, Migrator
+from backbone.adapters.timescale.settings import ConnectionSettings
 from backbone.market.dimensions import DIMENSIONS
 from backbone.migrations import Migration, parse
 from backbone.ports.database import DatabaseError, DatabaseFault
@@ -228,7 +228,7 @@ def test_a_statement_that_hangs_is_stopped_and_leaves_nothing(database: Database
 
 HOLD = """
 import sys, time, psycopg
-from backbone.adapters.timescale_schema_lock import LOCK
+from backbone.adapters.timescale.schema_lock import LOCK
 connection = psycopg.connect(sys.argv[1], application_name="other migration")
 connection.execute("SET idle_in_transaction_session_timeout = %s" % sys.argv[2])
 connection.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from backbone.adapters.timescale_policies import Policies
-from backbone.adapters.timescale_settings import ConnectionSettings
+from backbone.adapters.timescale.policies import Policies
+from backbone.adapters.timescale.settings import ConnectionSettings
 from backbone.market.dimensions import DIMENSIONS
 from backbone.ports.database import DatabaseError, DatabaseFault
 from backbone.ports.policies import (

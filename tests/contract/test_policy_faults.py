@@ -14,9 +14,9 @@ import pyarrow as pa
 import pytest
 
 import databases
-from backbone.adapters import timescale_policies
-from backbone.adapters.timescale_policies import Policies
-from backbone.adapters.timescale_settings import ConnectionSettings
+from backbone.adapters.timescale import policies as timescale_policies
+from backbone.adapters.timescale.policies import Policies
+from backbone.adapters.timescale.settings import ConnectionSettings
 from backbone.market.dimensions import INTRADAY_TRADES
 from backbone.market.lineage import Lineage, stamp
 from backbone.ports.database import DatabaseError, DatabaseFault

@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from backbone.adapters.timescale_pool import DatabasePool
-from backbone.adapters.timescale_settings import ConnectionSettings
+from backbone.adapters.timescale.pool import DatabasePool
+from backbone.adapters.timescale.settings import ConnectionSettings
 from backbone.ports.database import DatabaseError, DatabaseFault
 from databases import changed, execute
 from pooled_work import Work

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from backbone.adapters.duckdb import DuckDBStore
+from backbone.adapters.duckdb.store import DuckDBStore
 from stores import OnDuckDB
 from test_quarantine import BAD, DAYS, bars, held, run
 from worker import Emp, report

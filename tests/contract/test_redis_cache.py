@@ -16,7 +16,8 @@ import pyarrow as pa
 import pytest
 
 import redis_shared
-from backbone.adapters import redis_cache, redis_counts
+from backbone.adapters.redis import cache as redis_cache
+from backbone.adapters.redis import counts as redis_counts
 from backbone.grading.cache_health import cache_health
 from backbone.ports.cache import INSTITUTIONAL, CacheCounts, CacheFault, SymbolTier
 from redis_place import RedisPlace

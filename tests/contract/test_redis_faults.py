@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from backbone.adapters import redis_connection
-from backbone.adapters.redis_cache import RedisCache
-from backbone.adapters.redis_client import validated
-from backbone.adapters.redis_connection import RedisConnection
-from backbone.adapters.redis_settings import RedisSettings, from_keys
+from backbone.adapters.redis import connection as redis_connection
+from backbone.adapters.redis.cache import RedisCache
+from backbone.adapters.redis.client import validated
+from backbone.adapters.redis.connection import RedisConnection
+from backbone.adapters.redis.settings import RedisSettings, from_keys
 from backbone.ports.cache import INSTITUTIONAL, CacheFault
 from redis_place import CACHE_USER, PREFIX
 from redis_reading import Readers, answer, key, loads, rows, seconds, until

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from backbone.adapters import redis_connection
-from backbone.adapters.redis_cache import RedisCache
+from backbone.adapters.redis import connection as redis_connection
+from backbone.adapters.redis.cache import RedisCache
 from backbone.ports.cache import INSTITUTIONAL, CacheFault
 from mounted import hold
 from redis_place import CACHE_USER, PREFIX

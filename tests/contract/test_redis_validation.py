@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from backbone.adapters.redis_client import validated
-from backbone.adapters.redis_settings import RedisSettings, from_folder, from_keys
+from backbone.adapters.redis.client import validated
+from backbone.adapters.redis.settings import RedisSettings, from_folder, from_keys
 from backbone.ports.cache import CacheFault
 from redis_place import CACHE_USER, PREFIX
 from redis_reading import until

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from backbone.adapters.timescale_pool import DatabasePool
-from backbone.adapters.timescale_settings import ConnectionSettings
-from backbone.adapters.timescale_watch import SecretWatch
+from backbone.adapters.timescale.pool import DatabasePool
+from backbone.adapters.timescale.settings import ConnectionSettings
+from backbone.adapters.timescale.watch import SecretWatch
 from backbone.ports.database import DatabaseFault
 from databases import changed, execute, uri_of
 from mounted import hold

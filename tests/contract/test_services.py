@@ -13,8 +13,8 @@ import pytest
 from psycopg import errors
 
 import databases
-from backbone.adapters.timescale_session import Row, connect, connected
-from backbone.adapters.timescale_settings import ConnectionSettings
+from backbone.adapters.timescale.session import Row, connect, connected
+from backbone.adapters.timescale.settings import ConnectionSettings
 from databases import changed, execute
 from services.timescaledb import TimescaleServer
 

@@ -11,7 +11,8 @@ import pytest
 from backbone.market.dimensions import DAILY_BARS, INTRADAY_TRADES, MACRO_SERIES
 from backbone.market.lineage import Lineage, stamp
 from backbone.ports.journal import RunLost
-from backbone.ports.store import Arrival, Attempt, LastAttempt, Line, RunEnd, RunStart, Selection, StoreError
+from backbone.ports.store import Arrival, Attempt, LastAttempt, Line, RunEnd, RunStart, Selection
+from backbone.ports.store_errors import StoreError
 from backbone.vocabulary import Outcome
 from stores import Tier
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 import content
-from backbone.adapters.duckdb import DuckDBStore
-from backbone.adapters.volume import write_ahead_log
+from backbone.adapters.duckdb.store import DuckDBStore
+from backbone.adapters.duckdb.volume import write_ahead_log
 from worker import SAMPLES, Emp, command, remount, report
 
 WORKING = "working/backbone.duckdb"

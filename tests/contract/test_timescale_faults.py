@@ -17,10 +17,10 @@ import psycopg
 import pytest
 
 import databases
-from backbone.adapters.timescale_session import connect
-from backbone.adapters.timescale_settings import ConnectionSettings
+from backbone.adapters.timescale.session import connect
+from backbone.adapters.timescale.settings import ConnectionSettings
 from backbone.market.dimensions import DAILY_BARS
-from backbone.ports.store import StoreError
+from backbone.ports.store_errors import StoreError
 from backbone.report import RunReport
 from backbone.vocabulary import Outcome
 from databases import Database, changed, execute

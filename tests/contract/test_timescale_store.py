@@ -10,11 +10,12 @@ from datetime import timedelta
 import pyarrow as pa
 import pytest
 
-from backbone.adapters import timescale_upsert
-from backbone.adapters.timescale_session import connect
-from backbone.adapters.timescale_settings import ConnectionSettings
+from backbone.adapters.timescale import upsert as timescale_upsert
+from backbone.adapters.timescale.session import connect
+from backbone.adapters.timescale.settings import ConnectionSettings
 from backbone.market.dimensions import DAILY_BARS
-from backbone.ports.store import NothingPublished, RunEnd, RunStart, Selection, StoreError
+from backbone.ports.store import RunEnd, RunStart, Selection
+from backbone.ports.store_errors import NothingPublished, StoreError
 from backbone.vocabulary import Outcome
 from databases import Database, execute
 from market_rows import NOW, SENT, bars, ingest, stamped

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from backbone.adapters.duckdb import DuckDBStore
-from backbone.adapters.duckdb_reader import published
+from backbone.adapters.duckdb.reader import published
+from backbone.adapters.duckdb.store import DuckDBStore
 from backbone.ingest.run import IngestRun, RunRequest
 from backbone.ingest.tasks import Task
 from backbone.market.dimensions import DAILY_BARS, INTRADAY_BARS, Dimension

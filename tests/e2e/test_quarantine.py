@@ -14,7 +14,7 @@ import os
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 import pyarrow as pa
-from backbone.adapters.duckdb import DuckDBStore
+from backbone.adapters.duckdb.store import DuckDBStore
 from backbone.ingest.run import IngestRun, RunRequest
 from backbone.ingest.tasks import Task
 from backbone.market.dimensions import DAILY_BARS

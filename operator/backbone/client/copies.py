@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
 
-from ..adapters.duckdb_reader import DuckDBReader, published, version_of
-from ..adapters.volume import Volume
-from ..ports.store import Line, StoreError
+from ..adapters.duckdb.reader import DuckDBReader, published, version_of
+from ..adapters.duckdb.volume import Volume
+from ..ports.store import Line
+from ..ports.store_errors import StoreError
 from ..vocabulary import Outcome
 
 TRIES = 5

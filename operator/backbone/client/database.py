@@ -20,10 +20,10 @@ from types import TracebackType
 from typing import Self, Unpack
 
 from ..adapters.memory import MemoryCache
-from ..adapters.timescale_pool import DatabasePool, PoolReading
-from ..adapters.timescale_reader import TimescaleReader, cache_version, mark_of
-from ..adapters.timescale_settings import ConnectionSettings, from_folder, from_keys
-from ..adapters.timescale_watch import SecretWatch
+from ..adapters.timescale.pool import DatabasePool, PoolReading
+from ..adapters.timescale.reader import TimescaleReader, cache_version, mark_of
+from ..adapters.timescale.settings import ConnectionSettings, from_folder, from_keys
+from ..adapters.timescale.watch import SecretWatch
 from ..market.dimensions import Dimension
 from ..ports.cache import INSTITUTIONAL, Cache, CacheCounts, CachePolicy
 from ..ports.database import DatabaseFault, Finding

@@ -12,7 +12,7 @@ BackboneError
 from __future__ import annotations
 
 from ..errors import BackboneError, Rejected
-from ..ports.store import NothingPublished, StoreCorrupt, StoreError
+from ..ports.store_errors import NothingPublished, StoreCorrupt, StoreError
 
 
 class NotHeld(Rejected):

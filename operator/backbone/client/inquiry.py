@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from ..market.dimensions import Dimension
-from ..ports.store import LastAttempt, Line, Reader, StoreError
+from ..ports.store import LastAttempt, Line, Reader
+from ..ports.store_errors import StoreError
 from .fitness import Finding, Fitness, Reading, Unfit, judge
 
 T = TypeVar("T", Line, LastAttempt)

@@ -6,10 +6,10 @@ Client(Path("/data"), cache=cache) as client,
 ):
 """
 
-from ..adapters.redis_cache import RedisCache
-from ..adapters.redis_client import validated
-from ..adapters.redis_connection import RedisConnection
-from ..adapters.redis_settings import RedisSettings, from_folder, from_keys
+from ..adapters.redis.cache import RedisCache
+from ..adapters.redis.client import validated
+from ..adapters.redis.connection import RedisConnection
+from ..adapters.redis.settings import RedisSettings, from_folder, from_keys
 from ..ports.cache import CacheFault, CacheTrouble
 
 __all__ = [

@@ -15,7 +15,8 @@ from datetime import datetime, timedelta
 from ..market.dimensions import Dimension
 from ..ports.journal import RunLost
 from ..ports.quarantine import Origin
-from ..ports.store import Recovery, RunEnd, RunStart, Store, StoreCorrupt, StoreError, Writer
+from ..ports.store import Recovery, RunEnd, RunStart, Store, Writer
+from ..ports.store_errors import StoreCorrupt, StoreError
 from ..providers.protocol import Delivery, Provider, ProviderFailure
 from ..report import DimensionReport, PastRun, RunReport
 from ..vocabulary import Outcome

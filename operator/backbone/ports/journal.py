@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ..vocabulary import Outcome
-from .store import StoreError
+from .store_errors import StoreError
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from ..vocabulary import Outcome
-from .store import StoreError
+from .store_errors import StoreError
 
 if TYPE_CHECKING:
     from ..market.dimensions import Dimension

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
-from ..errors import BackboneError
 from ..vocabulary import Outcome
 
 if TYPE_CHECKING:
@@ -17,25 +16,6 @@ if TYPE_CHECKING:
     from ..market.dimensions import Dimension
     from .journal import JournalEntry
     from .quarantine import Origin, QuarantineFilter, Release
-
-
-class StoreError(BackboneError):
-    """The store could not do what was asked; `outcome` names why. The last published copy is untouched."""
-
-    def __init__(self, outcome: Outcome, message: str) -> None:
-        super().__init__(message)
-        self.outcome = outcome
-
-
-class StoreCorrupt(StoreError):
-    """The store's content does not read back; what was found corrupt has been set aside."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__(Outcome.STORE_FAILED, message)
-
-
-class NothingPublished(BackboneError):
-    """No run has published a copy for readers yet."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from ..adapters.duckdb_reader import holds_rows, published
-from ..adapters.volume import Volume
+from ..adapters.duckdb.reader import holds_rows, published
+from ..adapters.duckdb.volume import Volume
 from ..errors import Rejected
-from ..ports.store import StoreError
+from ..ports.store_errors import StoreError
 from ..providers.sample.files import sample_root
 from ..providers.sample.recordings import RECORDINGS
 from ..report import EXIT_OK, EXIT_RUN_FAILED, RunReport, VolumeProbeReport
@@ -61,7 +61,7 @@ def summarize(files: list[Path], given: Path | None, form: SummaryForm) -> None:
             with published(place.folder) as reader:
                 summaries.append(Summary.of(place.name, place.told, reader))
         else:
-            from ..adapters.timescale_reader import committed  # noqa: PLC0415 - bootstrap needs no client
+            from ..adapters.timescale.reader import committed  # noqa: PLC0415 - bootstrap needs no client
 
             with place.pool() as pool, committed(pool) as rows:
                 summaries.append(Summary.of(place.name, place.told, rows))

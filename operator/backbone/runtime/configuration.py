@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..adapters.redis_settings import KEYS as REDIS_KEYS
+from ..adapters.redis.settings import KEYS as REDIS_KEYS
 from ..adapters.secret_keys import fingerprint, texts
-from ..adapters.timescale_configuration import ConfigurationJournal, Configured
-from ..adapters.timescale_settings import KEYS as TIMESCALE_KEYS
-from ..adapters.timescale_settings import ConnectionSettings
+from ..adapters.timescale.configuration import ConfigurationJournal, Configured
+from ..adapters.timescale.settings import KEYS as TIMESCALE_KEYS
+from ..adapters.timescale.settings import ConnectionSettings
 from ..databackbone.audit import ConfigurationChange, differences
 from ..errors import Rejected
 from ..providers.secrets import secret

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import typer
 
-from ..adapters.redis_cache import RedisCache
-from ..adapters.redis_client import validated
-from ..adapters.redis_settings import from_folder
-from ..adapters.timescale_migrator import Migrator
-from ..adapters.timescale_policies import Policies
-from ..adapters.timescale_session import check, load
-from ..adapters.timescale_settings import ConnectionSettings
+from ..adapters.redis.cache import RedisCache
+from ..adapters.redis.client import validated
+from ..adapters.redis.settings import from_folder
+from ..adapters.timescale.migrator import Migrator
+from ..adapters.timescale.policies import Policies
+from ..adapters.timescale.session import check, load
+from ..adapters.timescale.settings import ConnectionSettings
 from ..databackbone.institutional import Redis, Timescale, request_of
 from ..errors import Rejected
 from ..migrations import packaged

@@ -12,12 +12,13 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from ..adapters.duckdb import DuckDBStore
+from ..adapters.duckdb.store import DuckDBStore
 from ..errors import Rejected
 from ..ingest.run import STOPPED_MESSAGE, IngestRun, RunRequest
 from ..ingest.tasks import tasks_of
 from ..market.dimensions import Dimension
-from ..ports.store import Store, StoreError
+from ..ports.store import Store
+from ..ports.store_errors import StoreError
 from ..providers.protocol import Provider
 from ..providers.sample.files import sample_root
 from ..providers.sample.provider import SampleProvider
@@ -109,7 +110,7 @@ def _place(
     """Where the plan's backbone stores. Raises Rejected, StoreError."""
     if tier_of(plan.backbone, folder, notice) == "Bootstrap":
         return _Place(DuckDBStore(folder, stop.pause))
-    from ..adapters.timescale_store import TimescaleStore  # noqa: PLC0415 - bootstrap needs no client
+    from ..adapters.timescale.store import TimescaleStore  # noqa: PLC0415 - bootstrap needs no client
 
     settings = settings_of(plan.backbone)
     invalidation = Invalidation(plan.backbone, progress)

@@ -18,8 +18,8 @@ from ..providers.secrets import secret
 from .manifest import Backbone
 
 if TYPE_CHECKING:
-    from ..adapters.redis_cache import RedisCache
-    from ..adapters.timescale_settings import ConnectionSettings
+    from ..adapters.redis.cache import RedisCache
+    from ..adapters.timescale.settings import ConnectionSettings
     from ..databackbone.institutional import Redis, Timescale
     from ..market.dimensions import Dimension
 
@@ -35,7 +35,7 @@ def tier_of(backbone: Backbone, folder: Path, tell: Callable[[str], None]) -> Ti
         return backbone.tier
     if backbone.spec.requested_tier == "Bootstrap":
         return "Bootstrap"
-    from ..adapters.duckdb_reader import holds_rows  # noqa: PLC0415 - see above
+    from ..adapters.duckdb.reader import holds_rows  # noqa: PLC0415 - see above
 
     if not holds_rows(folder):
         return "Institutional"
@@ -57,7 +57,7 @@ def timescale_of(backbone: Backbone) -> Timescale:
 
 def settings_of(backbone: Backbone) -> ConnectionSettings:
     """How its database is reached. Raises Rejected where spec or Secret do not say so."""
-    from ..adapters.timescale_settings import from_folder  # noqa: PLC0415 - see above
+    from ..adapters.timescale.settings import from_folder  # noqa: PLC0415 - see above
 
     section = timescale_of(backbone)
     found = secret(section.connection.secret_name)
@@ -72,7 +72,7 @@ def settings_of(backbone: Backbone) -> ConnectionSettings:
 
 def cache_of(backbone: Backbone) -> RedisCache | None:
     """Its shared cache, where it has one; nothing is asked yet, and its Secret need not be there."""
-    from ..adapters.redis_cache import RedisCache  # noqa: PLC0415 - see above
+    from ..adapters.redis.cache import RedisCache  # noqa: PLC0415 - see above
 
     section = backbone.spec.redis
     if section is None:
@@ -102,9 +102,9 @@ class Invalidation:
 
     def __call__(self, dimension: Dimension) -> None:
         """Rows of a dimension have changed."""
-        from ..adapters.timescale_pool import DatabasePool  # noqa: PLC0415 - see above
-        from ..adapters.timescale_reader import cache_version, mark_of  # noqa: PLC0415 - see above
-        from ..ports.store import NothingPublished, StoreError  # noqa: PLC0415 - see above
+        from ..adapters.timescale.pool import DatabasePool  # noqa: PLC0415 - see above
+        from ..adapters.timescale.reader import cache_version, mark_of  # noqa: PLC0415 - see above
+        from ..ports.store_errors import NothingPublished, StoreError  # noqa: PLC0415 - see above
 
         if self._cache is None:
             return

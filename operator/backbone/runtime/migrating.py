@@ -7,10 +7,10 @@ from datetime import timedelta
 
 import typer
 
-from ..adapters.timescale_migrations import Plan
-from ..adapters.timescale_migrator import Migrator
-from ..adapters.timescale_session import check
-from ..adapters.timescale_settings import ConnectionSettings, from_folder
+from ..adapters.timescale.migrations import Plan
+from ..adapters.timescale.migrator import Migrator
+from ..adapters.timescale.session import check
+from ..adapters.timescale.settings import ConnectionSettings, from_folder
 from ..migrations import Migration, packaged
 from ..ports.database import DatabaseError
 from ..providers.secrets import secret

@@ -16,7 +16,7 @@ from .location import data_dir, only_data_dir
 from .manifest import Backbone, read_manifest
 
 if TYPE_CHECKING:
-    from ..adapters.timescale_pool import DatabasePool
+    from ..adapters.timescale.pool import DatabasePool
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Place:
     @contextmanager
     def pool(self) -> Iterator[DatabasePool]:
         """Connections to its database. Raises Rejected where spec or Secret do not say where it is."""
-        from ..adapters.timescale_pool import DatabasePool  # noqa: PLC0415 - bootstrap needs no client
+        from ..adapters.timescale.pool import DatabasePool  # noqa: PLC0415 - bootstrap needs no client
 
         if self.backbone is None:
             raise Rejected(f"{self.folder} is a volume; name the file of a DataBackbone with -f")

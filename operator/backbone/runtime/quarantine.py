@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from ..adapters.duckdb import DuckDBStore
-from ..adapters.duckdb_quarantine import QuarantineReader, published_quarantine
+from ..adapters.duckdb.quarantine import QuarantineReader, published_quarantine
+from ..adapters.duckdb.store import DuckDBStore
 from ..errors import Rejected
 from ..market.dimensions import DIMENSIONS
 from ..ports.quarantine import QuarantineFilter, Release
-from ..ports.store import Arrival, RunEnd, RunStart, Store, StoreError, Writer
+from ..ports.store import Arrival, RunEnd, RunStart, Store, Writer
+from ..ports.store_errors import StoreError
 from ..report import EXIT_OK, EXIT_RUN_FAILED, RunReport
 from ..vocabulary import Defect, Outcome
 from . import tables
@@ -25,7 +26,7 @@ from .institutional import Invalidation, settings_of
 from .places import Place
 
 if TYPE_CHECKING:
-    from ..adapters.timescale_quarantine import TimescaleQuarantine
+    from ..adapters.timescale.quarantine import TimescaleQuarantine
     from .forms import QuarantineForm
 
 PLAN = "quarantine"
@@ -39,8 +40,8 @@ def _quarantine(place: Place) -> Iterator[QuarantineReader | TimescaleQuarantine
         with published_quarantine(place.folder) as found:
             yield found
         return
-    from ..adapters.timescale_quarantine import TimescaleQuarantine  # noqa: PLC0415 - bootstrap needs no client
-    from ..adapters.timescale_reader import mark_of  # noqa: PLC0415
+    from ..adapters.timescale.quarantine import TimescaleQuarantine  # noqa: PLC0415 - bootstrap needs no client
+    from ..adapters.timescale.reader import mark_of  # noqa: PLC0415
 
     with place.pool() as pool:
         mark_of(pool)
@@ -127,7 +128,7 @@ def _changed(act: Callable[[Writer, str], Release], place: Place, what: str, wai
 def _store(place: Place) -> Store:
     if place.backbone is None or place.tier == "Bootstrap":
         return DuckDBStore(place.folder)
-    from ..adapters.timescale_store import TimescaleStore  # noqa: PLC0415 - bootstrap needs no client
+    from ..adapters.timescale.store import TimescaleStore  # noqa: PLC0415 - bootstrap needs no client
 
     return TimescaleStore(settings_of(place.backbone))
 

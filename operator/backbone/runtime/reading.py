@@ -17,14 +17,15 @@ import pyarrow as pa
 import pyarrow.csv
 import typer
 
-from ..adapters.duckdb_export import export, manifest_path
-from ..adapters.duckdb_reader import DuckDBReader, published
-from ..adapters.volume import Volume
+from ..adapters.duckdb.export import export, manifest_path
+from ..adapters.duckdb.reader import DuckDBReader, published
+from ..adapters.duckdb.volume import Volume
 from ..client import Client, Snapshot
 from ..client.snapshot import Window
 from ..errors import Rejected
 from ..market.dimensions import LINEAGE, Dimension
-from ..ports.store import Line, NothingPublished, Selection
+from ..ports.store import Line, Selection
+from ..ports.store_errors import NothingPublished
 from . import console, tables
 from .forms import FileForm
 from .institutional import cache_of, settings_of

@@ -14,7 +14,8 @@ from run_values import AS_OF, BOTH, DAY, NOW, WHOLE, Ledger, Scripted, bars, exe
 from backbone.ingest.run import IngestRun, RunRequest
 from backbone.market.dimensions import DAILY_BARS, MACRO_EVENTS, MACRO_SERIES
 from backbone.ports.journal import JournalEntry, RunLost
-from backbone.ports.store import Recovery, StoreCorrupt, StoreError
+from backbone.ports.store import Recovery
+from backbone.ports.store_errors import StoreCorrupt, StoreError
 from backbone.providers.protocol import Delivery, ProviderFailure, Query, Slice
 from backbone.report import PastRun, RowCount
 from backbone.vocabulary import Outcome

@@ -1,0 +1,107 @@
+"""Exports of a published copy as CSV or Parquet, each with a manifest that tells where its rows come from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+
+from ...market.dimensions import SCHEMA_VERSION
+from ...ports.store import Selection
+from .reader import DuckDBReader
+from .volume import naming_faults, sync_folder
+
+Format = Literal["csv", "parquet"]
+CHUNK_BYTES = 1 << 20
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What passed by on the way to the file."""
+
+    rows: int = 0
+    sources: frozenset[str] = frozenset()
+    run_ids: frozenset[str] = frozenset()
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        self.rows += batch.num_rows
+        self.sources |= set(batch.column("source").unique().to_pylist())
+        self.run_ids |= set(batch.column("run_id").unique().to_pylist())
+
+
+def export(reader: DuckDBReader, selection: Selection, form: Format, target: Path) -> dict[str, Any]:
+    """Write a selection to `target` and its manifest beside it, each by rename; the manifest.
+
+    Raises StoreError; an existing file stays until the new one is whole.
+    """
+    seen = _Seen()
+    prepared = target.with_name(f".{target.name}.part")
+    with naming_faults(f"write {target}"):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            _write(reader, selection, form, prepared, seen)
+            manifest = {
+                "file": target.name,
+                "format": form,
+                "dimension": selection.dimension.name,
+                "symbols": list(selection.subjects),
+                "rows": seen.rows,
+                "bytes": prepared.stat().st_size,
+                "sha256": _sha256(prepared),
+                "schemaVersion": SCHEMA_VERSION,
+                "sources": sorted(seen.sources),
+                "runs": [
+                    {key: run[key] for key in ("sequence", "run_id", "plan", "plan_generation", "provider")}
+                    for run in reader.provenance(selection.dimension)
+                    if run["run_id"] in seen.run_ids
+                ],
+                "exportedAt": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+            }
+            prepared.replace(target)
+        finally:
+            with suppress(OSError):
+                prepared.unlink(missing_ok=True)
+        listing = manifest_path(target)
+        draft = listing.with_name(f".{listing.name}.part")
+        draft.write_text(json.dumps(manifest, indent=2) + "\n")
+        draft.replace(listing)
+        sync_folder(target.parent)
+    return manifest
+
+
+def manifest_path(target: Path) -> Path:
+    """Where the manifest of an export stands."""
+    return target.with_name(f"{target.name}.manifest.json")
+
+
+def _write(reader: DuckDBReader, selection: Selection, form: Format, prepared: Path, seen: _Seen) -> None:
+    schema = selection.dimension.schema
+    writer = (
+        pa.csv.CSVWriter(prepared, schema) if form == "csv" else pa.parquet.ParquetWriter(prepared, schema)
+    )
+    with writer:
+        for batch in _counted(reader.batches(selection), seen):
+            writer.write_batch(batch)
+
+
+def _counted(batches: Iterator[pa.RecordBatch], seen: _Seen) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        seen.add(batch)
+        yield batch
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while chunk := stream.read(CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()

@@ -1,0 +1,279 @@
+"""The DuckDB store's tables and statements.
+
+Identifiers come from market.dimensions and from this file; values are always bound.
+"""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from ...market.dimensions import DIMENSIONS, LINEAGE, Dimension
+from .quarantine_sql import QUARANTINE
+
+TYPES = {
+    pa.string(): "VARCHAR",
+    pa.float64(): "DOUBLE",
+    pa.int32(): "INTEGER",
+    pa.int64(): "BIGINT",
+    pa.date32(): "DATE",
+    pa.timestamp("us", "UTC"): "TIMESTAMP WITH TIME ZONE",
+}
+_LINEAGE = frozenset(field.name for field in LINEAGE)
+
+JOURNAL = (
+    "CREATE SCHEMA IF NOT EXISTS telemetry",
+    """
+    CREATE TABLE IF NOT EXISTS telemetry.ingest_runs (
+        sequence BIGINT NOT NULL,
+        run_id VARCHAR NOT NULL,
+        plan VARCHAR NOT NULL,
+        plan_generation BIGINT NOT NULL,
+        started_at TIMESTAMP WITH TIME ZONE NOT NULL,
+        ended_at TIMESTAMP WITH TIME ZONE,
+        outcome VARCHAR,
+        "rows" BIGINT NOT NULL DEFAULT 0,
+        changed BIGINT NOT NULL DEFAULT 0,
+        message VARCHAR NOT NULL DEFAULT ''
+    )
+    """,
+    """
+    CREATE TABLE IF NOT EXISTS telemetry.ingest_arrivals (
+        sequence BIGINT NOT NULL,
+        dimension VARCHAR NOT NULL,
+        source VARCHAR NOT NULL,
+        provider VARCHAR NOT NULL,
+        as_of TIMESTAMP WITH TIME ZONE NOT NULL,
+        "rows" BIGINT NOT NULL,
+        changed BIGINT NOT NULL
+    )
+    """,
+    """
+    CREATE TABLE IF NOT EXISTS telemetry.ingest_attempts (
+        plan VARCHAR NOT NULL,
+        dimension VARCHAR NOT NULL,
+        subject VARCHAR NOT NULL,
+        provider VARCHAR NOT NULL,
+        sequence BIGINT NOT NULL,
+        outcome VARCHAR NOT NULL
+    )
+    """,
+)
+"""`outcome` is null from the start of a run to its end; an attempt is the last of its plan and dimension."""
+
+FINISHED = 'SELECT * FROM telemetry.ingest_runs WHERE outcome IS NOT NULL ORDER BY "sequence" DESC LIMIT ?'
+OPEN_RUNS = "SELECT DISTINCT run_id FROM telemetry.ingest_runs WHERE outcome IS NULL"
+RUN = 'SELECT run_id, outcome FROM telemetry.ingest_runs WHERE "sequence" = ?'
+UNPUBLISHED = 'UPDATE telemetry.ingest_runs SET outcome = ?, message = ? WHERE "sequence" = ?'
+FORGET_ATTEMPTS = """
+    DELETE FROM telemetry.ingest_attempts
+    WHERE dimension = ? AND plan = (SELECT plan FROM telemetry.ingest_runs WHERE "sequence" = ?)
+"""
+KEEP_ATTEMPTS = """
+    INSERT INTO telemetry.ingest_attempts
+    SELECT run.plan, ?, unnest(?), unnest(?), run."sequence", unnest(?)
+    FROM telemetry.ingest_runs AS run WHERE run."sequence" = ?
+"""
+MISSED = """
+    SELECT subject FROM telemetry.ingest_attempts WHERE plan = ? AND dimension = ? AND outcome <> ?
+"""
+
+
+def _reading(table: str) -> str:
+    # A sum, since whatever is added can cancel nothing out; it is a reason to read, and no digest to compare.
+    return f"SELECT count(*), sum(CAST(hash(item) AS HUGEINT)) FROM {table} AS item"  # noqa: S608
+
+
+JOURNAL_READINGS = tuple(
+    _reading(f"telemetry.{table}")
+    for table in ("ingest_runs", "ingest_arrivals", "ingest_attempts", "quarantine")
+)
+
+
+def table_of(dimension: Dimension) -> str:
+    """The dimension's table."""
+    return f'market."{dimension.table}"'
+
+
+def definitions() -> tuple[str, ...]:
+    """Statements that create whatever is missing."""
+    tables = (_table(item) for item in DIMENSIONS)
+    return ("CREATE SCHEMA IF NOT EXISTS market", *tables, *JOURNAL, QUARANTINE)
+
+
+def before(dimension: Dimension) -> str:
+    """The last rows (bound: how many) of each line of the view `incoming` before its first row there."""
+    line = ("source", dimension.subject, *(name for name in dimension.key if name == "interval_seconds"))
+    rest = [name for name in dimension.key if name not in {*line, dimension.time}]
+    columns = ", ".join(f'stored."{name}"' for name in dimension.facts.names)
+    lines = _columns(line)
+    within = ", ".join(f'stored."{name}" DESC' for name in (dimension.time, *rest))
+    return f"""
+        SELECT {columns} FROM {table_of(dimension)} AS stored
+        JOIN (SELECT {lines}, min("{dimension.time}") AS first FROM incoming GROUP BY ALL) AS line
+        USING ({lines}) WHERE stored."{dimension.time}" < line.first
+        QUALIFY row_number() OVER (PARTITION BY {_columns(line, "stored")} ORDER BY {within}) <= ?
+    """  # noqa: S608
+
+
+def _table(dimension: Dimension) -> str:
+    columns = ", ".join(
+        f'"{field.name}" {TYPES[field.type]}{"" if field.nullable else " NOT NULL"}'
+        for field in dimension.schema
+    )
+    return f"CREATE TABLE IF NOT EXISTS {table_of(dimension)} ({columns})"
+
+
+def alike_keys(dimension: Dimension) -> str:
+    """How many rows of the view `incoming` share the hash of their key with another; a quick first look."""
+    return f"SELECT count(*) - count(DISTINCT hash({_columns(dimension.key)})) FROM incoming"  # noqa: S608
+
+
+def doubled_keys(dimension: Dimension) -> str:
+    """How many keys the view `incoming` holds more than once."""
+    key = _columns(dimension.key)
+    return f"SELECT count(*) FROM (SELECT {key} FROM incoming GROUP BY {key} HAVING count(*) > 1)"  # noqa: S608
+
+
+def known_sources(dimension: Dimension) -> str:
+    """Whether rows of a source of the view `incoming` are stored already."""
+    incoming = "SELECT DISTINCT source FROM incoming"
+    return f"SELECT EXISTS (SELECT 1 FROM {table_of(dimension)} WHERE source IN ({incoming}))"  # noqa: S608
+
+
+def insert(dimension: Dimension) -> str:
+    """Bring the view `incoming` into the dimension's table, where no row of its sources is."""
+    return f"INSERT INTO {table_of(dimension)} BY NAME SELECT * FROM incoming"  # noqa: S608
+
+
+def merge(dimension: Dimension) -> str:
+    """Bring the view `incoming` into the dimension's table.
+
+    The table has no index: the one writer joins on the key, which is faster and takes an eighth of the space.
+    """
+    same_key = " AND ".join(f'stored."{name}" = incoming."{name}"' for name in dimension.key)
+    content = [name for name in dimension.schema.names if name not in _LINEAGE and name not in dimension.key]
+    differs = " OR ".join(f'stored."{name}" IS DISTINCT FROM incoming."{name}"' for name in content)
+    order = ("revision", "observed_at", "run_id")
+    later = f"({_columns(order, 'incoming')}) > ({_columns(order, 'stored')})"
+    return f"""
+        MERGE INTO {table_of(dimension)} AS stored USING incoming ON {same_key}
+        WHEN MATCHED AND ({differs}) AND {later} THEN UPDATE BY NAME
+        WHEN NOT MATCHED THEN INSERT BY NAME
+    """
+
+
+def reading(dimension: Dimension) -> str:
+    """Read every value of the dimension's table."""
+    return _reading(table_of(dimension))
+
+
+def _columns(names: tuple[str, ...], table: str = "") -> str:
+    prefix = f"{table}." if table else ""
+    return ", ".join(f'{prefix}"{name}"' for name in names)
+
+
+def holdings(dimension: Dimension) -> str:
+    """One row per source: what store.Holding tells; the last value is that of the latest row with one."""
+    subject, time = f'"{dimension.subject}"', f'"{dimension.time}"'
+    value = f'"{dimension.value}"' if dimension.value else "CAST(NULL AS DOUBLE)"
+    present = f"{value} IS NOT NULL" if dimension.value else "TRUE"
+    latest = f"{time} DESC, {subject}"
+    return f"""
+        SELECT source, count(*) AS "rows", count(DISTINCT {subject}) AS subjects,
+               min({time}) AS first_at, max({time}) AS last_at,
+               first({subject} ORDER BY {latest}) FILTER ({present}) AS last_subject,
+               first({value} ORDER BY {latest}) FILTER ({present}) AS last_value
+        FROM {table_of(dimension)} GROUP BY source ORDER BY source
+    """  # noqa: S608
+
+
+def lines(dimension: Dimension, *, subjects: int, until: bool) -> str:
+    """What store.Line tells, latest first; bound in the order of the arguments, `until` also as vintage."""
+    subject, time = f'"{dimension.subject}"', f'"{dimension.time}"'
+    interval = "interval_seconds" if "interval_seconds" in dimension.key else "CAST(NULL AS INTEGER)"
+    known = [f"{time} <= ?"]
+    if "vintage" in dimension.key:
+        known.append("vintage <= ?")
+    if dimension.value is not None:
+        known.append(f'"{dimension.value}" IS NOT NULL')
+    return f"""
+        SELECT {subject} AS subject, source, {interval} AS "interval", min({time}) AS first_at,
+               max({time}) AS last_at
+        FROM {table_of(dimension)} {_where(dimension, subjects, False, *(known if until else []))}
+        GROUP BY ALL ORDER BY last_at DESC, subject, source, "interval"
+    """  # noqa: S608
+
+
+def _where(dimension: Dimension, subjects: int, source: bool, *more: str) -> str:
+    conditions = [
+        *([f'"{dimension.subject}" IN ({", ".join("?" * subjects)})'] if subjects else []),
+        *(["source = ?"] if source else []),
+        *more,
+    ]
+    return f"WHERE {' AND '.join(conditions)}" if conditions else ""
+
+
+def subject_spans(dimension: Dimension, *, interval: bool) -> str:
+    """Per subject of a source: the times of its first and last row, and its greatest revision.
+
+    Bound: the source, and the `interval` of bars if one is given.
+    """
+    time = f'"{dimension.time}"'
+    where = "source = ?" + (" AND interval_seconds = ?" if interval else "")
+    return f"""
+        SELECT "{dimension.subject}" AS subject, min({time}) AS first_at, max({time}) AS last_at,
+               max(revision) AS revision
+        FROM {table_of(dimension)} WHERE {where} GROUP BY ALL
+    """  # noqa: S608
+
+
+def latest(dimension: Dimension) -> str:
+    """The last rows of each subject of a source, subjects and count bound."""
+    order = _columns(tuple(name for name in dimension.key if name != "source"))
+    line = _columns((dimension.subject, *(name for name in dimension.key if name == "interval_seconds")))
+    return f"""
+        SELECT {_columns(tuple(dimension.facts.names))} FROM {table_of(dimension)}
+        WHERE source = ? AND "{dimension.subject}" IN (SELECT unnest(?))
+        QUALIFY row_number() OVER (PARTITION BY {line} ORDER BY "{dimension.time}" DESC) <= ?
+        ORDER BY {order}
+    """  # noqa: S608
+
+
+def subjects(dimension: Dimension) -> str:
+    """Symbols, series or calendars, each once."""
+    subject = f'"{dimension.subject}"'
+    return f"SELECT DISTINCT {subject} AS subject FROM {table_of(dimension)} ORDER BY subject"  # noqa: S608
+
+
+def selection(
+    dimension: Dimension,
+    *,
+    subjects: int,
+    source: bool,
+    interval: bool,
+    start: bool,
+    end: bool,
+    last: bool,
+    one_line: bool,
+) -> str:
+    """Rows of a dimension in the order of subject, source and key; bound in the order of the arguments."""
+    time = f'"{dimension.time}"'
+    bounds = [
+        *(["interval_seconds = ?"] if interval else []),
+        *([f"{time} >= ?"] if start else []),
+        *([f"{time} < ?"] if end else []),
+    ]
+    where = _where(dimension, subjects, source, *bounds)
+    line = ["source", dimension.subject, *(name for name in dimension.key if name == "interval_seconds")]
+    rest = [name for name in dimension.key if name not in {*line, dimension.time}]
+    within = ", ".join([f"{time} DESC", *(f'"{name}" DESC' for name in rest)])
+    lines = _columns(tuple(line))
+    keep = f"QUALIFY row_number() OVER (PARTITION BY {lines} ORDER BY {within}) <= ?" if last else ""
+    if last and one_line:
+        # The same rows without a window over all of the line's, which takes longer.
+        keep = f"ORDER BY {within} LIMIT ?"
+    order = ", ".join([f'"{dimension.subject}"', lines, time, *(f'"{name}"' for name in rest)])
+    # A copy that an earlier version published lacks columns: those that it has are read.
+    names = ", ".join(f"'{name}'" for name in dimension.schema.names)
+    columns = f"COLUMNS(lambda name: name IN ({names}))"
+    return f"FROM (SELECT {columns} FROM {table_of(dimension)} {where} {keep}) ORDER BY {order}"  # noqa: S608

@@ -1,0 +1,318 @@
+"""The bootstrap tier's store: one DuckDB file, one writer, published copies for readers.
+
+A run works on working/backbone.duckdb under the volume's lock. Publishing checkpoints and closes that file,
+copies it, reads the copy in full, and renames it over published/backbone.duckdb. So a crash at any moment
+leaves a whole published copy, and a working file from which DuckDB recovers what was committed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from ...market.dimensions import Dimension
+from ...ports.journal import JournalEntry, RunLost, closed_by_another
+from ...ports.quarantine import Origin, QuarantineFilter, Release
+from ...ports.store import Arrival, Attempt, Recovery, RunEnd, RunStart, SubjectSpan
+from ...ports.store_errors import StoreCorrupt, StoreError
+from ...vocabulary import Outcome
+from . import known, quarantine, sql
+from .reader import journal_entries
+from .session import opened, translated
+from .tables import define, read_in_full
+from .volume import Volume
+
+
+class DuckDBStore:
+    """A store.Store on a volume. `pause` waits between two tries for the lock, and may raise to give up."""
+
+    def __init__(self, root: Path, pause: Callable[[float], None] = time.sleep) -> None:
+        self._volume = Volume(root)
+        self._pause = pause
+        self._recovery: Recovery | None = None
+        self._defined = False
+
+    @property
+    def published(self) -> bool:
+        """Whether readers have a copy, as far as can be seen."""
+        try:
+            return self._volume.published.exists()
+        except OSError:
+            return False
+
+    def running(self, run_id: str) -> AbstractContextManager[None]:
+        """For as long as this lasts the run counts as alive. Raises StoreError."""
+        return self._volume.alive(run_id)
+
+    @contextmanager
+    def writer(self, holder: str, wait: timedelta) -> Iterator[DuckDBWriter]:
+        """The one writer, once the lock is free. Raises StoreError.
+
+        A working file that is corrupt at opening is set aside, and work goes on from the last published
+        copy. If it shows only later, it is set aside and StoreCorrupt is raised; a second call starts from
+        what is sound.
+        """
+        with self._volume.locked(holder, wait, self._pause), ExitStack() as stack:
+            self._seed()
+            try:
+                connection = self._opened(stack)
+            except StoreCorrupt:
+                self._recover(self._volume.working)
+                connection = self._opened(stack)
+            try:
+                yield DuckDBWriter(self._volume, connection, self._recovery)
+            except StoreCorrupt:
+                stack.close()
+                self._recover(self._volume.working)
+                raise
+
+    def _opened(self, stack: ExitStack) -> duckdb.DuckDBPyConnection:
+        """The working file with every table; who comes back for the lock need not look for them again."""
+        with ExitStack() as opening:
+            known = self._defined and self._volume.working.exists()
+            connection = opening.enter_context(opened(self._volume.working))
+            if not known:
+                define(connection)
+            self._defined = True
+            stack.push(opening.pop_all())
+        return connection
+
+    def _recover(self, corrupt: Path) -> None:
+        self._defined = False
+        set_aside = [self._volume.set_aside(corrupt)]
+        published = self._volume.published
+        continued_from = "empty"
+        if published.exists():
+            try:
+                read_in_full(published)
+                continued_from = str(published.relative_to(self._volume.root))
+            except StoreCorrupt:
+                set_aside.append(self._volume.set_aside(published))
+        self._recovery = Recovery(", ".join(set_aside), continued_from, datetime.now(UTC))
+        self._seed()
+
+    def _seed(self) -> None:
+        """Take the published copy where there is no working file."""
+        volume = self._volume
+        if volume.working.exists() or not volume.published.exists():
+            return
+        prepared = volume.incoming(volume.working)
+        volume.copy_durably(volume.published, prepared)
+        volume.replace(prepared, volume.working)
+
+
+class DuckDBWriter:
+    """A store.Writer. Every call raises StoreError."""
+
+    def __init__(
+        self, volume: Volume, connection: duckdb.DuckDBPyConnection, recovery: Recovery | None
+    ) -> None:
+        self._volume = volume
+        self._connection = connection
+        self.recovery = recovery
+        self._sequence: int | None = None
+
+    def begin(self, run: RunStart) -> int:
+        """Commit a started run; its sequence number."""
+        with self.batch():
+            self._execute(
+                "UPDATE telemetry.ingest_runs SET outcome = ?, ended_at = ?, message = ? "
+                "WHERE outcome IS NULL AND NOT list_contains(?, run_id)",
+                Outcome.DIED_WITHOUT_MESSAGE,
+                run.at,
+                "the next run found it unfinished",
+                self._alive(run.run_id),
+            )
+            self._execute(
+                "INSERT INTO telemetry.ingest_runs (sequence, run_id, plan, plan_generation, started_at) "
+                "SELECT coalesce(max(sequence), 0) + 1, ?, ?, ?, ? FROM telemetry.ingest_runs",
+                run.run_id,
+                run.plan,
+                run.generation,
+                run.at,
+            )
+            self._sequence = self._number("SELECT max(sequence) FROM telemetry.ingest_runs")
+        return self._sequence
+
+    def _alive(self, but: str) -> list[str]:
+        """Open runs that some process still runs, but one."""
+        with translated("read the journal"):
+            found = self._connection.execute(sql.OPEN_RUNS).fetchall()
+        return [name for (name,) in found if name != but and self._volume.is_alive(name)]
+
+    def resume(self, sequence: int, run_id: str) -> None:
+        """Go on with a run that began under another writer."""
+        with translated("read the journal"):
+            row = self._connection.execute(sql.RUN, [sequence]).fetchone()
+        if row is None or row[0] != run_id:
+            raise RunLost(sequence)
+        if row[1] is not None:
+            raise closed_by_another(sequence)
+        self._sequence = sequence
+
+    def recent(self, count: int) -> tuple[JournalEntry, ...]:
+        """The last finished runs, newest first."""
+        with translated("read the journal"):
+            table = self._connection.sql(sql.FINISHED, params=[count]).to_arrow_table()
+        return journal_entries(table)
+
+    @contextmanager
+    def batch(self) -> Iterator[None]:
+        """A transaction."""
+        self._execute("BEGIN TRANSACTION")
+        try:
+            yield
+            self._execute("COMMIT")
+        except BaseException:
+            with suppress(duckdb.Error):
+                self._connection.execute("ROLLBACK")
+            raise
+
+    def upsert(self, dimension: Dimension, rows: pa.Table) -> int:
+        """Store rows; how many were new or differed."""
+        if not rows.schema.equals(dimension.schema):
+            raise StoreError(
+                Outcome.STORE_FAILED, f"{dimension.name}: rows are not of the dimension's schema"
+            )
+        with self._registered(rows), translated(f"store {dimension.name}"):
+            # Keys of different hashes differ; only where two agree are the keys themselves counted.
+            alike = self._number(sql.alike_keys(dimension))
+            doubled = self._number(sql.doubled_keys(dimension)) if alike else 0
+            if doubled:
+                raise StoreError(
+                    Outcome.STORE_FAILED,
+                    f"{dimension.name}: {doubled} keys come more than once in one batch",
+                )
+            quarantine.supersede(self._connection, dimension)
+            # A source's first delivery meets nothing, and an INSERT takes two thirds of a MERGE's time.
+            known = self._number(sql.known_sources(dimension))
+            return self._number(sql.merge(dimension) if known else sql.insert(dimension))
+
+    def before(self, dimension: Dimension, facts: pa.Table, count: int) -> pa.Table:
+        """The last stored rows of each line before its first row in `facts`."""
+        with self._registered(facts), translated("query the store"):
+            found = self._connection.sql(sql.before(dimension), params=[count])
+            return found.to_arrow_table().cast(dimension.facts)
+
+    def quarantine(self, dimension: Dimension, rows: pa.Table, reasons: pa.Array, origin: Origin) -> None:
+        """Keep raw rows with a reason each."""
+        with self._registered(rows.append_column("reason", reasons)):
+            quarantine.hold(self._connection, dimension, frozenset(rows.schema.names), origin)
+
+    def held(self, dimension: Dimension, run_id: str) -> dict[str, int]:
+        """Rows in quarantine that a run delivered, by reason."""
+        return quarantine.held(self._connection, dimension, run_id)
+
+    def release(self, chosen: QuarantineFilter, run_id: str, at: datetime) -> Release:
+        """Store held rows under the flag Released."""
+        return quarantine.release(self._connection, chosen, run_id, at)
+
+    def expire(self, chosen: QuarantineFilter, before: datetime) -> int:
+        """Drop entries that no run has seen since, without those released."""
+        return quarantine.expire(self._connection, chosen, before)
+
+    @contextmanager
+    def _registered(self, rows: pa.Table) -> Iterator[None]:
+        """The rows as the view `incoming`."""
+        self._connection.register("incoming", rows)
+        try:
+            yield
+        finally:
+            # In an aborted transaction this fails too, and would hide why.
+            with suppress(duckdb.Error):
+                self._connection.unregister("incoming")
+
+    def record(self, sequence: int, arrival: Arrival) -> None:
+        """Note in the journal what a source brought."""
+        self._execute(
+            "INSERT INTO telemetry.ingest_arrivals VALUES (?, ?, ?, ?, ?, ?, ?)",
+            sequence,
+            arrival.dimension,
+            arrival.source,
+            arrival.provider,
+            arrival.as_of,
+            arrival.rows,
+            arrival.changed,
+        )
+
+    def attempted(self, sequence: int, dimension: Dimension, attempts: Sequence[Attempt]) -> None:
+        """Note how the run fared with each name of a dimension; the plan's earlier attempts at it go."""
+        self._execute(sql.FORGET_ATTEMPTS, dimension.name, sequence)
+        self._execute(
+            sql.KEEP_ATTEMPTS,
+            dimension.name,
+            [item.subject for item in attempts],
+            [item.provider for item in attempts],
+            [item.outcome for item in attempts],
+            sequence,
+        )
+
+    def missed(self, plan: str, dimension: Dimension) -> frozenset[str]:
+        """Names that the plan's last run did not get in full."""
+        return known.missed(self._connection, plan, dimension)
+
+    def spans(
+        self, dimension: Dimension, source: str, interval_seconds: int | None
+    ) -> dict[str, SubjectSpan]:
+        """From when to when the store holds each subject of a source."""
+        return known.spans(self._connection, dimension, source, interval_seconds)
+
+    def latest(self, dimension: Dimension, source: str, names: Sequence[str], count: int) -> pa.Table:
+        """The last rows of each name, in its facts columns."""
+        return known.latest(self._connection, dimension, source, names, count)
+
+    def finish(self, sequence: int, end: RunEnd) -> None:
+        """Note in the journal how the run ended."""
+        self._execute(
+            'UPDATE telemetry.ingest_runs SET outcome = ?, ended_at = ?, "rows" = ?, changed = ?, '
+            "message = ? WHERE sequence = ?",
+            end.outcome,
+            end.at,
+            end.rows,
+            end.changed,
+            end.message,
+            sequence,
+        )
+
+    def publish(self) -> None:
+        """Close the working file and give readers a copy of it that was read in full.
+
+        Where that fails, the journal of the working file tells it, as far as the volume takes it.
+        """
+        try:
+            self._execute("CHECKPOINT")
+            with translated("close the working file"):
+                self._connection.close()
+            self._publish()
+        except StoreError as error:
+            with suppress(duckdb.Error):
+                self._connection.close()
+            with suppress(StoreError, duckdb.Error), opened(self._volume.working) as connection:
+                connection.execute(sql.UNPUBLISHED, [error.outcome, str(error), self._sequence])
+            raise
+
+    def _publish(self) -> None:
+        volume = self._volume
+        prepared = volume.incoming(volume.published)
+        volume.copy_durably(volume.working, prepared)
+        try:
+            read_in_full(prepared)
+        except StoreError:
+            prepared.unlink(missing_ok=True)
+            raise
+        volume.replace(prepared, volume.published)
+
+    def _execute(self, statement: str, *values: object) -> None:
+        with translated("write the store"):
+            self._connection.execute(statement, list(values))
+
+    def _number(self, statement: str) -> int:
+        with translated("query the store"):
+            row = self._connection.execute(statement).fetchone()
+        return int(row[0]) if row else 0

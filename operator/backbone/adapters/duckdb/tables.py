@@ -1,0 +1,36 @@
+"""The tables of a DuckDB file: made and brought up to date, and read back in full before readers get them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+
+from ...market.dimensions import DIMENSIONS
+from . import sql, upgrade
+from .session import opened, translated
+
+
+def read_in_full(database: Path) -> None:
+    """Read every block of every table; DuckDB checks each block's checksum. Raises StoreCorrupt."""
+    with opened(database, read_only=True) as connection, translated("read the database back"):
+        for dimension in DIMENSIONS:
+            connection.execute(sql.reading(dimension)).fetchall()
+        for statement in sql.JOURNAL_READINGS:
+            connection.execute(statement).fetchall()
+
+
+def define(connection: duckdb.DuckDBPyConnection) -> None:
+    """Create what is missing, and bring the tables of an earlier version to the present schema."""
+    with translated("create the tables"):
+        for statement in sql.definitions():
+            connection.execute(statement)
+    with translated("bring the tables to the present schema"):
+        for named, statements in (
+            (upgrade.outdated(), upgrade.migration),
+            (upgrade.unkeyed(), upgrade.rekeying),
+        ):
+            names = {name for (name,) in connection.execute(named).fetchall()}
+            for dimension in (item for item in DIMENSIONS if item.table in names):
+                for statement in statements(dimension):
+                    connection.execute(statement, [dimension.name] if "?" in statement else None)

@@ -1,0 +1,64 @@
+"""Statements that bring a DuckDB file of an earlier version to the present schema."""
+
+from __future__ import annotations
+
+from ...market.dimensions import DIMENSIONS, Dimension
+from .quarantine_sql import rekeying as rekeyed_entries
+from .sql import TYPES, table_of
+
+
+def outdated() -> str:
+    """Tables of market data that an earlier version made, by their bare names."""
+    return """
+        SELECT table_name FROM information_schema.tables
+        WHERE table_schema = 'market' AND table_name NOT IN (
+            SELECT table_name FROM information_schema.columns
+            WHERE table_schema = 'market' AND column_name = 'provider' AND is_nullable = 'NO'
+        )
+    """
+
+
+def migration(dimension: Dimension) -> tuple[str, ...]:
+    """Statements that bring a table of an earlier version to the present schema.
+
+    Each commits for itself and may be repeated, so a worker that dies between two leaves it to the next.
+    """
+    table = table_of(dimension)
+    provider = """
+        SELECT any_value(arrival.provider) FROM telemetry.ingest_runs AS run
+        JOIN telemetry.ingest_arrivals AS arrival ON arrival."sequence" = run."sequence"
+        WHERE run.run_id = item.run_id AND arrival.source = item.source AND arrival.dimension = ?
+    """
+    return (
+        f"ALTER TABLE {table} ADD COLUMN IF NOT EXISTS provider VARCHAR",
+        *(
+            f'ALTER TABLE {table} ADD COLUMN IF NOT EXISTS "{field.name}" {TYPES[field.type]}'
+            for field in dimension.schema
+            if field.nullable
+        ),
+        f"UPDATE {table} AS item SET provider = coalesce(({provider}), 'unknown') "  # noqa: S608
+        "WHERE provider IS NULL",
+        f"ALTER TABLE {table} ALTER COLUMN provider SET NOT NULL",
+    )
+
+
+def unkeyed() -> str:
+    """Tables of which a text of the key may be null, as in an earlier version, by their bare names."""
+    columns = ", ".join(f"('{item.table}', '{item.blank}')" for item in DIMENSIONS if item.blank)
+    return f"""
+        SELECT table_name FROM information_schema.columns WHERE table_schema = 'market'
+          AND is_nullable = 'YES' AND (table_name, column_name) IN ({columns})
+    """  # noqa: S608
+
+
+def rekeying(dimension: Dimension) -> tuple[str, ...]:
+    """Statements that give a table of an earlier version its present key.
+
+    Each commits for itself and may be repeated, so a worker that dies between two leaves it to the next.
+    """
+    table, blank = table_of(dimension), dimension.blank
+    return (
+        f'UPDATE {table} SET "{blank}" = \'\' WHERE "{blank}" IS NULL',  # noqa: S608
+        rekeyed_entries(dimension),
+        f'ALTER TABLE {table} ALTER COLUMN "{blank}" SET NOT NULL',
+    )

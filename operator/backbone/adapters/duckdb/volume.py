@@ -1,0 +1,230 @@
+"""The volume of one backbone: layout, lock, durable copies, and the probe that proves it takes writes.
+
+    store.lock                    held by the one writer; the kernel frees it when the holder dies
+    running/                      a file per run that is alive, locked by it for as long as it lives
+    working/backbone.duckdb       opened by that writer alone
+    published/backbone.duckdb     replaced by rename; readers open this one, read-only
+    exports/                      where the worker puts exports, unless told otherwise
+    probe/                        the volume probe's own file
+
+The locks are flock(2): they hold between pods of one node, which is where a ReadWriteOnce volume is. NFS is
+not supported.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from ...ports.store_errors import StoreError
+from ...vocabulary import Outcome
+
+DATABASE = "backbone.duckdb"
+INCOMING = ".incoming-"
+POLL_SECONDS = 0.1
+PROBE_BYTES = 1 << 20
+
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+_READ_ONLY = {errno.EROFS, errno.EACCES, errno.EPERM}
+
+
+class Volume:
+    """Paths of one backbone's volume, and what is done with files as a whole. Raises StoreError."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.working = root / "working" / DATABASE
+        self.published = root / "published" / DATABASE
+        self.exports = root / "exports"
+        self._lock = root / "store.lock"
+
+    @contextmanager
+    def locked(self, holder: str, wait: timedelta, pause: Callable[[float], None]) -> Iterator[None]:
+        """Hold the lock; `holder` is told to those who wait in vain, `pause` is called between two tries.
+
+        Raises StoreError, with STORE_BUSY when the lock is not free within `wait`.
+        """
+        with naming_faults("prepare the volume"):
+            for folder in (self.working.parent, self.published.parent):
+                folder.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(self._lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o664)
+        try:
+            self._acquire(descriptor, wait, pause)
+            with naming_faults("remove what a crash left behind"):
+                self._sweep()
+            # Only for the message to those who wait: a full volume must not stand in the way of mending it.
+            with suppress(OSError):
+                os.ftruncate(descriptor, 0)
+                os.pwrite(descriptor, f"{holder} since {_stamp()}\n".encode(), 0)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def _acquire(self, descriptor: int, wait: timedelta, pause: Callable[[float], None]) -> None:
+        deadline = time.monotonic() + wait.total_seconds()
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            except BlockingIOError:
+                if time.monotonic() >= deadline:
+                    holder = os.pread(descriptor, 200, 0).decode(errors="replace").strip() or "another worker"
+                    raise StoreError(
+                        Outcome.STORE_BUSY,
+                        f"waited {wait.total_seconds():.0f} s for the lock held by {holder}",
+                    ) from None
+                pause(POLL_SECONDS)
+
+    @contextmanager
+    def alive(self, run_id: str) -> Iterator[None]:
+        """Let others see that a run is alive, until this ends or the process does. Raises StoreError."""
+        path = self._sign_of_life(run_id)
+        with naming_faults("show that the run is alive"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o664)
+        try:
+            # A second process of the run finds it locked, and that is as good.
+            with suppress(BlockingIOError):
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield
+        finally:
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
+            os.close(descriptor)
+
+    def is_alive(self, run_id: str) -> bool:
+        """Whether some process runs it. Raises StoreError."""
+        path = self._sign_of_life(run_id)
+        try:
+            with naming_faults("look whether a run is alive"):
+                descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        except StoreError as error:
+            if isinstance(error.__cause__, FileNotFoundError):
+                return False
+            raise
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(descriptor)
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
+        return False
+
+    def _sign_of_life(self, run_id: str) -> Path:
+        # A digest: an id may be no name of a file.
+        return self.root / "running" / hashlib.sha256(run_id.encode()).hexdigest()[:32]
+
+    def _sweep(self) -> None:
+        for folder in (self.working.parent, self.published.parent):
+            for leftover in folder.glob(f"{INCOMING}*"):
+                leftover.unlink()
+
+    def set_aside(self, database: Path) -> str:
+        """Move a database and its log out of the way, overwriting nothing; its path in the volume."""
+        name = f"{database.name}.corrupt-{_stamp()}"
+        target, count = database.with_name(name), 1
+        while target.exists():
+            count += 1
+            target = database.with_name(f"{name}-{count}")
+        with naming_faults("set a corrupt file aside"):
+            log = write_ahead_log(database)
+            if log.exists():
+                log.rename(write_ahead_log(target))
+            if database.exists():
+                database.rename(target)
+            sync_folder(database.parent)
+        return str(target.relative_to(self.root))
+
+    def incoming(self, target: Path) -> Path:
+        """Where a file is prepared that will replace `target`; a crash leaves it to the next sweep."""
+        return target.with_name(f"{INCOMING}{os.getpid()}-{target.name}")
+
+    def copy_durably(self, source: Path, target: Path) -> None:
+        """Copy a file and flush it to the disk. Removes a part-written target."""
+        try:
+            with naming_faults("copy the database"):
+                shutil.copyfile(source, target)
+                _sync_file(target)
+        except BaseException:
+            with suppress(OSError):
+                target.unlink(missing_ok=True)
+            raise
+
+    def replace(self, prepared: Path, target: Path) -> None:
+        """Put a flushed file in another's place; a reader sees the one or the other."""
+        with naming_faults("replace the database"):
+            prepared.replace(target)
+            sync_folder(target.parent)
+
+    def probe(self) -> int:
+        """Write a file, lock and flush it, read it back, remove it; how many bytes were compared."""
+        content = os.urandom(PROBE_BYTES)
+        path = self.root / "probe" / f"{os.getpid()}"
+        with naming_faults("write and read a file"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                with path.open("wb") as stream:
+                    fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    stream.write(content)
+                    stream.flush()
+                    os.fsync(stream.fileno())
+                sync_folder(path.parent)
+                found = path.read_bytes()
+            finally:
+                with suppress(OSError):
+                    path.unlink(missing_ok=True)
+        if found != content:
+            raise StoreError(Outcome.STORE_FAILED, "the volume gave back other bytes than were written")
+        return len(content)
+
+
+def write_ahead_log(database: Path) -> Path:
+    """DuckDB's log of a database file."""
+    return database.with_name(f"{database.name}.wal")
+
+
+def sync_folder(folder: Path) -> None:
+    """Flush a folder's entries to the disk, so that a rename survives a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def naming_faults(what: str) -> Iterator[None]:
+    """Turn an OSError into a StoreError that names the volume's fault."""
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(outcome_of(error), f"cannot {what}: {error}") from error
+
+
+def outcome_of(error: OSError) -> Outcome:
+    """Which fault of a volume an OSError is."""
+    if error.errno in _FULL:
+        return Outcome.VOLUME_FULL
+    return Outcome.VOLUME_READ_ONLY if error.errno in _READ_ONLY else Outcome.STORE_FAILED
+
+
+def _sync_file(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _stamp() -> str:
+    return datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")

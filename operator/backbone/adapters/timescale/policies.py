@@ -1,0 +1,193 @@
+"""Brings a database's policies to what a backbone wishes, one small step after the other.
+
+Each step is one transaction: lock, look again, set, remember. Whoever dies in it leaves nothing behind, and
+whoever comes next goes on. Only filling an aggregate cannot be part of one; it can be done again and again.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping
+from contextlib import AbstractContextManager
+from datetime import timedelta
+
+from psycopg import Connection
+
+from ...market.dimensions import moment_of
+from ...ports.database import DatabaseError, DatabaseFault
+from ...ports.policies import DesiredPolicies, PolicyChange, PolicyReport, TableSpan
+from . import policy_sql as sql
+from .errors import translated
+from .policy_plan import Loss, PolicyPlan, Step, losing, plan, refusal
+from .policy_reading import holdings
+from .policy_settings import MADE, TABLES, VIEWS, Key, Kind, Setting
+from .schema_lock import LOCK_WAIT, alone
+from .session import Row, check, connected
+from .settings import ConnectionSettings
+
+_OFTEN = 3
+"""Times that one setting may be set in one go before somebody else is taken to undo it."""
+
+
+class Policies:
+    """The policies of the database of some settings, which has been migrated.
+
+    Every call raises DatabaseError: EXTENSION_MISSING where the server has no TimescaleDB, SCHEMA_REFUSED
+    where it has not been migrated, POLICY_REFUSED where a wish contradicts itself or what is there. Counting
+    rows and filling aggregates take as long as there are rows: the settings' statement timeout bounds each.
+    """
+
+    def __init__(
+        self, settings: ConnectionSettings, desired: DesiredPolicies, lock_wait: timedelta = LOCK_WAIT
+    ) -> None:
+        self._settings = settings
+        self._desired = desired
+        self._lock_wait = lock_wait
+
+    def plan(self, confirmed: Collection[str] = ()) -> PolicyReport:
+        """What `reconcile` would do now; it changes nothing and waits for nobody."""
+        self._refuse_unfit()
+        with connected(self._settings) as connection, translated("look at the policies", self._settings):
+            found = self._look(connection, confirmed)
+            return self._report(
+                [_change(step) for step in found.steps if not step.remembers], found, connection
+            )
+
+    def reconcile(
+        self,
+        confirmed: Collection[str] = (),
+        progress: Callable[[PolicyChange], None] = lambda _: None,
+    ) -> PolicyReport:
+        """Set what is wished and tell each change; what would lose rows only if `confirmed` has its token.
+
+        Raises DatabaseError as all calls do, and with LOCKED where a migration, or another one, is under way
+        for longer than the wait.
+        """
+        self._refuse_unfit()
+        done: list[PolicyChange] = []
+        often: Counter[Key] = Counter()
+        with connected(self._settings) as connection:
+            while True:
+                found, step = self._step(connection, confirmed)
+                if step is None:
+                    with translated("look at the tables", self._settings):
+                        return self._report(done, found, connection)
+                often[step.key] += 1
+                if often[step.key] > _OFTEN:
+                    raise DatabaseError(
+                        DatabaseFault.POLICY_REFUSED,
+                        f"{step.table}: {step.what} does not last; does another program set it too?",
+                    )
+                done.append(_change(step))
+                progress(done[-1])
+
+    def _step(
+        self, connection: Connection[Row], confirmed: Collection[str]
+    ) -> tuple[PolicyPlan, Step | None]:
+        """Take the next step, if there is one; and what was planned before it."""
+        with self._alone(connection):
+            found = self._look(connection, confirmed)
+            for known in found.steps:
+                if known.remembers:
+                    _remember(connection, known)
+            step = next((item for item in found.steps if not item.remembers), None)
+            if step is not None and step.kind is not Kind.FILL:
+                _set(connection, step)
+        if step is not None and step.kind is Kind.FILL:
+            with translated(f"fill {step.table}", self._settings):
+                _run(connection, *sql.fill(step.table, step.new.days if step.new else None))
+            with self._alone(connection):
+                _remember(connection, step)
+        return found, step
+
+    def _alone(self, connection: Connection[Row]) -> AbstractContextManager[None]:
+        return alone(connection, self._settings, "set the policies", self._lock_wait)
+
+    def _look(self, connection: Connection[Row], confirmed: Collection[str]) -> PolicyPlan:
+        if _run(connection, sql.MEMORY_THERE) != [(True,)]:
+            raise DatabaseError(
+                DatabaseFault.SCHEMA_REFUSED,
+                f"{self._settings.database} on {self._settings.place} has not been migrated to this version; "
+                "run emp-runtime migrate",
+            )
+        now = holdings(connection)
+        wrong = refusal(self._desired, now)
+        if wrong is not None:
+            raise DatabaseError(wrong.fault, wrong.message)
+        losses = {step.key: _loss(connection, step) for step in losing(self._desired, now)}
+        return plan(self._desired, now, losses, confirmed)
+
+    def _refuse_unfit(self) -> None:
+        finding = check(self._settings)
+        if finding is not None:
+            raise DatabaseError(finding.fault, finding.message)
+
+    def _report(
+        self, changes: list[PolicyChange], found: PolicyPlan, connection: Connection[Row]
+    ) -> PolicyReport:
+        current = holdings(connection).current
+        return PolicyReport(
+            tuple(changes),
+            found.unconfirmed,
+            tuple(_span(connection, table, current) for table in TABLES),
+            tuple(view.aggregate for table, view in VIEWS.items() if (Kind.REFRESH, table) in current),
+        )
+
+
+def _span(connection: Connection[Row], table: str, current: Mapping[Key, Setting]) -> TableSpan:
+    oldest, newest, rows, dropped = _run(connection, sql.span(table))[0]
+    width, kept, packed = (
+        setting.days if (setting := current.get((kind, table))) else None
+        for kind in (Kind.CHUNK_WIDTH, Kind.RETENTION, Kind.COMPRESSION)
+    )
+    return TableSpan(
+        TABLES[table],
+        width or 0,
+        kept,
+        packed,
+        moment_of(oldest),
+        moment_of(newest),
+        # A table that the server has not looked at yet has no estimate; it says 0.
+        rows or (None if oldest is not None else 0),
+        dropped,
+    )
+
+
+def _loss(connection: Connection[Row], step: Step) -> Loss:
+    if step.new is None:
+        return Loss(int(_run(connection, sql.count(step.table))[0][0]), None)
+    ((cutoff,),) = _run(connection, sql.CUTOFF, [step.table, step.new.days])
+    if cutoff is None:
+        return Loss(0, None)
+    return Loss(int(_run(connection, sql.count_before(step.table), [cutoff])[0][0]), cutoff)
+
+
+def _set(connection: Connection[Row], step: Step) -> None:
+    for statement, values in sql.statements(step.kind, step.table, step.old, step.new):
+        _run(connection, statement, values)
+    _remember(connection, step)
+
+
+def _remember(connection: Connection[Row], step: Step) -> None:
+    """Keep what came to be, and what follows from it for the aggregates of the table."""
+    kind, table = step.kind.name, step.table
+    if step.new is None:
+        _run(connection, sql.FORGET, [kind, table])
+    else:
+        _run(connection, sql.REMEMBER, [kind, table, step.new.text])
+    if step.kind is Kind.AGGREGATE and (step.old is None or step.new is None):
+        _run(connection, sql.FORGET, [Kind.FILL.name, table])
+    if step.dropped is not None:
+        _run(connection, sql.REMEMBER, [Kind.DROPPED.name, table, step.dropped.isoformat()])
+    if step.kind is Kind.RETENTION:
+        views = [view.table for view in VIEWS.values() if f"market.{view.raw.table}" == table]
+        _run(connection, sql.FILLED, [MADE, Kind.FILL.name, views])
+
+
+def _change(step: Step) -> PolicyChange:
+    return PolicyChange(step.table, step.what, step.drift)
+
+
+def _run(connection: Connection[Row], statement: str, values: list[object] | None = None) -> list[Row]:
+    cursor = connection.execute(statement.encode(), values or None)
+    return cursor.fetchall() if cursor.description else []

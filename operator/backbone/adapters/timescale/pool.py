@@ -1,0 +1,151 @@
+"""A few connections that many threads share, whose credentials can change while they are used."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+
+import psycopg
+from psycopg import Connection
+from psycopg.conninfo import make_conninfo
+from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
+
+from ...ports.database import DatabaseError, DatabaseFault, Finding
+from .errors import translated
+from .session import Row, connected
+from .settings import ConnectionSettings
+
+RECONNECT = 60.0
+"""Seconds over which a broken pool tries again by itself, ever more slowly; the next user starts it anew."""
+CLOSING = 5.0
+LIFETIME = 1800.0
+
+# The library logs every attempt that fails; here whoever waits for a connection is told, once.
+logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
+
+
+@dataclass(frozen=True, slots=True)
+class PoolReading:
+    """Connections there are, those nobody uses, callers that wait now, waits in vain so far."""
+
+    size: int
+    idle: int
+    waiting: int
+    timeouts: int
+
+
+class DatabasePool:
+    """Connections to the database of some settings, which threads may share; closed as a context."""
+
+    def __init__(self, settings: ConnectionSettings) -> None:
+        self._settings = settings
+        self._pool = _opened(settings)
+        self._renewing = threading.Lock()
+
+    @property
+    def settings(self) -> ConnectionSettings:
+        """What it connects with now."""
+        return self._settings
+
+    @contextmanager
+    def connection(self) -> Iterator[Connection[Row]]:
+        """A connection for the block; what it leaves open in a transaction is rolled back.
+
+        Raises DatabaseError where none is to be had in the time of the settings, with the reason: all are in
+        use, or no new one comes about. An error of the driver inside the block becomes one too.
+        """
+        pool, connection = self._acquired()
+        try:
+            with translated("work", self._settings):
+                yield connection
+        finally:
+            with suppress(psycopg.Error):
+                if connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
+                    connection.rollback()
+            pool.putconn(connection)
+
+    def _acquired(self) -> tuple[ConnectionPool[Connection[Row]], Connection[Row]]:
+        while True:
+            pool, settings = self._pool, self._settings
+            try:
+                return pool, pool.getconn(settings.acquire_timeout)
+            except PoolClosed:
+                if pool is self._pool:
+                    raise DatabaseError(DatabaseFault.CONNECTION_LOST, "the pool is closed") from None
+                # It was renewed between two lines, or while we waited.
+            except (PoolTimeout, psycopg.Error):
+                raise _why_none(settings, pool.get_stats()) from None
+
+    def renew(self, settings: ConnectionSettings) -> Finding | None:
+        """Go over to other settings, such as a changed password; None where it did.
+
+        The new ones are tried first. Where they do not lead in, the finding says why, and the old ones stay
+        in use. Where they do, whoever comes from now on gets a connection of the new ones, and whoever works
+        on an old one ends his work there: it is closed when it comes back.
+        """
+        with self._renewing:
+            if settings == self._settings:
+                return None
+            try:
+                with connected(settings) as connection, translated("ask", settings):
+                    connection.execute("SELECT 1")
+            except DatabaseError as error:
+                return error.finding
+            old = self._pool
+            # The pool first: a reader that sees the new settings and the old pool only words an error oddly.
+            self._pool = _opened(settings)
+            self._settings = settings
+            old.close(CLOSING)
+            return None
+
+    def reading(self) -> PoolReading:
+        """How it stands."""
+        said = self._pool.get_stats()
+        return PoolReading(
+            said.get("pool_size", 0),
+            said.get("pool_available", 0),
+            said.get("requests_waiting", 0),
+            said.get("requests_errors", 0),
+        )
+
+    def close(self) -> None:
+        """Close every connection that nobody uses, and the others when they come back."""
+        self._pool.close(CLOSING)
+
+    def __enter__(self) -> DatabasePool:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _opened(settings: ConnectionSettings) -> ConnectionPool[Connection[Row]]:
+    return ConnectionPool(
+        make_conninfo("", **settings.parameters()),
+        kwargs={"autocommit": True, "prepare_threshold": None},
+        min_size=0,
+        max_size=settings.pool_size,
+        timeout=settings.acquire_timeout,
+        max_lifetime=LIFETIME,
+        reconnect_timeout=RECONNECT,
+        check=ConnectionPool.check_connection,
+        name=settings.application,
+        open=True,
+    )
+
+
+def _why_none(settings: ConnectionSettings, stats: dict[str, int]) -> DatabaseError:
+    if stats.get("pool_size", 0) < settings.pool_size or stats.get("connections_errors", 0):
+        try:
+            with connected(settings):
+                pass
+        except DatabaseError as error:
+            return error
+    return DatabaseError(
+        DatabaseFault.POOL_EXHAUSTED,
+        f"all {settings.pool_size} connections to {settings.place} were in use for "
+        f"{settings.acquire_timeout:g} s; raise the pool's size, or let work end sooner",
+    )

@@ -1,0 +1,84 @@
+"""Rows of PostgreSQL as Arrow: COPY in its text form, read by Arrow block by block."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime
+from itertools import islice
+
+import pyarrow as pa
+from psycopg import Connection
+from pyarrow import csv
+
+from .session import Row
+
+BATCH_ROWS = 16_384
+"""Rows of a record batch at the most: a few megabytes."""
+STREAM_LIMIT = "900s"
+"""How long one reading may take, the reader's own work on the rows included."""
+
+Value = str | int | date | datetime | Sequence[object]
+
+
+def streamed(
+    connection: Connection[Row], statement: str, schema: pa.Schema, values: Mapping[str, Value]
+) -> Iterator[pa.RecordBatch]:
+    """The same as `batches` for a reader who takes his time: STREAM_LIMIT bounds it."""
+    with connection.transaction():
+        connection.execute(f"SET LOCAL statement_timeout = '{STREAM_LIMIT}'".encode())
+        yield from batches(connection, statement, schema, values)
+
+
+def batches(
+    connection: Connection[Row], statement: str, schema: pa.Schema, values: Mapping[str, Value]
+) -> Iterator[pa.RecordBatch]:
+    """What a statement selects, in a schema whose columns are its own, in one transaction.
+
+    Raises psycopg.Error. Memory is bounded by one batch, whatever the number of rows.
+    """
+    with connection.transaction():
+        _bind(connection, values)
+        copying = f"COPY ({statement}) TO STDOUT (FORMAT CSV)".encode()
+        with connection.cursor() as cursor, cursor.copy(copying) as copy:
+            rows = iter(copy)
+            while block := b"".join(islice(rows, BATCH_ROWS)):
+                yield _read(block, schema)
+
+
+def table(
+    connection: Connection[Row], statement: str, schema: pa.Schema, values: Mapping[str, Value]
+) -> pa.Table:
+    """The same as a table."""
+    return pa.Table.from_batches(batches(connection, statement, schema, values), schema)
+
+
+def _bind(connection: Connection[Row], values: Mapping[str, Value]) -> None:
+    if not values:
+        return
+    listed = {name: not isinstance(value, str | int | date) for name, value in values.items()}
+    calls = ", ".join(
+        "set_config(%s, %s::text[]::text, true)" if many else "set_config(%s, %s, true)"
+        for many in listed.values()
+    )
+    given: list[object] = []
+    for name, value in values.items():
+        given += [f"backbone.{name}", list(map(str, value)) if listed[name] else str(value)]  # type: ignore[arg-type]
+    connection.execute(f"SELECT {calls}".encode(), given)
+
+
+def _read(block: bytes, schema: pa.Schema) -> pa.RecordBatch:
+    """Only what stands without quotes and is empty is null: an empty text has quotes."""
+    found = csv.read_csv(
+        pa.BufferReader(block),
+        read_options=csv.ReadOptions(column_names=schema.names, use_threads=False, block_size=len(block) + 1),
+        parse_options=csv.ParseOptions(newlines_in_values=True),
+        convert_options=csv.ConvertOptions(
+            column_types=schema,
+            null_values=[""],
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=False,
+            timestamp_parsers=[csv.ISO8601],
+        ),
+    )
+    columns = [column.combine_chunks() for column in found.columns]
+    return pa.RecordBatch.from_arrays(columns, schema=schema)

@@ -1,0 +1,165 @@
+"""Where a TimescaleDB is and how to talk to it, read from a Secret: as a URI or in parts."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+import certifi
+
+from ...errors import Rejected
+from ..secret_keys import port, refuse_doubled, texts
+
+PORT = 5432
+TLS_MODES = ("disable", "prefer", "require", "verify-ca", "verify-full")
+PARTS = ("host", "port", "database", "username", "password")
+AUTHORITY = "ca.crt"
+KEYS = ("uri", *PARTS, "sslmode", AUTHORITY)
+_SCHEMES = ("postgresql", "postgres")
+_ESCAPE = (
+    "write special characters of user and password as %2F for /, %40 for @, %3A for :, %23 for #, %3F for ?"
+)
+_FORM = "postgresql://username:password@host:5432/database"
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionSettings:
+    """One database for one user, and the limits of a session. Times are in seconds.
+
+    `authority` is the file of the certificate authorities that the server's certificate is checked against;
+    those of the web where it is None. `idle_timeout` bounds how long a transaction may lie idle: whoever
+    freezes in one loses it, with its locks.
+    """
+
+    host: str
+    port: int
+    database: str
+    user: str
+    password: str = field(repr=False)
+    tls: str = "prefer"
+    authority: Path | None = None
+    application: str = "backbone"
+    pool_size: int = 4
+    connect_timeout: int = 5
+    acquire_timeout: float = 10.0
+    statement_timeout: float = 60.0
+    idle_timeout: float = 60.0
+
+    @property
+    def place(self) -> str:
+        """Where it is, in words that hold no secret."""
+        return f"{self.host}:{self.port}"
+
+    def parameters(self) -> dict[str, str | int]:
+        """What libpq is given. A peer that vanishes without a word is noticed within half a minute."""
+        verifies = self.tls in {"verify-ca", "verify-full"}
+        return {
+            "host": self.host,
+            "port": self.port,
+            "dbname": self.database,
+            "user": self.user,
+            "password": self.password,
+            # What a person keeps at home for other programs does not count here.
+            "passfile": os.devnull,
+            "sslmode": self.tls,
+            "sslcertmode": "disable",
+            "gssencmode": "disable",
+            **({"sslrootcert": str(self.authority or certifi.where())} if verifies else {}),
+            "application_name": self.application,
+            "connect_timeout": self.connect_timeout,
+            "keepalives_idle": 10,
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 20_000,
+            "options": " ".join(
+                (
+                    "-c TimeZone=UTC",
+                    f"-c statement_timeout={int(self.statement_timeout * 1000)}",
+                    f"-c idle_in_transaction_session_timeout={int(self.idle_timeout * 1000)}",
+                    # The server's side of the same: a client that is gone keeps no lock.
+                    "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3",
+                )
+            ),
+        }
+
+
+def from_folder(name: str, folder: Path) -> ConnectionSettings:
+    """Settings from a Secret as Kubernetes mounts it: one file per key. Raises as `from_keys` does."""
+    found = texts(name, folder, KEYS)
+    if not found:
+        raise Rejected(
+            f"Secret {name}: none of {', '.join(KEYS[:-2])} is in {folder}; "
+            "put a uri there, or host, database, username and password"
+        )
+    return from_keys(name, found, folder / AUTHORITY if found.get(AUTHORITY) else None)
+
+
+def from_keys(name: str, keys: Mapping[str, str], authority: Path | None = None) -> ConnectionSettings:
+    """Settings from the keys of a Secret; `authority` is where its ca.crt lies.
+
+    Raises Rejected, which says which key is wrong and what to write, and never a value that could be secret.
+    """
+    given = {key: value for key, value in keys.items() if value}
+    if "uri" in given:
+        refuse_doubled(name, given, PARTS)
+        found = _from_uri(f"Secret {name}: uri", given["uri"])
+    else:
+        found = {key: given[key] for key in PARTS if key in given}
+    missing = [key for key in ("host", "database", "username", "password") if not found.get(key)]
+    if missing:
+        inside = "uri has no" if "uri" in given else "there is no"
+        raise Rejected(f"Secret {name}: {inside} {', '.join(missing)}; a URI is written {_FORM}")
+    if "sslmode" in found and "sslmode" in given:
+        raise Rejected(f"Secret {name}: sslmode stands in uri and beside it; keep one of the two")
+    tls = found.get("sslmode") or given.get("sslmode") or ("verify-full" if authority else "prefer")
+    if tls == "verify-ca" and authority is None:
+        raise Rejected(f"Secret {name}: sslmode verify-ca needs the authority's certificate as ca.crt")
+    if tls not in TLS_MODES:
+        raise Rejected(f"Secret {name}: sslmode is none of {', '.join(TLS_MODES)}")
+    return ConnectionSettings(
+        host=found["host"],
+        port=port(f"Secret {name}: port", found.get("port"), PORT, _ESCAPE),
+        database=found["database"],
+        user=found["username"],
+        password=found["password"],
+        tls=tls,
+        authority=authority,
+    )
+
+
+def _from_uri(place: str, uri: str) -> dict[str, str]:
+    """The parts of a URI. No message repeats any: each may be a piece of a password."""
+    try:
+        parts = urlsplit(uri)
+        login, at, _ = parts.netloc.rpartition("@")
+        host, after = parts.hostname, parts.netloc.rpartition("@")[2].rpartition("]")[2]
+    except ValueError:
+        raise Rejected(f"{place} is no URI; {_ESCAPE}") from None
+    if parts.scheme not in _SCHEMES:
+        raise Rejected(
+            f"{place} does not begin with postgresql://; write postgresql://username:password@host/database"
+        )
+    if "@" in parts.path + parts.query + parts.fragment or "#" in uri:
+        raise Rejected(f"{place}: user or password holds a character that ends them; {_ESCAPE}")
+    if not at:
+        raise Rejected(
+            f"{place} has no @ between password and host; write postgresql://username:password@host/database"
+        )
+    user, _, password = login.partition(":")
+    found = {
+        "host": unquote(host or ""),
+        "port": after.partition(":")[2] or str(PORT),
+        "database": unquote(parts.path.removeprefix("/")),
+        "username": unquote(user),
+        "password": unquote(password),
+    }
+    for option, value in parse_qsl(parts.query, keep_blank_values=True):
+        if option != "sslmode":
+            raise Rejected(
+                f"{place}: of the options after ? only sslmode is taken; ca.crt is a key of the Secret"
+            )
+        found["sslmode"] = value
+    return found

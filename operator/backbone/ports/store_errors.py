@@ -1,0 +1,25 @@
+"""What a store raises."""
+
+from __future__ import annotations
+
+from ..errors import BackboneError
+from ..vocabulary import Outcome
+
+
+class StoreError(BackboneError):
+    """The store could not do what was asked; `outcome` names why. The last published copy is untouched."""
+
+    def __init__(self, outcome: Outcome, message: str) -> None:
+        super().__init__(message)
+        self.outcome = outcome
+
+
+class StoreCorrupt(StoreError):
+    """The store's content does not read back; what was found corrupt has been set aside."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(Outcome.STORE_FAILED, message)
+
+
+class NothingPublished(BackboneError):
+    """No run has published a copy for readers yet."""
