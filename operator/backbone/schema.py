@@ -87,6 +87,14 @@ def amount(quantity: Quantity) -> Decimal:
     return Decimal(number) * QUANTITY_UNITS.get(quantity[len(number) :], Decimal(1))
 
 
+def named_once(names: tuple[str, ...]) -> tuple[str, ...]:
+    """A list that is a set in the API. Raises ValueError."""
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"named twice: {', '.join(twice)}; name each once")
+    return names
+
+
 class BackboneRef(Model):
     """The DataBackbone of the same namespace that this object belongs to."""
 

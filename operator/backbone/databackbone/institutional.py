@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import ConfigDict, Field, JsonValue, StringConstraints, field_validator, model_validator
 
 from ..naming import digest
-from ..schema import Model, SecretName, Whole, cel
+from ..schema import Model, SecretName, Whole, cel, named_once
 
 Aggregate = Literal["minuteBars", "tradeDays", "weeklyBars"]
 SET: dict[str, JsonValue] = {"x-kubernetes-list-type": "set"}
@@ -73,6 +73,15 @@ class TimescalePool(Model):
     )
 
 
+def _chunk_days(default: int) -> int:
+    return Field(
+        default=default,
+        ge=1,
+        le=LONGEST_DAYS,
+        description="Width of the chunks that are made from now on; those that are there keep theirs.",
+    )
+
+
 class Hypertable(Model):
     """A table in chunks by time: how wide they are, when they are packed and when they go."""
 
@@ -87,12 +96,7 @@ class Hypertable(Model):
         )
     )
 
-    chunk_days: Whole = Field(
-        default=365,
-        ge=1,
-        le=LONGEST_DAYS,
-        description="Width of the chunks that are made from now on; those that are there keep theirs.",
-    )
+    chunk_days: Whole = _chunk_days(365)
     retention_days: Whole | None = Field(
         default=None,
         ge=1,
@@ -121,34 +125,19 @@ class Hypertable(Model):
 class IntradayBarsTable(Hypertable):
     """The table of intraday bars."""
 
-    chunk_days: Whole = Field(
-        default=30,
-        ge=1,
-        le=LONGEST_DAYS,
-        description="Width of the chunks that are made from now on; those that are there keep theirs.",
-    )
+    chunk_days: Whole = _chunk_days(30)
 
 
 class IntradayTradesTable(Hypertable):
     """The table of trades."""
 
-    chunk_days: Whole = Field(
-        default=7,
-        ge=1,
-        le=LONGEST_DAYS,
-        description="Width of the chunks that are made from now on; those that are there keep theirs.",
-    )
+    chunk_days: Whole = _chunk_days(7)
 
 
 class MacroTable(Hypertable):
     """A table of macro data: few rows over many years."""
 
-    chunk_days: Whole = Field(
-        default=3650,
-        ge=1,
-        le=LONGEST_DAYS,
-        description="Width of the chunks that are made from now on; those that are there keep theirs.",
-    )
+    chunk_days: Whole = _chunk_days(3650)
 
 
 class Hypertables(Model):
@@ -207,10 +196,7 @@ class Timescale(Model):
     @field_validator("continuous_aggregates")
     @classmethod
     def _unique(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            raise ValueError(f"named twice: {', '.join(twice)}; name each once")
-        return names
+        return named_once(names)
 
     @model_validator(mode="after")
     def _aggregates_have_their_source(self) -> Self:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import ConfigDict, Field, JsonValue, StringConstraints, field_validator, model_validator
 
-from ..schema import Flag, Model, SecretName, Whole, cel
+from ..schema import Flag, Model, SecretName, Whole, cel, named_once
 
 Provider = Literal["Sample", "Yahoo", "Fred"]
 
@@ -63,10 +63,7 @@ class Dimension(Model):
     @field_validator("symbols", "series", "calendars", check_fields=False)
     @classmethod
     def _unique(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            raise ValueError(f"named twice: {', '.join(twice)}; name each once")
-        return names
+        return named_once(names)
 
     @model_validator(mode="after")
     def _sample_needs_no_connection(self) -> Self:
