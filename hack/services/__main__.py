@@ -77,7 +77,9 @@ def status() -> int:
 
 
 def env() -> None:
-    """Print the addresses, with passwords, for `eval`."""
+    """Print the addresses, with passwords, for `eval`. Raises Failure where nothing runs."""
+    if not any(server.running for server in servers().values()):
+        raise Failure("nothing runs; `make services` starts them")
     for name, server in servers().items():
         if server.running:
             address = server.url() if isinstance(server, RedisServer) else server.dsn()

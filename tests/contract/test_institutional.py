@@ -104,6 +104,34 @@ def test_an_empty_database_is_migrated_filled_and_left_as_it_is(
         assert timescale.password not in said.stdout + said.stderr
 
 
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ("DELETE FROM telemetry.schema_migrations WHERE number = 1", "migration 1 (journal) is not applied"),
+        ("UPDATE telemetry.schema_migrations SET checksum = 'x' WHERE number = 2", "another one here"),
+    ],
+    ids=["a migration that is missing", "a migration that is another one"],
+)
+def test_no_run_stores_into_another_schema(
+    timescale: ConnectionSettings, tmp_path: Path, emp: Emp, change: str, told: str
+) -> None:
+    secret(tmp_path, timescale)
+    files = given(tmp_path, backbone(), PLAN)
+    refused = emp("ingest-once", "-f", files)
+    assert (refused.returncode, "is at migration 0 of" in refused.stderr) == (3, True), refused.stderr
+    assert emp("database", "-f", files).returncode == 0
+    execute(timescale, change)
+    refused = emp("ingest-once", "-f", files)
+    assert (refused.returncode, told in refused.stderr) == (3, True), refused.stderr
+    assert (report(tmp_path)["outcome"], rows(timescale)) == ("StoreFailed", 0)
+
+
+def test_a_token_that_fits_nothing_is_told(timescale: ConnectionSettings, tmp_path: Path, emp: Emp) -> None:
+    secret(tmp_path, timescale)
+    done = emp("database", "-f", given(tmp_path, backbone()), "--confirm", "dailyBars-1d-1")
+    assert (done.returncode, "nothing waits for dailyBars-1d-1" in done.stderr) == (0, True), done.stderr
+
+
 def test_the_program_of_the_clients_page_reads_the_database(
     timescale: ConnectionSettings, redis_place: RedisPlace, tmp_path: Path, emp: Emp
 ) -> None:

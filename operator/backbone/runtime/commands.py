@@ -44,7 +44,6 @@ def ingest(files: list[Path], only: str | None, given: Path | None, progress: Ca
     code = EXIT_OK
     for plan in plans:
         folder = folders[plan.backbone.name]
-        progress(f"plan {plan.name} into {folder}")
         report = run_plan(plan, folder, run_id(plan.name, alone=len(plans) == 1), progress)
         _show_report(report)
         if report.outcome is not Outcome.SUCCEEDED:

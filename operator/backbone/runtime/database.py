@@ -130,9 +130,9 @@ def _migrated(
     )
     told = told.model_copy(update={"version": plan.version, "pending": len(plan.pending)})
     try:
-        policies = Policies(patient, desired_policies(section), LOCK_WAIT).reconcile(
-            tokens_of(confirm), lambda change: progress(str(change))
-        )
+        wished = Policies(patient, desired_policies(section), LOCK_WAIT)
+        _tell_what_fits_nothing(wished, confirm)
+        policies = wished.reconcile(tokens_of(confirm), lambda change: progress(str(change)))
         clients, limit = load(settings)
     except DatabaseError as error:
         return told.model_copy(update=_fault(error.fault, str(error)))
@@ -150,6 +150,14 @@ def _migrated(
             ),
         }
     )
+
+
+def _tell_what_fits_nothing(wished: Policies, confirm: str | None) -> None:
+    tokens = tokens_of(confirm)
+    asked = {item.token for item in wished.plan().unconfirmed} if tokens else set()
+    for token in tokens:
+        if token not in asked:
+            notice(f"nothing waits for {token}: it was confirmed before, or rows came or went since")
 
 
 def _table(span: TableSpan) -> TableReport:

@@ -109,10 +109,15 @@ def _place(
 ) -> _Place:
     """Where the plan's backbone stores. Raises Rejected, StoreError."""
     if tier_of(plan.backbone, folder, notice) == "Bootstrap":
+        progress(f"plan {plan.name} into {folder}")
         return _Place(DuckDBStore(folder, stop.pause))
-    from ..adapters.timescale.store import TimescaleStore  # noqa: PLC0415 - bootstrap needs no client
+    from ..adapters.timescale.migrator import expect_present  # noqa: PLC0415 - bootstrap needs no client
+    from ..adapters.timescale.store import TimescaleStore  # noqa: PLC0415 - see above
+    from ..migrations import packaged  # noqa: PLC0415 - see above
 
     settings = settings_of(plan.backbone)
+    progress(f"plan {plan.name} into database {settings.database} on {settings.place}")
+    expect_present(settings, packaged())
     invalidation = Invalidation(plan.backbone, progress)
     closing.callback(invalidation.close)
     return _Place(TimescaleStore(settings, stop.pause), invalidation)

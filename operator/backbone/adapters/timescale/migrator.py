@@ -13,7 +13,7 @@ from psycopg import Connection
 
 from ...migrations import Migration
 from ...ports.database import DatabaseError, DatabaseFault
-from .errors import translated
+from .errors import store_faults, translated
 from .migrations import Applied, Holdings, Plan, plan
 from .schema_lock import LOCK_WAIT, alone
 from .session import SCHEMAS, Row, connected
@@ -108,3 +108,17 @@ class Migrator:
         self, connection: Connection[Row], statement: str, values: list[object] | None = None
     ) -> None:
         connection.execute(statement.encode(), values)
+
+
+def expect_present(settings: ConnectionSettings, migrations: tuple[Migration, ...]) -> None:
+    """Raise StoreError unless the schema is what these migrations make: a run stores into no other."""
+    with store_faults("look at the schema", settings):
+        found = Migrator(settings, migrations).plan()
+        if found.refusal is not None:
+            raise DatabaseError(found.refusal.fault, found.refusal.message)
+        if found.pending:
+            raise DatabaseError(
+                DatabaseFault.SCHEMA_REFUSED,
+                f"the database {settings.database} on {settings.place} is at migration {found.version} of "
+                f"{migrations[-1].number}; `emp-runtime database -f FOLDER` brings it there",
+            )

@@ -108,7 +108,7 @@ class Policies:
             raise DatabaseError(
                 DatabaseFault.SCHEMA_REFUSED,
                 f"{self._settings.database} on {self._settings.place} has not been migrated to this version; "
-                "run emp-runtime migrate",
+                "run emp-runtime database",
             )
         now = holdings(connection)
         wrong = refusal(self._desired, now)
