@@ -336,7 +336,7 @@ def test_every_table_can_be_packed_and_takes_late_rows_then(place: PolicyDatabas
     place.add_trades(days_ago(100), 300, timedelta(hours=6))
     every = [
         ("macro_series", "'test', 'cpi', day::date, 'daily', day::date, 1, NULL"),
-        ("macro_events", "'test', 'us', 'cpi', 'release', day::date, day::date, NULL, day, 1, 1, 1, 1"),
+        ("macro_events", "'test', 'us', 'cpi', 'release', day::date, day::date, '', day, 1, 1, 1, 1"),
         ("intraday_bars", "'test', 'AAA', 60, day, 1, 1, 1, 1, 1, 1, 'adjusted'"),
     ]
     for table, values in every:
@@ -373,6 +373,6 @@ def test_what_cannot_be_is_refused_before_anything_is_set(
 
 
 def test_a_database_that_was_not_migrated_is_told_so(timescale: ConnectionSettings) -> None:
-    with pytest.raises(DatabaseError, match="run emp-runtime migrate") as caught:
+    with pytest.raises(DatabaseError, match="run emp-runtime database") as caught:
         Policies(timescale, desired()).reconcile()
     assert caught.value.fault is DatabaseFault.SCHEMA_REFUSED
