@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 import yaml
 
@@ -124,6 +125,27 @@ def test_no_run_stores_into_another_schema(
     refused = emp("ingest-once", "-f", files)
     assert (refused.returncode, told in refused.stderr) == (3, True), refused.stderr
     assert (report(tmp_path)["outcome"], rows(timescale)) == ("StoreFailed", 0)
+
+
+def test_rows_of_the_database_are_exported_and_not_those_of_a_folder(
+    timescale: ConnectionSettings, tmp_path: Path, emp: Emp
+) -> None:
+    secret(tmp_path, timescale)
+    files, to = given(tmp_path, backbone(), PLAN), tmp_path / "bars.parquet"
+    nothing = emp("export", "daily-bars", "-f", files, "--to", to)
+    assert (nothing.returncode, to.exists()) == (1, False), nothing.stderr
+    assert emp("database", "-f", files).returncode == 0
+    assert emp("ingest-once", "-f", files).returncode == 0
+    done = emp("export", "daily-bars", "-f", files, "--to", to)
+    assert done.returncode == 0, done.stderr
+    assert f"rows of database market on {timescale.place}" in done.stdout
+    exported = pq.read_table(to)
+    assert exported.num_rows == rows(timescale)
+    assert exported.schema.names == DAILY_BARS.schema.names
+    manifest = json.loads((tmp_path / "bars.parquet.manifest.json").read_text())
+    assert (manifest["rows"], [run["provider"] for run in manifest["runs"]]) == (rows(timescale), ["Sample"])
+    empty = emp("export", "daily-bars", "-f", files, "--to", to, "--start", "2200-01-01")
+    assert (empty.returncode, "no rows in that range" in empty.stderr) == (0, True), empty.stderr
 
 
 def test_a_token_that_fits_nothing_is_told(timescale: ConnectionSettings, tmp_path: Path, emp: Emp) -> None:

@@ -69,6 +69,36 @@ def test_a_server_that_is_gone_is_named_and_comes_back(
                 assert time.monotonic() < deadline
 
 
+def test_a_server_that_is_gone_is_named_at_once_and_used_as_soon_as_it_is_back(
+    own_postgres: ConnectionSettings, postgres_server: PostgresServer
+) -> None:
+    settings = changed(own_postgres, acquire_timeout=60.0)
+    with DatabasePool(settings) as pool:
+        with pool.connection() as connection:
+            connection.execute("SELECT 1")
+        postgres_server.kill()
+        for _ in range(3):
+            began = time.monotonic()
+            with pytest.raises(DatabaseError) as caught, pool.connection():
+                pass
+            assert caught.value.fault is DatabaseFault.CONNECTION_REFUSED
+            assert time.monotonic() - began < 20, "of the minute that a busy pool would be waited for"
+        postgres_server.start()
+        began = time.monotonic()
+        with pool.connection() as connection:
+            connection.execute("SELECT 1")
+        assert time.monotonic() - began < 20
+
+
+def test_what_no_waiting_mends_is_told_at_once(own_postgres: ConnectionSettings) -> None:
+    settings = changed(own_postgres, database="nowhere", acquire_timeout=60.0)
+    began = time.monotonic()
+    with DatabasePool(settings) as pool, pytest.raises(DatabaseError) as caught, pool.connection():
+        pass
+    assert caught.value.fault is DatabaseFault.DATABASE_MISSING
+    assert time.monotonic() - began < 20
+
+
 def test_a_changed_password_is_taken_under_work(
     work_table: ConnectionSettings, postgres_server: PostgresServer
 ) -> None:

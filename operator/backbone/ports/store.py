@@ -286,6 +286,10 @@ class Reader(Protocol):
         """Rows of a selection in the order of their key."""
         ...
 
+    def provenance(self, dimension: Dimension) -> list[dict[str, object]]:
+        """The runs that brought rows to a dimension: sequence, run_id, plan, plan_generation, provider."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Selection:

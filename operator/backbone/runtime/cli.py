@@ -156,6 +156,7 @@ def export(
     end: End = None,
     source: Source = None,
     data_dir: DataDir = None,
+    filename: OptionalFiles = None,
 ) -> None:
     """Write rows to a file, with a manifest.
 
@@ -164,7 +165,7 @@ def export(
     from .reading import Wish, export_rows
 
     wish = Wish(_dimension(dimension), tuple(symbol or ()), source, _moment(start), _moment(end), None)
-    export_rows(wish, data_dir, form, to)
+    export_rows(wish, filename or [], data_dir, form, to)
 
 
 @app.command()

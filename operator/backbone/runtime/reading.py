@@ -17,19 +17,18 @@ import pyarrow as pa
 import pyarrow.csv
 import typer
 
-from ..adapters.duckdb.export import export, manifest_path
-from ..adapters.duckdb.reader import DuckDBReader, published
+from ..adapters.duckdb.reader import published
 from ..adapters.duckdb.volume import Volume
+from ..adapters.export import export, manifest_path
 from ..client import Client, Snapshot
 from ..client.snapshot import Window
 from ..errors import Rejected
 from ..market.dimensions import LINEAGE, Dimension
-from ..ports.store import Line, Selection
+from ..ports.store import Line, Reader, Selection
 from ..ports.store_errors import NothingPublished
 from . import console, tables
 from .forms import FileForm
 from .institutional import cache_of, settings_of
-from .location import only_data_dir
 from .places import Place, only_place
 
 if TYPE_CHECKING:
@@ -39,7 +38,7 @@ LAST_BY_DEFAULT = 20
 POLL_SECONDS = 1.0
 NAMES_SHOWN = 20
 _UNSHOWN = frozenset(field.name for field in LINEAGE) | {"revision"}
-Held = Snapshot | DuckDBReader
+Held = Snapshot | Reader
 _SPARED = ("reference", "trades", "adjusted_close", "vintage")
 """Columns that a narrow terminal does without."""
 
@@ -105,13 +104,28 @@ def _snapshot(place: Place) -> Iterator[Snapshot]:
         yield closing.enter_context(client.snapshot())
 
 
-def export_rows(wish: Wish, given: Path | None, asked: FileForm | None, to: Path | None) -> None:
+@contextmanager
+def _reader(place: Place) -> Iterator[Reader]:
+    """Whatever size its answers have: nothing of them goes through a cache."""
+    if place.tier == "Bootstrap":
+        with published(place.folder) as reader:
+            yield reader
+        return
+    from ..adapters.timescale.reader import committed  # noqa: PLC0415 - the bootstrap tier needs no client
+
+    with place.pool() as pool, committed(pool) as rows:
+        yield rows
+
+
+def export_rows(
+    wish: Wish, files: list[Path], given: Path | None, asked: FileForm | None, to: Path | None
+) -> None:
     """Write rows to a file with a manifest. Raises Rejected, NothingPublished, StoreError."""
-    folder = only_data_dir(given)
+    place = only_place(files, given)
     form = file_form(asked, to)
     name = f"{wish.dimension.command_name}.{form}"
-    target = Volume(folder).exports / name if to is None else to / name if to.is_dir() else to
-    with published(folder) as reader:
+    target = Volume(place.folder).exports / name if to is None else to / name if to.is_dir() else to
+    with _reader(place) as reader:
         for subject in wish.subjects:
             _sources_of(reader, wish, subject)
         selection = Selection(
@@ -122,7 +136,7 @@ def export_rows(wish: Wish, given: Path | None, asked: FileForm | None, to: Path
             _tell_held(reader, wish, wish.subjects)
         for subject in wish.subjects:
             _tell_price_bases(reader, replace(selection, subjects=(subject,), last=1))
-    typer.echo(f"{manifest['rows']:,} rows, {manifest['bytes']:,} bytes in {target}")
+    typer.echo(f"{manifest['rows']:,} rows of {place.told}, {manifest['bytes']:,} bytes in {target}")
     typer.echo(f"manifest in {manifest_path(target)}")
 
 
@@ -215,7 +229,7 @@ def _tell_held(data: Held, wish: Wish, subjects: tuple[str, ...]) -> None:
     console.notice(f"{who}no rows in that range; held: {', '.join(told) or 'nothing'}")
 
 
-def _tell_price_bases(reader: DuckDBReader, latest: Selection) -> None:
+def _tell_price_bases(reader: Reader, latest: Selection) -> None:
     """Say that a file mixes price bases: no two sources are ever joined, so the reader has to choose."""
     rows = (row for batch in reader.batches(latest) for row in batch.to_pylist())
     bases = {str(row["source"]): str(row.get("price_basis")) for row in rows}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ from .settings import ConnectionSettings
 
 RECONNECT = 60.0
 """Seconds over which a broken pool tries again by itself, ever more slowly; the next user starts it anew."""
+PATIENCE = 1.0
+"""Seconds that a caller waits for the pool before it looks itself why there is no connection."""
 CLOSING = 5.0
 LIFETIME = 1800.0
 
@@ -44,6 +47,8 @@ class DatabasePool:
         self._settings = settings
         self._pool = _opened(settings)
         self._renewing = threading.Lock()
+        self._lent = 0
+        self._counting = threading.Lock()
 
     @property
     def settings(self) -> ConnectionSettings:
@@ -58,26 +63,50 @@ class DatabasePool:
         use, or no new one comes about. An error of the driver inside the block becomes one too.
         """
         pool, connection = self._acquired()
+        self._count(1)
         try:
             with translated("work", self._settings):
                 yield connection
         finally:
+            self._count(-1)
             with suppress(psycopg.Error):
                 if connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
                     connection.rollback()
             pool.putconn(connection)
 
+    def _count(self, change: int) -> None:
+        with self._counting:
+            self._lent += change
+
     def _acquired(self) -> tuple[ConnectionPool[Connection[Row]], Connection[Row]]:
+        deadline = time.monotonic() + self._settings.acquire_timeout
         while True:
             pool, settings = self._pool, self._settings
             try:
-                return pool, pool.getconn(settings.acquire_timeout)
+                return pool, pool.getconn(max(min(deadline - time.monotonic(), PATIENCE), 0.01))
             except PoolClosed:
                 if pool is self._pool:
                     raise DatabaseError(DatabaseFault.CONNECTION_LOST, "the pool is closed") from None
                 # It was renewed between two lines, or while we waited.
             except (PoolTimeout, psycopg.Error):
-                raise _why_none(settings, pool.get_stats()) from None
+                late = time.monotonic() >= deadline
+                if self._lent < settings.pool_size:
+                    self._begin_anew(pool, settings)
+                if late:
+                    raise _exhausted(settings) from None
+
+    def _begin_anew(self, pool: ConnectionPool[Connection[Row]], settings: ConnectionSettings) -> None:
+        """Raise DatabaseError with the reason why there is no connection.
+
+        Where there is none any more, a new pool need not wait for the next try of the old one.
+        """
+        with connected(settings):
+            pass
+        with self._renewing:
+            if pool is not self._pool:
+                return
+            self._pool = _opened(settings)
+        pool.close(0)
 
     def renew(self, settings: ConnectionSettings) -> Finding | None:
         """Go over to other settings, such as a changed password; None where it did.
@@ -137,13 +166,7 @@ def _opened(settings: ConnectionSettings) -> ConnectionPool[Connection[Row]]:
     )
 
 
-def _why_none(settings: ConnectionSettings, stats: dict[str, int]) -> DatabaseError:
-    if stats.get("pool_size", 0) < settings.pool_size or stats.get("connections_errors", 0):
-        try:
-            with connected(settings):
-                pass
-        except DatabaseError as error:
-            return error
+def _exhausted(settings: ConnectionSettings) -> DatabaseError:
     return DatabaseError(
         DatabaseFault.POOL_EXHAUSTED,
         f"all {settings.pool_size} connections to {settings.place} were in use for "

@@ -102,6 +102,12 @@ class TimescaleReader:
         with self._working(), self._pool.connection() as connection:
             yield from streamed(connection, statement, selection.dimension.schema, given)
 
+    def provenance(self, dimension: Dimension) -> list[dict[str, object]]:
+        """The runs that brought rows to a dimension: sequence, run_id, plan, plan_generation, provider."""
+        names = ("sequence", "run_id", "plan", "plan_generation", "provider")
+        found = self._rows(sql.PROVENANCE, dimension.name)
+        return [dict(zip(names, row, strict=True)) for row in found]
+
     def _rows(self, statement: str, *values: object) -> list[Row]:
         with self._working(), self._pool.connection() as connection:
             return connection.execute(statement.encode(), values).fetchall()

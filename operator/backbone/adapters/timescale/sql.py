@@ -64,6 +64,12 @@ AS_OF = """
     SELECT DISTINCT ON (dimension, source) dimension, source, as_of FROM telemetry.ingest_arrivals
     ORDER BY dimension, source, "sequence" DESC
 """
+PROVENANCE = """
+    SELECT DISTINCT run."sequence", run.run_id, run.plan, run.plan_generation, arrival.provider
+    FROM telemetry.ingest_runs AS run
+    JOIN telemetry.ingest_arrivals AS arrival ON arrival."sequence" = run."sequence"
+    WHERE arrival.dimension = %s ORDER BY run."sequence"
+"""
 LAST_ATTEMPTS = """
     WITH last AS (
         SELECT DISTINCT ON (plan) plan, "sequence", outcome FROM telemetry.ingest_runs

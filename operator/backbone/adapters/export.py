@@ -1,4 +1,4 @@
-"""Exports of a published copy as CSV or Parquet, each with a manifest that tells where its rows come from."""
+"""Exports of what readers see as CSV or Parquet, each with a manifest that tells where its rows come from."""
 
 from __future__ import annotations
 
@@ -15,10 +15,9 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
-from ...market.dimensions import SCHEMA_VERSION
-from ...ports.store import Selection
-from .reader import DuckDBReader
-from .volume import naming_faults, sync_folder
+from ..market.dimensions import SCHEMA_VERSION
+from ..ports.store import Reader, Selection
+from .duckdb.volume import naming_faults, sync_folder
 
 Format = Literal["csv", "parquet"]
 CHUNK_BYTES = 1 << 20
@@ -38,7 +37,7 @@ class _Seen:
         self.run_ids |= set(batch.column("run_id").unique().to_pylist())
 
 
-def export(reader: DuckDBReader, selection: Selection, form: Format, target: Path) -> dict[str, Any]:
+def export(reader: Reader, selection: Selection, form: Format, target: Path) -> dict[str, Any]:
     """Write a selection to `target` and its manifest beside it, each by rename; the manifest.
 
     Raises StoreError; an existing file stays until the new one is whole.
@@ -83,7 +82,7 @@ def manifest_path(target: Path) -> Path:
     return target.with_name(f"{target.name}.manifest.json")
 
 
-def _write(reader: DuckDBReader, selection: Selection, form: Format, prepared: Path, seen: _Seen) -> None:
+def _write(reader: Reader, selection: Selection, form: Format, prepared: Path, seen: _Seen) -> None:
     schema = selection.dimension.schema
     writer = (
         pa.csv.CSVWriter(prepared, schema) if form == "csv" else pa.parquet.ParquetWriter(prepared, schema)
