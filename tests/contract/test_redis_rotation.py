@@ -63,9 +63,12 @@ def test_new_passwords_are_taken_one_after_another_and_the_old_pool_drains(
         for _ in range(ROTATIONS):
             before = connections(server)
             assert before
-            server.set_user("cache", renewed())
+            # Both are good until the new one is taken: a reader may open a connection at any moment.
+            server.users["cache"] = user = renewed()
+            server.command("ACL", "SETUSER", "cache", f">{user.password}")
             write(secret, server.url("cache"))
             assert cache.refresh() is None
+            server.set_user("cache", user)
             until(lambda before=before: not before & connections(server))
             readers.more(100)
     assert readers.wrong == []
