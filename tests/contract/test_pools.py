@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 
 import pytest
 
 from backbone.adapters.timescale.pool import DatabasePool
 from backbone.adapters.timescale.settings import ConnectionSettings
-from backbone.ports.database import DatabaseError, DatabaseFault
+from backbone.ports.database import DatabaseError, DatabaseFault, Finding
 from databases import changed, execute
 from pooled_work import Work
 from services.postgres import PostgresServer
@@ -88,6 +89,22 @@ def test_a_server_that_is_gone_is_named_at_once_and_used_as_soon_as_it_is_back(
         with pool.connection() as connection:
             connection.execute("SELECT 1")
         assert time.monotonic() - began < 20
+
+
+def test_credentials_that_led_in_are_waited_for_while_they_change(
+    work_table: ConnectionSettings, postgres_server: PostgresServer
+) -> None:
+    settings = changed(work_table, acquire_timeout=60.0)
+    renewed: list[Finding | None] = []
+    with DatabasePool(settings) as pool:
+        with pool.connection():
+            postgres_server.sql(f"ALTER ROLE \"{work_table.user}\" PASSWORD 'next'")
+            later = threading.Timer(2, lambda: renewed.append(pool.renew(changed(settings, password="next"))))
+            later.start()
+            with pool.connection() as connection:
+                connection.execute("SELECT 1")
+        later.join()
+    assert renewed == [None]
 
 
 def test_what_no_waiting_mends_is_told_at_once(own_postgres: ConnectionSettings) -> None:

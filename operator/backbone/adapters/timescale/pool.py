@@ -48,6 +48,7 @@ class DatabasePool:
         self._pool = _opened(settings)
         self._renewing = threading.Lock()
         self._lent = 0
+        self._led_in = False
         self._counting = threading.Lock()
 
     @property
@@ -59,8 +60,8 @@ class DatabasePool:
     def connection(self) -> Iterator[Connection[Row]]:
         """A connection for the block; what it leaves open in a transaction is rolled back.
 
-        Raises DatabaseError where none is to be had in the time of the settings, with the reason: all are in
-        use, or no new one comes about. An error of the driver inside the block becomes one too.
+        Raises DatabaseError with the reason where none is to be had: at once where no new one comes about, and
+        where all are in use, or a password has changed, in the time of the settings. An error of the driver inside the block becomes one too.
         """
         pool, connection = self._acquired()
         self._count(1)
@@ -77,6 +78,7 @@ class DatabasePool:
     def _count(self, change: int) -> None:
         with self._counting:
             self._lent += change
+            self._led_in = True
 
     def _acquired(self) -> tuple[ConnectionPool[Connection[Row]], Connection[Row]]:
         deadline = time.monotonic() + self._settings.acquire_timeout
@@ -91,7 +93,13 @@ class DatabasePool:
             except (PoolTimeout, psycopg.Error):
                 late = time.monotonic() >= deadline
                 if self._lent < settings.pool_size:
-                    self._begin_anew(pool, settings)
+                    try:
+                        self._begin_anew(pool, settings)
+                    except DatabaseError as error:
+                        # Credentials that led in before: the new ones may be on their way.
+                        if late or not (self._led_in and error.fault is DatabaseFault.AUTHENTICATION_FAILED):
+                            raise error from None
+                        continue
                 if late:
                     raise _exhausted(settings) from None
 
