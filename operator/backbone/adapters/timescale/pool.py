@@ -60,8 +60,9 @@ class DatabasePool:
     def connection(self) -> Iterator[Connection[Row]]:
         """A connection for the block; what it leaves open in a transaction is rolled back.
 
-        Raises DatabaseError with the reason where none is to be had: at once where no new one comes about, and
-        where all are in use, or a password has changed, in the time of the settings. An error of the driver inside the block becomes one too.
+        Raises DatabaseError with the reason where none is to be had: at once where no new one comes about;
+        in the time of the settings where all are in use, or the password has changed. An error of the driver
+        inside the block becomes one too.
         """
         pool, connection = self._acquired()
         self._count(1)
