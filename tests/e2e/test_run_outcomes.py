@@ -54,7 +54,7 @@ def test_a_worker_whose_sandbox_cannot_be_made_is_named_while_it_waits(
 ) -> None:
     none = {"limits": {"memory": "1Mi"}, "requests": {"memory": "1Mi"}}
     kubectl.apply(backbone(), plan(worker={"resources": none}))
-    seen = wait_condition("ingestplan/daily", "Ready", "False", "ContainerNotStarted", deadline=150)
+    seen = wait_condition("ingestplan/daily", "Ready", "False", "ContainerNotStarted", deadline=240)
     assert "memory limit" in message(seen, "Ready")
 
 

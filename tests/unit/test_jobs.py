@@ -97,10 +97,10 @@ def test_trouble_under_way(pods: tuple[PodReading, ...], expected: Trouble | Non
     assert trouble_under_way(replace(JOB, pods=pods), None, NOW) == expected
 
 
-def test_a_pod_that_gets_no_sandbox_is_in_trouble_after_a_minute() -> None:
+def test_a_pod_that_gets_no_sandbox_is_in_trouble_after_two_minutes() -> None:
     job = replace(JOB, pods=(replace(PENDING, without_sandbox_since=NOW),))
-    assert trouble_under_way(job, None, NOW + timedelta(seconds=59)) is None
-    trouble = trouble_under_way(job, None, NOW + timedelta(seconds=60))
+    assert trouble_under_way(job, None, NOW + timedelta(seconds=119)) is None
+    trouble = trouble_under_way(job, None, NOW + timedelta(seconds=120))
     assert trouble is not None
     assert trouble.outcome is Outcome.CONTAINER_NOT_STARTED
     assert "no sandbox for pod run-a since 12:00:00 UTC" in trouble.message
