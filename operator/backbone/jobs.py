@@ -16,8 +16,8 @@ NEVER_STARTED = {Outcome.IMAGE_PULL_FAILED, Outcome.UNSCHEDULABLE, Outcome.CONTA
 """Troubles of a pod whose container did not run at all."""
 
 SANDBOX_TAKES = timedelta(minutes=2)
-"""How long a kubelet may need to attach volumes and to make a sandbox before that is called trouble: a minute,
-and another by which its clock and ours may differ."""
+"""How long a kubelet may need to attach volumes and to make a sandbox before that is called trouble: a
+minute, and another by which its clock and ours may differ."""
 
 _PULL = {"ImagePullBackOff", "ErrImagePull", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError"}
 _NOT_STARTED = {"CreateContainerConfigError", "CreateContainerError", "RunContainerError"}
