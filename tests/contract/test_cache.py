@@ -16,6 +16,7 @@ from backbone.market.dimensions import DAILY_BARS, INTRADAY_BARS
 from backbone.ports.cache import (
     BOOTSTRAP,
     INSTITUTIONAL,
+    MOST_TAGS,
     Cache,
     CacheCounts,
     CacheKey,
@@ -207,6 +208,42 @@ def test_an_answer_whose_version_goes_while_it_is_loaded_is_given_and_not_kept(m
     assert cache.fetch(key("A"), load)["close"].to_pylist() == [1.0]
     assert cache.counts().keys == 0
     assert answer(cache, key("A"), 2.0) == 2.0
+
+
+def test_an_invalidation_of_subjects_ends_what_is_about_them_and_no_more(make: Make) -> None:
+    cache = make(BOOTSTRAP)
+    many = tuple(f"S{number}" for number in range(MOST_TAGS + 1))
+    about_a = [key("A"), key("B", "A"), key("A", last=5), key(), key("A", *many)]
+    others = [key("B"), key("A", version="copy-2"), key("a"), key("A,B")]
+    for wanted in (*about_a, *others):
+        answer(cache, wanted)
+    assert cache.invalidate("copy-1", {"A", "Z"}) == len(about_a)
+    assert cache.counts().keys == len(others)
+    assert [loads(cache, wanted) for wanted in others] == [False] * len(others)
+    assert [loads(cache, wanted) for wanted in about_a] == [True] * len(about_a)
+    assert cache.invalidate("copy-1", set()) in {0, 2}, "an answer about much may count as one about all"
+    assert not loads(cache, key("A"))
+
+
+@pytest.mark.parametrize(("subject", "kept"), [("A", 0), ("B", 1)])
+def test_an_answer_is_not_kept_whose_subject_changes_while_it_is_loaded(
+    make: Make, subject: str, kept: int
+) -> None:
+    cache = make(BOOTSTRAP)
+
+    def load() -> pa.Table:
+        cache.invalidate("copy-1", {subject})
+        return rows(1.0)
+
+    assert cache.fetch(key("A"), load)["close"].to_pylist() == [1.0]
+    assert cache.counts().keys == kept
+
+
+def test_any_number_of_subjects_may_have_changed(make: Make) -> None:
+    cache = make(BOOTSTRAP)
+    answer(cache, key("S7"))
+    assert cache.invalidate("copy-1", {f"S{number}" for number in range(20_000)}) == 1
+    assert loads(cache, key("S7"))
 
 
 def test_a_failed_load_is_raised_and_tried_again(make: Make) -> None:

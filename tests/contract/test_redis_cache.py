@@ -96,7 +96,7 @@ def test_a_slow_load_never_overwrites_what_another_process_invalidated_meanwhile
     assert answer(other, key("A"), 2.0) == 2.0
 
 
-@pytest.mark.parametrize("lost", ["everything", "the generation"])
+@pytest.mark.parametrize("lost", ["everything", "the generation", "the subject's"])
 def test_a_load_is_not_kept_when_redis_forgot_in_between_that_it_might_be(
     redis_place: RedisPlace, lost: str
 ) -> None:
@@ -105,7 +105,8 @@ def test_a_load_is_not_kept_when_redis_forgot_in_between_that_it_might_be(
     def load() -> pa.Table:
         if lost == "everything":
             redis_place.clear()
-        redis_place.admin.delete(f"{redis_place.namespace}:generation:copy-1")
+        (tag,) = key("A").tags if lost == "the subject's" else ("",)
+        redis_place.admin.delete(f"{redis_place.namespace}:generation:{tag}:copy-1")
         return rows(1.0)
 
     cache.fetch(key("A"), load)

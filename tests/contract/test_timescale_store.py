@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from datetime import timedelta
 
 import pyarrow as pa
@@ -13,12 +14,13 @@ import pytest
 from backbone.adapters.timescale import upsert as timescale_upsert
 from backbone.adapters.timescale.session import connect
 from backbone.adapters.timescale.settings import ConnectionSettings
-from backbone.market.dimensions import DAILY_BARS
+from backbone.adapters.timescale.store import TimescaleStore
+from backbone.market.dimensions import DAILY_BARS, Dimension
 from backbone.ports.store import RunEnd, RunStart, Selection
 from backbone.ports.store_errors import NothingPublished, StoreError
 from backbone.vocabulary import Outcome
 from databases import Database, execute
-from market_rows import NOW, SENT, bars, ingest, stamped
+from market_rows import NAMES, NOW, SENT, bars, ingest, stamped
 from stores import OnTimescale
 
 NO_WAIT = timedelta()
@@ -99,6 +101,31 @@ def test_new_names_beside_known_ones_come_in_one_delivery(place: OnTimescale) ->
         ("run-1", 1000),
         ("run-2", 1000),
     ]
+
+
+def test_of_which_subjects_rows_changed_is_told_once_they_are_committed(place: OnTimescale) -> None:
+    told: list[tuple[str, int, set[str]]] = []
+
+    def changed(dimension: Dimension, subjects: AbstractSet[str]) -> None:
+        told.append((dimension.name, place.count, set(subjects)))
+
+    store = TimescaleStore(place.settings, changed=changed)
+    with store.writer("run-1", NO_WAIT) as writer:
+        with writer.batch():
+            writer.upsert(DAILY_BARS, stamped(bars("test")))
+        assert told == [("dailyBars", 2000, set(NAMES))]
+        with pytest.raises(ZeroDivisionError), writer.batch():
+            writer.upsert(DAILY_BARS, stamped(bars("test", close=102.0), 2))
+            raise ZeroDivisionError
+        with writer.batch():
+            writer.upsert(DAILY_BARS, stamped(bars("test"), 2))
+        assert len(told) == 1, "nothing of it was committed, or nothing differed"
+        everything = bars("test", close=103.0)
+        late = everything.slice(everything.num_rows - 2)
+        with writer.batch():
+            writer.upsert(DAILY_BARS, stamped(bars("test", 100), 3))
+            writer.upsert(DAILY_BARS, stamped(pa.concat_tables([late, bars("other", 1).slice(0, 1)]), 3))
+        assert told[1:] == [("dailyBars", 2001, {NAMES[0], NAMES[-1]})]
 
 
 def test_a_writer_leaves_no_table_of_its_own_behind(place: OnTimescale) -> None:

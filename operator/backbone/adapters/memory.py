@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, OrderedDict
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    version: str
+    key: CacheKey
     rows: pa.Table
     expires_at: datetime
     priority: int
@@ -28,7 +29,7 @@ class _Entry:
 class _Flight:
     """An answer that is being loaded."""
 
-    version: str
+    key: CacheKey
     landing: Future[pa.Table]
     kept: bool = True
 
@@ -58,19 +59,19 @@ class MemoryCache:
             flight = self._flights.get(name)
             self._counted["hits" if flight else "misses"] += 1
             if flight is None:
-                mine = self._flights[name] = _Flight(key.version, Future())
+                mine = self._flights[name] = _Flight(key, Future())
         if flight is not None:
             return flight.landing.result()
         return self._load(name, key, mine, load)
 
-    def invalidate(self, version: str) -> int:
-        """Drop the answers of a version; how many."""
+    def invalidate(self, version: str, subjects: AbstractSet[str] | None = None) -> int:
+        """Drop the answers of a version, or those about some subjects of it; how many."""
         with self._lock:
             for name, flight in list(self._flights.items()):
-                if flight.version == version:
+                if flight.key.about(version, subjects):
                     flight.kept = False
                     del self._flights[name]
-            gone = [name for name, entry in self._entries.items() if entry.version == version]
+            gone = [name for name, entry in self._entries.items() if entry.key.about(version, subjects)]
             for name in gone:
                 del self._entries[name]
             self._counted["invalidations"] += len(gone)
@@ -107,7 +108,7 @@ class MemoryCache:
     def _entry(self, key: CacheKey, rows: pa.Table) -> _Entry:
         subjects = key.selection.subjects
         expires_at = self._clock() + self._policy.ttl_of(subjects)
-        return _Entry(key.version, rows, expires_at, self._policy.priority_of(subjects))
+        return _Entry(key, rows, expires_at, self._policy.priority_of(subjects))
 
     def _land(self, name: str, flight: _Flight, entry: _Entry | None = None) -> None:
         with self._lock:

@@ -12,7 +12,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from ..market.dimensions import Dimension
 from ..ports.journal import RunLost
 from ..ports.quarantine import Origin
 from ..ports.store import Recovery, RunEnd, RunStart, Store, Writer
@@ -63,19 +62,14 @@ class IngestRun:
         clock: Callable[[], datetime],
         progress: Callable[[str], None],
         checkpoint: Callable[[], None],
-        changed: Callable[[Dimension], None] = lambda _: None,
     ) -> None:
-        """`checkpoint` is called between two steps, and raises to end the run there.
-
-        `changed` is told a dimension of which rows were committed that were new or differed.
-        """
+        """`checkpoint` is called between two steps, and raises to end the run there."""
         self._request = request
         self._providers = providers
         self._store = store
         self._clock = clock
         self._progress = progress
         self._checkpoint = checkpoint
-        self._changed = changed
         self._start = clock()
         self._sequence: int | None = None
         self._recent: tuple[PastRun, ...] = ()
@@ -192,9 +186,6 @@ class IngestRun:
             if isinstance(error, StoreCorrupt) or error.outcome in _OF_THE_WHOLE_STORE:
                 raise
             self._give_up(writer, sequence, task, failed_report(task, error.outcome, str(error), delivery))
-            return
-        if report.changed:
-            self._changed(task.query.dimension)
 
     def _give_up(self, writer: Writer, sequence: int, task: Task, report: DimensionReport) -> None:
         with writer.batch():

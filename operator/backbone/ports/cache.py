@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol
 
 from ..vocabulary import Documented
@@ -17,6 +19,10 @@ if TYPE_CHECKING:
     from .store import Selection
 
 DIGEST_DIGITS = 32
+TAG_DIGITS = 8
+MOST_TAGS = 16
+"""An answer about more subjects than that counts as one about all."""
+ALL = "all"
 GREATEST_PRIORITY = 1000
 
 
@@ -88,8 +94,19 @@ class CacheKey:
     schema_version: int
     selection: Selection
 
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """What the answer is about: a tag for each subject, or `ALL` alone."""
+        subjects = self.selection.subjects
+        return tags_of(subjects) if 0 < len(subjects) <= MOST_TAGS else (ALL,)
+
+    def about(self, version: str, subjects: AbstractSet[str] | None) -> bool:
+        """Whether it speaks of a version, and there of some subjects, where they are given."""
+        mine = self.selection.subjects
+        return self.version == version and (not mine or subjects is None or not subjects.isdisjoint(mine))
+
     def text(self, namespace: str) -> str:
-        """The key as a string: namespace, schema, version, dimension, and a digest of the rest."""
+        """The key as a string: namespace, schema, version, dimension, tags, and a digest of the rest."""
         wish = self.selection
         rest = json.dumps(
             [
@@ -102,7 +119,18 @@ class CacheKey:
             ]
         )
         digest = hashlib.sha256(rest.encode()).hexdigest()[:DIGEST_DIGITS]
-        return f"{namespace}:v{self.schema_version}:{self.version}:{wish.dimension.name}:{digest}"
+        place = f"{namespace}:v{self.schema_version}:{self.version}:{wish.dimension.name}"
+        return f"{place}:{'.'.join(self.tags)}:{digest}"
+
+
+def tags_of(subjects: Iterable[str]) -> tuple[str, ...]:
+    """Short digests of subjects. Where two share one, an answer about either ends with the other's."""
+    return tuple(map(_tag, subjects))
+
+
+@lru_cache(maxsize=4096)
+def _tag(subject: str) -> str:
+    return hashlib.sha256(subject.encode()).hexdigest()[:TAG_DIGITS]
 
 
 class CacheFault(Documented):
@@ -174,9 +202,10 @@ class Cache(Protocol):
         """
         ...
 
-    def invalidate(self, version: str) -> int | None:
-        """Drop the answers of a version; how many. One that is still being loaded is not kept.
+    def invalidate(self, version: str, subjects: AbstractSet[str] | None = None) -> int | None:
+        """Drop the answers of a version, or those about some subjects of it; how many.
 
+        An answer that names no subject is about all of them. One that is still being loaded is not kept.
         None where the cache could not be asked: it is owed, and done before this object next asks the cache.
         """
         ...

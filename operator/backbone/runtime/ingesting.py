@@ -6,7 +6,6 @@ import os
 import secrets
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,7 +15,6 @@ from ..adapters.duckdb.store import DuckDBStore
 from ..errors import Rejected
 from ..ingest.run import STOPPED_MESSAGE, IngestRun, RunRequest
 from ..ingest.tasks import tasks_of
-from ..market.dimensions import Dimension
 from ..ports.store import Store
 from ..ports.store_errors import StoreError
 from ..providers.protocol import Provider
@@ -26,7 +24,7 @@ from ..providers.secrets import secret
 from ..report import DatabaseReport, RunReport, VolumeProbeReport
 from ..vocabulary import Outcome
 from .console import failed, notice
-from .institutional import Invalidation, settings_of, tier_of
+from .institutional import institutional_store, settings_of, tier_of
 from .manifest import Plan
 from .stopping import Stopped, StopRequest
 
@@ -43,19 +41,19 @@ def run_plan(plan: Plan, folder: Path, run_id: str, progress: Callable[[str], No
     stop = StopRequest()
     with ExitStack() as closing:
         try:
-            place = _place(plan, folder, stop, progress, closing)
+            store = _store(plan, folder, stop, progress, closing)
         except (Rejected, StoreError) as error:
             outcome = error.outcome if isinstance(error, StoreError) else Outcome.STORE_UNREACHABLE
             report = refused_run(plan, run_id, outcome, str(error))
             write_termination_log(report)
             return report
-        return _run(plan, run_id, place, stop, progress)
+        return _run(plan, run_id, store, stop, progress)
 
 
 def _run(
     plan: Plan,
     run_id: str,
-    place: _Place,
+    store: Store,
     stop: StopRequest,
     progress: Callable[[str], None],
 ) -> RunReport:
@@ -69,11 +67,10 @@ def _run(
     run = IngestRun(
         request,
         _providers(plan, stop, progress),
-        place.store,
+        store,
         clock=_now,
         progress=progress,
         checkpoint=stop.check,
-        changed=place.changed,
     )
 
     def leave_report() -> None:
@@ -96,31 +93,20 @@ def _run(
     return report
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """Where a run stores, and who has to be told what it changed there."""
-
-    store: Store
-    changed: Callable[[Dimension], None] = lambda _: None
-
-
-def _place(
+def _store(
     plan: Plan, folder: Path, stop: StopRequest, progress: Callable[[str], None], closing: ExitStack
-) -> _Place:
+) -> Store:
     """Where the plan's backbone stores. Raises Rejected, StoreError."""
     if tier_of(plan.backbone, folder, notice) == "Bootstrap":
         progress(f"plan {plan.name} into {folder}")
-        return _Place(DuckDBStore(folder, stop.pause))
+        return DuckDBStore(folder, stop.pause)
     from ..adapters.timescale.migrator import expect_present  # noqa: PLC0415 - bootstrap needs no client
-    from ..adapters.timescale.store import TimescaleStore  # noqa: PLC0415 - see above
     from ..migrations import packaged  # noqa: PLC0415 - see above
 
     settings = settings_of(plan.backbone)
     progress(f"plan {plan.name} into database {settings.database} on {settings.place}")
     expect_present(settings, packaged())
-    invalidation = Invalidation(plan.backbone, progress)
-    closing.callback(invalidation.close)
-    return _Place(TimescaleStore(settings, stop.pause), invalidation)
+    return closing.enter_context(institutional_store(plan.backbone, progress, stop.pause))
 
 
 def _providers(plan: Plan, stop: StopRequest, progress: Callable[[str], None]) -> dict[str, Provider]:

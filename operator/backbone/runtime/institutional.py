@@ -5,7 +5,10 @@ Clients of the services are imported where they are used: that takes time, and t
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from collections.abc import Set as AbstractSet
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -20,6 +23,7 @@ from .manifest import Backbone
 if TYPE_CHECKING:
     from ..adapters.redis.cache import RedisCache
     from ..adapters.timescale.settings import ConnectionSettings
+    from ..adapters.timescale.store import TimescaleStore
     from ..databackbone.institutional import Redis, Timescale
     from ..market.dimensions import Dimension
 
@@ -88,11 +92,25 @@ def policy_of(section: Redis) -> CachePolicy:
     )
 
 
-class Invalidation:
-    """Ends the answers that a run's changes made old. A cache that cannot be asked fails nothing.
+@contextmanager
+def institutional_store(
+    backbone: Backbone, tell: Callable[[str], None], pause: Callable[[float], None] = time.sleep
+) -> Iterator[TimescaleStore]:
+    """Its store, which ends the cached answers that a batch made old. Raises Rejected.
 
-    Such answers then live as long as their time to live says.
+    A cache that cannot be asked fails nothing and is told: such answers live out their time.
     """
+    from ..adapters.timescale.store import TimescaleStore  # noqa: PLC0415 - see above
+
+    invalidation = _Invalidation(backbone, tell)
+    try:
+        yield TimescaleStore(settings_of(backbone), pause, changed=invalidation)
+    finally:
+        invalidation.close()
+
+
+class _Invalidation:
+    """Ends the answers about subjects of which rows were committed."""
 
     def __init__(self, backbone: Backbone, tell: Callable[[str], None]) -> None:
         self._backbone = backbone
@@ -100,8 +118,8 @@ class Invalidation:
         self._cache = cache_of(backbone)
         self._mark: str | None = None
 
-    def __call__(self, dimension: Dimension) -> None:
-        """Rows of a dimension have changed."""
+    def __call__(self, dimension: Dimension, subjects: AbstractSet[str]) -> None:
+        """Rows of these subjects have changed."""
         from ..adapters.timescale.pool import DatabasePool  # noqa: PLC0415 - see above
         from ..adapters.timescale.reader import cache_version, mark_of  # noqa: PLC0415 - see above
         from ..ports.store_errors import NothingPublished, StoreError  # noqa: PLC0415 - see above
@@ -115,7 +133,7 @@ class Invalidation:
         except (NothingPublished, Rejected, StoreError) as error:
             self._tell(f"{dimension.name}: cached answers live out their time: {error}")
             return
-        gone = self._cache.invalidate(cache_version(self._mark, dimension))
+        gone = self._cache.invalidate(cache_version(self._mark, dimension), subjects)
         if gone is None:
             trouble = self._cache.trouble
             why = trouble.message if trouble is not None else "it could not be asked"

@@ -13,7 +13,6 @@ import typer
 from ..adapters.duckdb.quarantine import QuarantineReader, published_quarantine
 from ..adapters.duckdb.store import DuckDBStore
 from ..errors import Rejected
-from ..market.dimensions import DIMENSIONS
 from ..ports.quarantine import QuarantineFilter, Release
 from ..ports.store import Arrival, RunEnd, RunStart, Store, Writer
 from ..ports.store_errors import StoreError
@@ -22,7 +21,7 @@ from ..vocabulary import Defect, Outcome
 from . import tables
 from .console import failed, notice
 from .ingesting import run_id, write_termination_log
-from .institutional import Invalidation, settings_of
+from .institutional import institutional_store
 from .places import Place
 
 if TYPE_CHECKING:
@@ -96,7 +95,7 @@ def _changed(act: Callable[[Writer, str], Release], place: Place, what: str, wai
     run, start = run_id(f"{PLAN}-{what}", alone=True), datetime.now(UTC)
     sequence, rows, outcome, message = None, 0, Outcome.SUCCEEDED, ""
     try:
-        with _store(place).writer(f"{what} {run}", wait) as writer:
+        with _store(place) as store, store.writer(f"{what} {run}", wait) as writer:
             sequence = writer.begin(RunStart(run, PLAN, 0, start))
             try:
                 with writer.batch():
@@ -110,7 +109,6 @@ def _changed(act: Callable[[Writer, str], Release], place: Place, what: str, wai
                     writer.finish(sequence, RunEnd(error.outcome, datetime.now(UTC), 0, 0, str(error)))
                 raise
             writer.publish()
-        _tell_cache(place, {dimension for dimension, *_ in done.stored})
     except StoreError as error:
         rows, outcome, message = 0, error.outcome, str(error)
     return RunReport(
@@ -125,23 +123,14 @@ def _changed(act: Callable[[Writer, str], Release], place: Place, what: str, wai
     )
 
 
-def _store(place: Place) -> Store:
+@contextmanager
+def _store(place: Place) -> Iterator[Store]:
+    """Where a backbone stores. Raises Rejected."""
     if place.backbone is None or place.tier == "Bootstrap":
-        return DuckDBStore(place.folder)
-    from ..adapters.timescale.store import TimescaleStore  # noqa: PLC0415 - bootstrap needs no client
-
-    return TimescaleStore(settings_of(place.backbone))
-
-
-def _tell_cache(place: Place, changed: set[str]) -> None:
-    """End the cached answers about the dimensions that changed."""
-    if place.backbone is None or place.tier == "Bootstrap" or not changed:
+        yield DuckDBStore(place.folder)
         return
-    invalidation = Invalidation(place.backbone, notice)
-    for dimension in DIMENSIONS:
-        if dimension.name in changed:
-            invalidation(dimension)
-    invalidation.close()
+    with institutional_store(place.backbone, notice) as store:
+        yield store
 
 
 def _staying(done: Release) -> str:

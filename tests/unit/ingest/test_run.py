@@ -21,22 +21,6 @@ from backbone.report import PastRun, RowCount
 from backbone.vocabulary import Outcome
 
 
-def test_who_caches_is_told_of_a_dimension_once_its_changes_are_committed() -> None:
-    store = Ledger(failures={"upsert macroSeries": [StoreError(Outcome.STORE_FAILED, "no")]})
-    IngestRun(
-        RunRequest("run-1", "sample", 3, BOTH, timedelta(seconds=9)),
-        {"Test": Scripted(WHOLE)},
-        store,
-        clock=lambda: NOW,
-        progress=lambda _: None,
-        checkpoint=lambda: None,
-        changed=lambda dimension: store.done.append(f"told of {dimension.name}"),
-    ).execute()
-    told = store.done.index("told of dailyBars")
-    assert store.done[told - 1] == "commit"
-    assert "told of macroSeries" not in store.done, "nothing of it was stored"
-
-
 def test_the_started_row_comes_first_and_the_outcome_with_the_last_transaction() -> None:
     store = Ledger()
     run(WHOLE, BOTH, store).execute()

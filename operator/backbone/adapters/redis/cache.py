@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,12 +16,23 @@ from threading import Lock
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from ...ports.cache import CacheCounts, CacheFault, CacheKey, CachePolicy, CacheTrouble
+from ...ports.cache import ALL, CacheCounts, CacheFault, CacheKey, CachePolicy, CacheTrouble, tags_of
 from ..arrow_values import CorruptValue, packed, unpacked
 from .connection import RedisConnection
 from .counts import ProcessCounts
 from .errors import CacheUnavailable, fault_of_reply
-from .scripts import BAND, FIND, GLANCE, HELD, INVALIDATE, KEEP, MARK_DIGITS, RELEASE, USED
+from .scripts import (
+    BAND,
+    FIND,
+    FIRST_GENERATION,
+    GLANCE,
+    HELD,
+    INVALIDATE,
+    KEEP,
+    MARK_DIGITS,
+    RELEASE,
+    USED,
+)
 from .settings import from_folder
 
 if TYPE_CHECKING:
@@ -35,6 +47,8 @@ GENERATION_SLACK = timedelta(hours=1)
 """A load may take so long; one that takes longer is not kept."""
 LARGEST_VALUE = 4 << 20
 """Bytes; a larger value would not come in time."""
+MOST_SUBJECTS = 1_000
+"""Where more have changed, every answer of the version goes."""
 SHARED_COUNTS = ("hits", "misses", "evictions", "expirations", "invalidations")
 
 
@@ -42,24 +56,36 @@ SHARED_COUNTS = ("hits", "misses", "evictions", "expirations", "invalidations")
 class _Flight:
     """An answer that this process is getting."""
 
-    version: str
+    key: CacheKey
     landing: Future[pa.Table]
+
+
+@dataclass(slots=True)
+class _Glimpse:
+    """What one plain read found: the answer, or one that does not read back, or why there was no look."""
+
+    rows: pa.Table | None = None
+    corrupt: bool = False
+    fault: CacheFault | None = None
+
+
+_NOTHING = _Glimpse()
 
 
 @dataclass(frozen=True, slots=True)
 class _Ticket:
-    """The right to load an answer, for a generation of its version."""
+    """The right to load an answer, for the present marks of what it is about."""
 
     keys: Sequence[str]
     mark: str
-    generation: bytes
+    marks: bytes
 
 
 class RedisCache:
     """A cache.Cache that processes share. Makes nothing fail: what Redis cannot do, `load` does.
 
     The lowest priority goes first, and within it what was not used for longest. Within a process one thread
-    asks for a key and the others wait for it; between processes one loads, and the others look again until
+    loads an answer and the others wait for it; between processes one loads, and the others look again until
     it is there, for at most two seconds. A fetch that begins while this process loads the same answer gets
     what that load found, even if another process has ended its version in between. A hit is one plain read
     of Redis, which hears of hits together: once a second of use, and before it is asked for anything else.
@@ -72,7 +98,7 @@ class RedisCache:
         self._lock = Lock()
         self._flights: dict[str, _Flight] = {}
         self._counts = ProcessCounts()
-        self._owed: set[str] = set()
+        self._owed: set[tuple[str, frozenset[str] | None]] = set()
         self._shared = [f"{policy.namespace}:{name}" for name in ("index", "expiries", "counts")]
         longest = max((policy.ttl, *(tier.ttl for tier in policy.tiers if tier.ttl is not None)))
         self._generation_ms = _milliseconds(longest + GENERATION_SLACK)
@@ -91,17 +117,20 @@ class RedisCache:
         return self._connection.trouble
 
     def fetch(self, key: CacheKey, load: Callable[[], pa.Table]) -> pa.Table:
-        """The answer that is held, or what `load` gives; one thread asks at a time for a key."""
+        """The answer that is held, or what `load` gives; one thread loads at a time for a key."""
         name = key.text(self._policy.namespace)
+        glimpse = _NOTHING if name in self._flights else self._glimpsed(name, key)
+        if glimpse.rows is not None:
+            return glimpse.rows
         with self._lock:
             flight = self._flights.get(name)
             if flight is None:
-                mine = self._flights[name] = _Flight(key.version, Future())
+                mine = self._flights[name] = _Flight(key, Future())
         if flight is not None:
             self._counts.count("hits")
             return flight.landing.result()
         try:
-            rows = self._answer(name, key, load)
+            rows = self._answer(name, key, glimpse, load)
         except BaseException as error:
             self._land(name, mine)
             mine.landing.set_exception(error)
@@ -110,17 +139,25 @@ class RedisCache:
         mine.landing.set_result(rows)
         return rows
 
-    def invalidate(self, version: str) -> int | None:
-        """Drop the answers of a version; how many. None where it is owed."""
+    def invalidate(self, version: str, subjects: AbstractSet[str] | None = None) -> int | None:
+        """Drop the answers of a version, or those about some subjects of it; how many.
+
+        None where it is owed.
+        """
+        some = None if subjects is None or len(subjects) > MOST_SUBJECTS else frozenset(subjects)
         with self._lock:
             for name, flight in list(self._flights.items()):
-                if flight.version == version:
+                if flight.key.about(version, subjects):
                     del self._flights[name]
-            self._owed.add(version)
+            self._owed.add((version, some))
         try:
-            return self._pay(version)
+            return self._pay(version, some)
         except CacheUnavailable as error:
             self._counts.count(fallback=error.fault)
+            with self._lock:
+                # What is owed does not grow while Redis is away.
+                self._owed.discard((version, some))
+                self._owed.add((version, None))
             return None
 
     def counts(self) -> CacheCounts:
@@ -166,22 +203,39 @@ class RedisCache:
     ) -> None:
         self.close()
 
-    def _answer(self, name: str, key: CacheKey, load: Callable[[], pa.Table]) -> pa.Table:
-        generation = f"{self._policy.namespace}:generation:{key.version}"
+    def _glimpsed(self, name: str, key: CacheKey) -> _Glimpse:
+        """What is held of an answer, if it has the present marks."""
         try:
-            for version in tuple(self._owed):
-                self._pay(version)
-            found, corrupt = self._glimpsed(name, generation)
-            if found is None:
-                self._tell()
-                found = self._found([name, f"{name}:loading", generation, *self._shared], corrupt=corrupt)
+            self._settle()
+            held, *marks = self._connection.run(GLANCE, [name, *self._generations(key)], ())
         except CacheUnavailable as error:
-            self._counts.count("misses", fallback=error.fault)
+            return _Glimpse(fault=error.fault)
+        if held is None or None in marks or not held.startswith(b"".join(marks)):
+            return _NOTHING
+        rows = self._read(held, len(marks))
+        if rows is None:
+            return _Glimpse(corrupt=True)
+        if self._counts.hit(name, self._base(key)):
+            with suppress(CacheUnavailable):
+                self._tell()
+        return _Glimpse(rows)
+
+    def _answer(self, name: str, key: CacheKey, glimpse: _Glimpse, load: Callable[[], pa.Table]) -> pa.Table:
+        """The answer after a glimpse that had none: another process's, or what `load` gives."""
+        fault = glimpse.fault
+        if fault is None:
+            try:
+                self._settle()
+                self._tell()
+                keys = [name, f"{name}:loading", *self._shared, *self._generations(key)]
+                found = self._found(keys, corrupt=glimpse.corrupt)
+            except CacheUnavailable as error:
+                fault = error.fault
+        if fault is not None:
+            self._counts.count("misses", fallback=fault)
             return load()
         if not isinstance(found, _Ticket):
-            if self._counts.hit(name, self._base(key)):
-                with suppress(CacheUnavailable):
-                    self._tell()
+            self._counts.hit(name, self._base(key))
             return found
         try:
             rows = load()
@@ -191,20 +245,15 @@ class RedisCache:
         self._keep(found, key, rows)
         return rows
 
-    def _glimpsed(self, name: str, generation: str) -> tuple[pa.Table | None, bool]:
-        """The answer if it is held, is of its version's generation, and reads back; whether it does not.
+    def _generations(self, key: CacheKey) -> list[str]:
+        return self._generations_of(key.version, ("", *key.tags))
 
-        Raises CacheUnavailable.
-        """
-        held, current = self._connection.run(GLANCE, [name, generation], ())
-        if held is None or current is None or not held.startswith(current):
-            return None, False
-        rows = self._read(held)
-        return rows, rows is None
+    def _generations_of(self, version: str, tags: Sequence[str]) -> list[str]:
+        return [f"{self._policy.namespace}:generation:{tag}:{version}" for tag in tags]
 
-    def _read(self, held: bytes) -> pa.Table | None:
+    def _read(self, held: bytes, marks: int) -> pa.Table | None:
         try:
-            return unpacked(memoryview(held)[MARK_DIGITS:])
+            return unpacked(memoryview(held)[marks * MARK_DIGITS :])
         except CorruptValue:
             self._counts.count(fallback=CacheFault.CORRUPT)
             return None
@@ -219,16 +268,16 @@ class RedisCache:
             told = self._connection.run(FIND, keys, asked)
             corrupt = False
             if isinstance(told, bytes):
-                rows = self._read(told)
+                rows = self._read(told, len(keys) - FIRST_GENERATION)
                 if rows is not None:
                     return rows
                 corrupt = True
             elif told is not None:
-                generation, expired, evicted = told
+                marks, expired, evicted = told
                 self._counts.count("misses", expirations=expired, evictions=evicted)
                 if insists:
                     self._counts.count(fallback=CacheFault.LOAD_OVERDUE)
-                return _Ticket(keys, mark, generation)
+                return _Ticket(keys, mark, marks)
             else:
                 time.sleep(glance)
                 glance = min(LONGEST_GLANCE, glance * 2)
@@ -248,8 +297,8 @@ class RedisCache:
         ttl = _milliseconds(self._policy.ttl_of(key.selection.subjects))
         given = (
             ticket.mark,
-            ticket.generation,
-            ticket.generation + value,
+            ticket.marks,
+            ticket.marks + value,
             ttl,
             self._base(key),
             self._policy.max_keys,
@@ -269,16 +318,22 @@ class RedisCache:
         with suppress(CacheUnavailable):  # it ends by itself
             self._connection.run(RELEASE, ticket.keys[1:2], (ticket.mark,))
 
-    def _pay(self, version: str) -> int:
-        """Invalidate a version that is owed. Raises CacheUnavailable."""
+    def _settle(self) -> None:
+        """Make what invalidations are owed. Raises CacheUnavailable."""
+        for version, subjects in tuple(self._owed):
+            self._pay(version, subjects)
+
+    def _pay(self, version: str, subjects: frozenset[str] | None) -> int:
+        """Make an invalidation that is owed. Raises CacheUnavailable."""
         namespace = self._policy.namespace
+        tags = () if subjects is None else (ALL, *tags_of(subjects))
         gone: int = self._connection.run(
             INVALIDATE,
-            [f"{namespace}:generation:{version}", *self._shared],
-            (f"{namespace}:v", f":{version}:"),
+            [*self._shared, *self._generations_of(version, tags or ("",))],
+            (f"{namespace}:v", f":{version}:", *tags),
         )
         with self._lock:
-            self._owed.discard(version)
+            self._owed.discard((version, subjects))
         self._counts.count(invalidations=gone)
         return gone
 

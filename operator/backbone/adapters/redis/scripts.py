@@ -2,16 +2,18 @@
 
 Keys of a namespace, all below it so that a user may be confined to it:
 
-    <ns>:v<schema>:<version>:<dimension>:<digest>   an answer: the mark of its generation, then the value
-    …:loading                                       who is loading that answer; it ends by itself
-    <ns>:generation:<version>                       the mark of the version's present generation
-    <ns>:index                                      answers by rank: the lowest goes first
-    <ns>:expiries                                   answers by the moment that ends them, ms
-    <ns>:counts                                     what all processes did, and the number of the last use
+    <ns>:v<schema>:<version>:<dimension>:<tags>:<digest>  an answer: its generations' marks, then rows
+    …:loading                          who is loading that answer; it ends by itself
+    <ns>:generation::<version>         the mark of the version's present generation
+    <ns>:generation:<tag>:<version>    that of what it says of one subject, or of `all`
+    <ns>:index                         answers by rank: the lowest goes first
+    <ns>:expiries                      answers by the moment that ends them, ms
+    <ns>:counts                        what all processes did, and the number of the last use
 
-An answer whose mark is not that of its version is as good as gone: so an invalidation is one deletion, and a
-load that began before it is not kept. A generation that was lost is never mistaken for a later one, since
-every mark is new. The rank is priority times BAND + number of the use; both are whole and exact in a double.
+An answer has the mark of its version and one for each of its tags. If one of them is not the present one, it
+is as good as gone: so an invalidation is the deletion of generations, and a load that began before it is not
+kept. A generation that was lost is never mistaken for a later one, since every mark is new. The rank is
+priority times BAND + number of the use; both are whole and exact in a double.
 """
 
 from __future__ import annotations
@@ -24,6 +26,8 @@ from typing import Any
 import redis
 
 MARK_DIGITS = 32
+FIRST_GENERATION = 5
+"""Keys of FIND and KEEP that come before the generations."""
 BAND = 1 << 42
 """Uses of one priority; with priorities up to 1,000 a rank stays below 2**53."""
 
@@ -71,18 +75,39 @@ class Glance:
 
     def run(self, client: redis.Redis, keys: Sequence[str], _: Sequence[str | bytes | int] = ()) -> Any:  # noqa: ANN401 - as of a script
         """What they hold. Raises redis.RedisError."""
+        # A client's commands do much around these lines, which a hit would feel.
+        connection = client.connection_pool.get_connection()
+        try:
+            connection.send_command("MGET", *keys)  # type: ignore[no-untyped-call]
+            return connection.read_response()
+        except redis.ConnectionError:
+            connection.disconnect()  # type: ignore[no-untyped-call]
+        finally:
+            client.connection_pool.release(connection)
+        # It may have been lost while it lay idle.
         return client.mget(keys)
 
 
 GLANCE = Glance()
 
+_MARKS = """
+local function present_marks()
+    local marks = redis.call('MGET', unpack(KEYS, 6))
+    for place = 1, #marks do
+        if not marks[place] then return false end
+    end
+    return table.concat(marks)
+end
+"""
+
 FIND = Script(
     _TIME
+    + _MARKS
     + """
-local answer, loading, generation, index, expiries, counts = unpack(KEYS)
+local answer, loading, index, expiries, counts = unpack(KEYS)
 local mark, load_ms, generation_ms, insists, corrupt = unpack(ARGV)
 local held = redis.call('GET', answer)
-local current = redis.call('GET', generation)
+local current = present_marks()
 if held and corrupt == '1' then
     redis.call('DEL', answer)
     redis.call('ZREM', index, answer)
@@ -107,20 +132,18 @@ if not held then
         redis.call('HINCRBY', counts, expired == 1 and 'expirations' or 'evictions', 1)
     end
 end
-if current then
-    if redis.call('PTTL', generation) < tonumber(generation_ms) then
-        redis.call('PEXPIRE', generation, generation_ms)
+for place = 6, #KEYS do
+    if not redis.call('SET', KEYS[place], mark, 'NX', 'PX', generation_ms)
+            and redis.call('PTTL', KEYS[place]) < tonumber(generation_ms) then
+        redis.call('PEXPIRE', KEYS[place], generation_ms)
     end
-else
-    current = mark
-    redis.call('SET', generation, mark, 'PX', generation_ms)
 end
 redis.call('HINCRBY', counts, 'misses', 1)
-return {current, expired, evicted}
+return {present_marks(), expired, evicted}
 """
 )
-"""An answer, or false while somebody else loads it, or else the generation to load it for, and what was found
-gone: expired, evicted by the server itself."""
+"""An answer, or false while somebody else loads it, or else the marks to load it for and what was found gone:
+expired, evicted by the server itself."""
 
 USED = Script(
     _TIME
@@ -145,11 +168,12 @@ one used last at the end; the arguments are a base and a number of hits for each
 
 KEEP = Script(
     _TIME
+    + _MARKS
     + """
-local answer, loading, generation, index, expiries, counts = unpack(KEYS)
+local answer, loading, index, expiries, counts = unpack(KEYS)
 local mark, seen, value, ttl_ms, base, most = unpack(ARGV)
 local refused, expired, evicted = false, 0, 0
-if redis.call('GET', generation) == seen then
+if present_marks() == seen then
     -- First of all writes: a full server lets a script go on that has written before.
     refused = redis.pcall('SET', answer, value)
     if refused.ok then
@@ -178,8 +202,8 @@ end
 return {expired, evicted, refused and refused.err or ''}
 """
 )
-"""Keep an answer unless its generation is over, and make room: how many expired and were evicted, and why the
-server refused to keep it."""
+"""Keep an answer unless one of its generations is over, and make room: how many expired and were evicted, and
+why the server refused to keep it."""
 
 RELEASE = Script(
     """
@@ -193,16 +217,22 @@ return 0
 
 INVALIDATE = Script(
     """
-local generation, index, expiries, counts = unpack(KEYS)
+local index, expiries, counts = unpack(KEYS)
 local head, tail = unpack(ARGV)
-redis.call('DEL', generation)
+redis.call('DEL', unpack(KEYS, 4))
+local wanted = {}
+for place = 3, #ARGV do wanted[ARGV[place]] = true end
 local gone = 0
 for _, name in ipairs(redis.call('ZRANGE', index, 0, -1)) do
     local schema = string.sub(name, 1, #head) == head and string.match(name, '^%d+', #head + 1)
-    if schema then
-        local rest = string.sub(name, #head + #schema + 1)
-        -- What follows the version is a dimension and a digest: another version may begin with this one.
-        if string.sub(rest, 1, #tail) == tail and string.match(rest, '^%w+:%x+$', #tail + 1) then
+    local rest = schema and string.sub(name, #head + #schema + 1)
+    -- What follows the version is a dimension, tags and a digest: another version may begin with this one.
+    local tags = rest and string.sub(rest, 1, #tail) == tail
+        and string.match(rest, '^%w+:([%w.]+):%x+$', #tail + 1)
+    if tags then
+        local meant = #ARGV == 2
+        for tag in string.gmatch(tags, '%w+') do meant = meant or wanted[tag] end
+        if meant then
             redis.call('DEL', name)
             redis.call('ZREM', index, name)
             redis.call('ZREM', expiries, name)
@@ -214,7 +244,8 @@ if gone > 0 then redis.call('HINCRBY', counts, 'invalidations', gone) end
 return gone
 """
 )
-"""End a version's generation and delete its answers; how many."""
+"""End the generations of a version, or of some of its tags, and delete their answers; how many. Generations
+come after the shared keys; tags come last, and there are none where the whole version ends."""
 
 HELD = Script(
     _TIME

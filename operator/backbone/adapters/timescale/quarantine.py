@@ -6,7 +6,7 @@ into entries and released entries into rows, and COPY brings them to where they 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -29,7 +29,6 @@ from .pool import DatabasePool
 from .rows import Value, batches, table
 from .session import Row
 from .sql import bound
-from .upsert import upsert
 
 _KINDS = {
     **dict.fromkeys(("plan_generation", "times_seen"), pa.int64()),
@@ -90,8 +89,14 @@ def supersede(connection: Connection[Row], dimension: Dimension, rows: pa.Table)
     _close(connection, found, sql.SUPERSEDED, pc.max(rows["observed_at"]).as_py())
 
 
-def release(connection: Connection[Row], chosen: QuarantineFilter, run_id: str, at: datetime) -> Release:
-    """Store held rows under the flag Released, within the caller's transaction."""
+def release(
+    connection: Connection[Row],
+    chosen: QuarantineFilter,
+    run_id: str,
+    at: datetime,
+    keep: Callable[[Dimension, pa.Table], object],
+) -> Release:
+    """Store held rows under the flag Released, with `keep` and within the caller's transaction."""
     stored: list[tuple[str, str, str, int]] = []
     unfit = contested = 0
     if chosen.ids and (unknown := connection.execute(sql.UNKNOWN, [list(chosen.ids)]).fetchall()):
@@ -110,8 +115,7 @@ def release(connection: Connection[Row], chosen: QuarantineFilter, run_id: str, 
         if found:
             rows = rows.select(dimension.schema.names).cast(dimension.schema)
             _close(connection, ids, sql.RELEASED, at)
-            supersede(connection, dimension, rows)
-            upsert(connection, dimension, rows)
+            keep(dimension, rows)
             stored += [(dimension.name, source, provider, count) for source, provider, count in found]
     return Release(tuple(stored), unfit, contested)
 

@@ -127,10 +127,11 @@ def known(dimension: Dimension) -> str:
 
 
 def upsert(dimension: Dimension, staged: tuple[str, ...]) -> str:
-    """Bring the table `staging` into the dimension's; rows of which nothing changed are not written.
+    """Bring the table `staging` into the dimension's; how many rows that wrote, per subject of such.
 
-    Bound by their names are the columns that are not `staged`, the staged rows' `entities`, and their `first`
-    and `last` time. What is stored as it is staged is left out before the insertion, which would lock it.
+    Rows of which nothing changed are not written. Bound by their names are the columns that are not `staged`,
+    the staged rows' `entities`, and their `first` and `last` time. What is stored as it is staged is left out
+    before the insertion, which would lock it.
     """
     names = tuple(dimension.schema.names)
     content = [name for name in names if name not in _LINEAGE and name not in dimension.key]
@@ -145,15 +146,19 @@ def upsert(dimension: Dimension, staged: tuple[str, ...]) -> str:
     same = [f'held."{name}" = {given[name]}' for name in dimension.key]
     same += [f'held."{name}" IS NOT DISTINCT FROM {given[name]}' for name in content]
     return f"""
-        INSERT INTO {table_of(dimension)} AS stored ({_columns(names)})
-        SELECT {", ".join(given.values())} FROM staging
-        WHERE NOT EXISTS (
-            SELECT FROM {table_of(dimension)} AS held
-            WHERE held."{entity(dimension)}" = ANY(%(entities)s)
-              AND held."{dimension.time}" BETWEEN %(first)s AND %(last)s AND {" AND ".join(same)}
+        WITH written AS (
+            INSERT INTO {table_of(dimension)} AS stored ({_columns(names)})
+            SELECT {", ".join(given.values())} FROM staging
+            WHERE NOT EXISTS (
+                SELECT FROM {table_of(dimension)} AS held
+                WHERE held."{entity(dimension)}" = ANY(%(entities)s)
+                  AND held."{dimension.time}" BETWEEN %(first)s AND %(last)s AND {" AND ".join(same)}
+            )
+            ON CONFLICT ({_columns(dimension.key)}) DO UPDATE SET {changes}
+            WHERE ({differs}) AND ({_columns(_ORDER, "excluded")}) > ({_columns(_ORDER, "stored")})
+            RETURNING stored."{dimension.subject}" AS subject
         )
-        ON CONFLICT ({_columns(dimension.key)}) DO UPDATE SET {changes}
-        WHERE ({differs}) AND ({_columns(_ORDER, "excluded")}) > ({_columns(_ORDER, "stored")})
+        SELECT subject, count(*) FROM written GROUP BY 1
     """  # noqa: S608
 
 

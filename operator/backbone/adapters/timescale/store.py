@@ -7,7 +7,9 @@ transaction, and each of those looks first whether the run is still the one that
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -30,11 +32,21 @@ from .upsert import upsert
 
 
 class TimescaleStore:
-    """A store.Store. `pause` waits between two tries for the lock, and may raise to give up."""
+    """A store.Store. `pause` waits between two tries for the lock, and may raise to give up.
 
-    def __init__(self, settings: ConnectionSettings, pause: Callable[[float], None] = time.sleep) -> None:
+    `changed` is told, after each batch, of which subjects it committed rows that were new or differed.
+    """
+
+    def __init__(
+        self,
+        settings: ConnectionSettings,
+        pause: Callable[[float], None] = time.sleep,
+        *,
+        changed: Callable[[Dimension, AbstractSet[str]], None] = lambda *_: None,
+    ) -> None:
         self._settings = settings
         self._pause = pause
+        self._changed = changed
 
     @property
     def published(self) -> bool:
@@ -73,7 +85,7 @@ class TimescaleStore:
                         "`emp-runtime database -f FOLDER` makes them",
                     )
                 lock.take(connection, wait, self._pause)
-            yield TimescaleWriter(connection, settings)
+            yield TimescaleWriter(connection, settings, self._changed)
 
 
 class TimescaleWriter:
@@ -82,9 +94,16 @@ class TimescaleWriter:
     recovery: Recovery | None = None
     """Nothing is ever set aside here: what a crash leaves is the database's own to mend."""
 
-    def __init__(self, connection: Connection[Row], settings: ConnectionSettings) -> None:
+    def __init__(
+        self,
+        connection: Connection[Row],
+        settings: ConnectionSettings,
+        changed: Callable[[Dimension, AbstractSet[str]], None],
+    ) -> None:
         self._connection = connection
         self._settings = settings
+        self._tell = changed
+        self._changed: dict[Dimension, set[str]] = {}
         self._sequence: int | None = None
 
     def begin(self, run: RunStart) -> int:
@@ -124,9 +143,12 @@ class TimescaleWriter:
     @contextmanager
     def batch(self) -> Iterator[None]:
         """One transaction, of a run that nobody has taken over from."""
+        self._changed.clear()
         with self._working("commit a batch"), self._connection.transaction():
             self._stand_aside()
             yield
+        for dimension, subjects in self._changed.items():
+            self._tell(dimension, subjects)
 
     def _stand_aside(self) -> None:
         """Raise where another writer has begun since: a pooler, or a server without locks, let it in."""
@@ -140,7 +162,13 @@ class TimescaleWriter:
         """Store rows; how many were new or differed."""
         with self._working(f"store {dimension.name}"), self._connection.transaction():
             quarantine.supersede(self._connection, dimension, rows)
-            return upsert(self._connection, dimension, rows)
+            written = upsert(self._connection, dimension, rows)
+        self._note(dimension, written)
+        return written.total()
+
+    def _note(self, dimension: Dimension, written: Counter[str]) -> None:
+        if written:
+            self._changed.setdefault(dimension, set()).update(written)
 
     def before(self, dimension: Dimension, facts: pa.Table, count: int) -> pa.Table:
         """The last stored rows of each line before its first row in `facts`."""
@@ -164,7 +192,7 @@ class TimescaleWriter:
     def release(self, chosen: QuarantineFilter, run_id: str, at: datetime) -> Release:
         """Store held rows under the flag Released."""
         with self._working("release rows from quarantine"), self._connection.transaction():
-            return quarantine.release(self._connection, chosen, run_id, at)
+            return quarantine.release(self._connection, chosen, run_id, at, self.upsert)
 
     def expire(self, chosen: QuarantineFilter, before: datetime) -> int:
         """Drop entries that no run has seen since, without those released."""

@@ -7,6 +7,7 @@ columns that have one value in all of them, and from there one statement writes 
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,12 +44,12 @@ class _Halves:
     known: pa.Table
 
 
-def upsert(connection: Connection[Row], dimension: Dimension, rows: pa.Table) -> int:
-    """Store rows; how many were new or differed. Raises StoreError and psycopg.Error."""
+def upsert(connection: Connection[Row], dimension: Dimension, rows: pa.Table) -> Counter[str]:
+    """Store rows; how many were new or differed, per subject. Raises StoreError and psycopg.Error."""
     _refuse_misfits(dimension, rows)
+    changed: Counter[str] = Counter()
     if not rows.num_rows:
-        return 0
-    changed = 0
+        return changed
     with connection.transaction():
         for statement in _SETTINGS:
             connection.execute(statement.encode())
@@ -59,16 +60,25 @@ def upsert(connection: Connection[Row], dimension: Dimension, rows: pa.Table) ->
             connection.execute(sql.staging(dimension, staged).encode())
         for start in range(0, rows.num_rows, SLICE_ROWS):
             halves = _split(dimension, rows.slice(start, SLICE_ROWS), known)
-            changed += _copied(connection, ("market", dimension.table), halves.new)
+            _copied(connection, ("market", dimension.table), halves.new)
+            changed.update(_per_subject(dimension, halves.new))
             if halves.known.num_rows:
-                changed += _merged(connection, dimension, halves.known.select(staged), same)
+                changed.update(_merged(connection, dimension, halves.known.select(staged), same))
         if known.num_rows:
             connection.execute("DROP TABLE pg_temp.staging")
     return changed
 
 
-def _merged(connection: Connection[Row], dimension: Dimension, rows: pa.Table, same: dict[str, Any]) -> int:
-    """Bring rows by way of `staging`, where the columns of `same` are not; how many were new or differed."""
+def _per_subject(dimension: Dimension, rows: pa.Table) -> dict[str, int]:
+    """How many rows there are of each subject."""
+    found = rows.group_by(dimension.subject).aggregate([([], "count_all")])
+    return dict(zip(found[dimension.subject].to_pylist(), found["count_all"].to_pylist(), strict=True))
+
+
+def _merged(
+    connection: Connection[Row], dimension: Dimension, rows: pa.Table, same: dict[str, Any]
+) -> dict[str, int]:
+    """Bring rows by way of `staging`, where the columns of `same` are not; as `upsert` of these."""
     _copied(connection, ("pg_temp", "staging"), rows)
     times = pc.min_max(rows[dimension.time]).as_py()
     entities = pc.unique(rows[sql.entity(dimension)]).to_pylist()
@@ -76,7 +86,7 @@ def _merged(connection: Connection[Row], dimension: Dimension, rows: pa.Table, s
     for statement in _JOINING:
         connection.execute(statement.encode())
     statement = sql.upsert(dimension, tuple(rows.schema.names))
-    changed = connection.execute(statement.encode(), given).rowcount
+    changed: dict[str, int] = dict(connection.execute(statement.encode(), given).fetchall())
     for statement in (*_JOINED, "TRUNCATE pg_temp.staging"):
         connection.execute(statement.encode())
     return changed
@@ -99,8 +109,9 @@ def _same(dimension: Dimension, rows: pa.Table) -> dict[str, Any]:
     return found
 
 
-def _copied(connection: Connection[Row], table: tuple[str, ...], rows: pa.Table) -> int:
-    return copy_in(connection, table, rows.schema, rows.to_batches()) if rows.num_rows else 0
+def _copied(connection: Connection[Row], table: tuple[str, ...], rows: pa.Table) -> None:
+    if rows.num_rows:
+        copy_in(connection, table, rows.schema, rows.to_batches())
 
 
 def _known(connection: Connection[Row], dimension: Dimension, rows: pa.Table) -> pa.Table:
