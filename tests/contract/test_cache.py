@@ -221,8 +221,6 @@ def test_an_invalidation_of_subjects_ends_what_is_about_them_and_no_more(make: M
     assert cache.counts().keys == len(others)
     assert [loads(cache, wanted) for wanted in others] == [False] * len(others)
     assert [loads(cache, wanted) for wanted in about_a] == [True] * len(about_a)
-    assert cache.invalidate("copy-1", set()) in {0, 2}, "an answer about much may count as one about all"
-    assert not loads(cache, key("A"))
 
 
 @pytest.mark.parametrize(("subject", "kept"), [("A", 0), ("B", 1)])

@@ -184,6 +184,10 @@ def test_a_failed_load_lets_another_process_load_at_once(redis_place: RedisPlace
     assert time.monotonic() - started < redis_cache.LOAD_SECONDS / 2
 
 
+MARKS = 2 * redis_cache.MARK_DIGITS
+"""Of its version and of its subject."""
+
+
 def flipped(value: bytes) -> bytes:
     middle = len(value) // 2
     return value[:middle] + bytes([value[middle] ^ 1]) + value[middle + 1 :]
@@ -194,8 +198,8 @@ def flipped(value: bytes) -> bytes:
     [
         pytest.param(flipped, id="a bit flipped"),
         pytest.param(lambda value: value[:-7], id="cut short"),
-        pytest.param(lambda value: value[: redis_cache.MARK_DIGITS], id="nothing but its mark"),
-        pytest.param(lambda value: value[: redis_cache.MARK_DIGITS] + b"x" * 500, id="somebody else's bytes"),
+        pytest.param(lambda value: value[:MARKS], id="nothing but its marks"),
+        pytest.param(lambda value: value[:MARKS] + b"x" * 500, id="somebody else's bytes"),
         pytest.param(lambda value: value + b"\0", id="more than was written"),
     ],
 )
@@ -262,11 +266,14 @@ def test_each_answer_ends_by_itself_with_its_time(redis_place: RedisPlace) -> No
 
 def test_nothing_but_counts_outlives_the_answers(redis_place: RedisPlace) -> None:
     cache = redis_place.cache(INSTITUTIONAL)
+
+    def endless() -> set[str]:
+        return {name.rpartition(":")[2] for name in redis_place.names() if redis_place.admin.ttl(name) < 0}
+
     answer(cache, key("A"))
-    endless = {name.rpartition(":")[2] for name in redis_place.names() if redis_place.admin.ttl(name) < 0}
-    assert endless == {"index", "expiries", "counts"}
+    assert endless() == {"index", "expiries", "counts"}
     cache.invalidate("copy-1")
-    assert redis_place.names() == [f"{redis_place.namespace}:counts"]
+    assert (endless(), redis_place.answers()) == ({"counts"}, [])
 
 
 def test_what_is_too_large_is_given_and_not_kept(redis_place: RedisPlace) -> None:

@@ -123,7 +123,7 @@ def test_of_which_subjects_rows_changed_is_told_once_they_are_committed(place: O
         everything = bars("test", close=103.0)
         late = everything.slice(everything.num_rows - 2)
         with writer.batch():
-            writer.upsert(DAILY_BARS, stamped(bars("test", 100), 3))
+            writer.upsert(DAILY_BARS, stamped(bars("test").slice(0, 1000), 3))
             writer.upsert(DAILY_BARS, stamped(pa.concat_tables([late, bars("other", 1).slice(0, 1)]), 3))
         assert told[1:] == [("dailyBars", 2001, {NAMES[0], NAMES[-1]})]
 

@@ -40,7 +40,7 @@ class DatabaseClient:
     """Reads what runs commit to TimescaleDB. Safe to use from several threads; make one.
 
     It has the calls of client.Client. `rows` may come from the cache, and are then at most as old as the
-    policy's time to live: a run ends the answers about a dimension of which it changed rows. Without a shared
+    policy's time to live: a run ends the answers about symbols of which it changed rows. Without a shared
     `cache`, which runs know of, answers in this process's memory live out their time. Which sources hold a
     symbol is remembered for as long.
     """
