@@ -13,8 +13,11 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from console import Failure, say, step
+from deployment import cluster_status
 from services.postgres import PostgresServer
+from services.process import LOOPBACK
 from services.redis_server import RedisServer
+from services.server import Server
 from services.timescaledb import TimescaleServer
 
 POSTGRES_PORT = 15432
@@ -29,14 +32,28 @@ def folder() -> Path:
     return Path(os.environ.get("EMP_SERVICES_STATE") or default).absolute()
 
 
-def servers() -> dict[str, PostgresServer | TimescaleServer | RedisServer]:
-    """Each service by the variable that leads to it."""
+def servers() -> dict[str, Server]:
+    """Each service by the variable that leads to it; those for pods at the address they were started at."""
     place = folder()
+    host = _address().read_text() if _address().exists() else LOOPBACK
     return {
         "POSTGRES_DSN": PostgresServer(place / "postgres", port=POSTGRES_PORT),
-        "TIMESCALE_DSN": TimescaleServer(place / "timescale", port=TIMESCALE_PORT),
-        "REDIS_URL": RedisServer(place / "redis", port=REDIS_PORT),
+        "TIMESCALE_DSN": TimescaleServer(place / "timescale", host=host, port=TIMESCALE_PORT),
+        "REDIS_URL": RedisServer(place / "redis", host=host, port=REDIS_PORT),
     }
+
+
+def _address() -> Path:
+    return folder() / "address"
+
+
+def _move(wanted: str) -> None:
+    """Have what pods need listen at an address of this machine."""
+    for server in servers().values():
+        if not isinstance(server, PostgresServer) and server.running and server.host != wanted:
+            with step(f"stop {server.title}, which goes from {server.host} to {wanted}"):
+                server.stop()
+    _address().write_text(wanted)
 
 
 @contextmanager
@@ -50,10 +67,14 @@ def alone() -> Iterator[None]:
 
 def up() -> None:
     """Start what does not run, and print where all is, as lines for a shell."""
+    cluster = cluster_status()
+    _move(LOOPBACK if cluster is None else str(cluster["host_address"]))
     for server in servers().values():
         if not server.running:
-            with step(f"{server.title} on port {server.wanted_port}"):
+            with step(f"{server.title} at {server.host}:{server.wanted_port}"):
                 server.start()
+    if cluster is None:
+        say("  no local cluster runs, so no pod reaches them; once one does, do this again")
     say(f"  data is under {folder()}; `make services-down` stops them and keeps it")
     env()
 
@@ -82,8 +103,7 @@ def env() -> None:
         raise Failure("nothing runs; `make services` starts them")
     for name, server in servers().items():
         if server.running:
-            address = server.url() if isinstance(server, RedisServer) else server.dsn()
-            print(f"export {name}='{address}'")
+            print(f"export {name}='{server.uri()}'")
 
 
 def main() -> int:

@@ -14,7 +14,8 @@ from urllib.parse import quote
 
 from console import Failure
 from services.packages import ensure_postgres
-from services.process import LOOPBACK, ServerProcess, answers, free_port
+from services.process import LOOPBACK, answers, free_port
+from services.server import Server
 
 DATABASE = "market"
 ADMIN = "postgres"
@@ -29,20 +30,19 @@ _SETTINGS = {
 }
 
 
-class PostgresServer:
-    """A server in a folder of its own; the same folder gives the same data, port and password again.
+class PostgresServer(Server):
+    """PostgreSQL, with one administrator.
 
     `settings` are further settings of the server. PostgreSQL refuses to run as root: there it runs as the
     user postgres, or nobody, and the folder must be one that this user can reach.
     """
 
     title = "PostgreSQL"
+    ending = signal.SIGINT
 
     def __init__(self, folder: Path, *, port: int = 0, settings: dict[str, str] | None = None) -> None:
-        self.folder = folder.absolute()
+        super().__init__(folder, host=LOOPBACK, port=port)
         self.settings = settings or {}
-        self.wanted_port = port
-        self._process = ServerProcess("postgres", self.folder)
         self._user = _unprivileged() if os.geteuid() == 0 else None
 
     @property
@@ -51,21 +51,11 @@ class PostgresServer:
         return self.folder / "data"
 
     @property
-    def port(self) -> int:
-        """Where it listens."""
-        return int((self.folder / "port").read_text())
-
-    @property
     def password(self) -> str:
         """The administrator's password."""
         return (self.folder / "password").read_text()
 
-    @property
-    def running(self) -> bool:
-        """Whether its process is there."""
-        return self._process.pid is not None
-
-    def dsn(self, user: str = ADMIN, password: str | None = None, database: str = DATABASE) -> str:
+    def uri(self, user: str = ADMIN, password: str | None = None, database: str = DATABASE) -> str:
         """The address of the database as a URI, with a password: the administrator's if none is given."""
         secret = self.password if password is None else password
         return (
@@ -92,23 +82,10 @@ class PostgresServer:
             self.sql(f'CREATE DATABASE "{DATABASE}"', database="postgres")
         return self
 
-    def stop(self) -> None:
-        """Shut it down in good order; clients are sent away."""
-        self._process.end(signal.SIGINT)
-
-    def kill(self) -> None:
-        """Kill -9, all its processes at once."""
-        self._process.end(signal.SIGKILL)
-
-    def remove(self) -> None:
-        """Kill it and remove its folder."""
-        self.kill()
-        shutil.rmtree(self.folder, ignore_errors=True)
-
     def sql(self, statement: str, *, database: str = DATABASE) -> str:
         """Run one statement as the administrator; what psql prints, without headings."""
         done = subprocess.run(
-            [program("psql"), "-XAtq", "-v", "ON_ERROR_STOP=1", "-c", statement, self.dsn(database=database)],
+            [program("psql"), "-XAtq", "-v", "ON_ERROR_STOP=1", "-c", statement, self.uri(database=database)],
             capture_output=True,
             text=True,
             timeout=30,
@@ -129,12 +106,6 @@ class PostgresServer:
         other._hand_over()
         self.start()
         return other.start()
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(self, *_: object) -> None:
-        self.kill()
 
     def _ready(self) -> bool:
         # Its own log says it before any client can tell a server that starts from one that is there.

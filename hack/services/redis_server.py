@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-import signal
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +14,8 @@ from urllib.parse import quote
 
 from console import Failure
 from services.packages import ensure_redis
-from services.process import LOOPBACK, ServerProcess, answers, free_port
+from services.process import LOOPBACK, answers, free_port
+from services.server import Server
 
 ADMIN = "admin"
 START_DEADLINE = 20.0
@@ -31,13 +31,11 @@ class User:
     rules: str = EVERYTHING
 
 
-class RedisServer:
-    """A server in a folder of its own; the same folder gives the same port and administrator again.
+class RedisServer(Server):
+    """Redis, into which nobody gets without a password: beside the administrator there are `users`.
 
-    Nobody gets in without a password: beside the administrator there are `users`. With `tls` it speaks
-    nothing else; its authority is `certificates / "ca.crt"`. `settings` are further settings of the server.
-    It listens at `host`, an address of this machine, and keeps nothing on disk, so a killed one comes back
-    empty.
+    With `tls` it speaks nothing else; its authority is `certificates / "ca.crt"`. `settings` are further
+    settings of the server. It keeps nothing on disk, so a killed one comes back empty.
     """
 
     title = "Redis"
@@ -53,14 +51,11 @@ class RedisServer:
         settings: Mapping[str, str] | None = None,
         replica_of: RedisServer | None = None,
     ) -> None:
-        self.folder = folder.absolute()
-        self.host = host
-        self.wanted_port = port
+        super().__init__(folder, host=host, port=port)
         self.tls = tls
         self.users = dict(users or {})
         self.settings = dict(settings or {})
         self._primary = replica_of
-        self._process = ServerProcess("redis", self.folder)
 
     @property
     def certificates(self) -> Path:
@@ -68,21 +63,11 @@ class RedisServer:
         return self.folder / "certificates"
 
     @property
-    def port(self) -> int:
-        """Where it listens."""
-        return int((self.folder / "port").read_text())
-
-    @property
     def password(self) -> str:
         """The administrator's password."""
         return (self.folder / "password").read_text()
 
-    @property
-    def running(self) -> bool:
-        """Whether its process is there."""
-        return self._process.pid is not None
-
-    def url(self, user: str = ADMIN, *, database: int = 0) -> str:
+    def uri(self, user: str = ADMIN, *, database: int = 0) -> str:
         """The address for a user as a URI, with the password."""
         password = self.password if user == ADMIN else self.users[user].password
         scheme = "rediss" if self.tls else "redis"
@@ -99,31 +84,10 @@ class RedisServer:
         self._process.wait_until(self._ready, seconds=START_DEADLINE)
         return self
 
-    def stop(self) -> None:
-        """Shut it down in good order."""
-        self._process.end(signal.SIGTERM)
-
-    def kill(self) -> None:
-        """Kill -9."""
-        self._process.end(signal.SIGKILL)
-
     def restart(self) -> None:
         """Kill it and start it again, on the same port."""
         self.kill()
         self.start()
-
-    def pause(self) -> None:
-        """Freeze it: connections stand, and nothing answers."""
-        self._signal(signal.SIGSTOP)
-
-    def resume(self) -> None:
-        """Let a frozen one go on."""
-        self._signal(signal.SIGCONT)
-
-    def remove(self) -> None:
-        """Kill it and remove its folder."""
-        self.kill()
-        shutil.rmtree(self.folder, ignore_errors=True)
 
     def set_user(self, name: str, user: User) -> None:
         """Add a user or change one while it runs; connections that are open stay as they are."""
@@ -144,18 +108,6 @@ class RedisServer:
         if done.returncode != 0:
             raise Failure(f"redis-cli {arguments[0]}: {(done.stdout + done.stderr).strip()}")
         return done.stdout.strip()
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(self, *_: object) -> None:
-        self.kill()
-
-    def _signal(self, how: signal.Signals) -> None:
-        pid = self._process.pid
-        if pid is None:
-            raise Failure("Redis does not run")
-        os.kill(pid, how)
 
     def _ready(self) -> bool:
         if not answers(self.port, self.host):

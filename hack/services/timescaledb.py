@@ -9,38 +9,27 @@ from __future__ import annotations
 import json
 import secrets
 import shutil
-import signal
 from contextlib import suppress
 from pathlib import Path
 from typing import Self
 from urllib.parse import quote
 
 from services.packages import MANIFEST, cache, modules, node
-from services.process import LOOPBACK, ServerProcess, answers, free_port
+from services.process import LOOPBACK, answers, free_port
+from services.server import Server
 
 DATABASE = "market"
 ADMIN = "postgres"
 START_DEADLINE = 120.0
 
 
-class TimescaleServer:
-    """A server in a folder of its own; the same folder gives the same data, port and passwords again.
-
-    It listens at `host`, which is an address of this machine.
-    """
+class TimescaleServer(Server):
+    """TimescaleDB, with its users and their passwords."""
 
     title = "TimescaleDB"
 
     def __init__(self, folder: Path, *, host: str = LOOPBACK, port: int = 0) -> None:
-        self.folder = folder.absolute()
-        self.host = host
-        self.wanted_port = port
-        self._process = ServerProcess("timescaledb", self.folder)
-
-    @property
-    def port(self) -> int:
-        """Where it listens."""
-        return int((self.folder / "port").read_text())
+        super().__init__(folder, host=host, port=port)
 
     @property
     def users(self) -> dict[str, str]:
@@ -54,12 +43,7 @@ class TimescaleServer:
         scratch.write_text(json.dumps(users))
         scratch.rename(self.folder / "users.json")
 
-    @property
-    def running(self) -> bool:
-        """Whether its process is there."""
-        return self._process.pid is not None
-
-    def dsn(self, user: str = ADMIN, password: str | None = None, database: str = DATABASE) -> str:
+    def uri(self, user: str = ADMIN, password: str | None = None, database: str = DATABASE) -> str:
         """The address of the database as a URI, with a password: the user's own if none is given."""
         secret = self.users[user] if password is None else password
         return (
@@ -79,33 +63,6 @@ class TimescaleServer:
             self._copy_template(program, place)
         self._run(program, place)
         return self
-
-    def stop(self) -> None:
-        """End it; every commit that was acknowledged is on disk."""
-        self._process.end(signal.SIGTERM)
-
-    def kill(self) -> None:
-        """Kill -9."""
-        self._process.end(signal.SIGKILL)
-
-    def pause(self) -> None:
-        """Stop it without ending it: connections stay and nothing is answered."""
-        self._process.signal(signal.SIGSTOP)
-
-    def resume(self) -> None:
-        """Let a paused one go on."""
-        self._process.signal(signal.SIGCONT)
-
-    def remove(self) -> None:
-        """Kill it and remove its folder."""
-        self.kill()
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(self, *_: object) -> None:
-        self.kill()
 
     def _run(self, program: str, place: Path) -> None:
         settings = {

@@ -48,7 +48,7 @@ def measure() -> Iterator[Figure]:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         server = stack.enter_context(RedisServer(folder / "redis"))
-        yield from _hits(from_keys("redis", {"uri": given or server.url()}), rows)
+        yield from _hits(from_keys("redis", {"uri": given or server.uri()}), rows)
         # Only a server of our own is frozen and killed.
         yield from _lost(server, rows)
 
@@ -96,7 +96,7 @@ def _hits(settings: RedisSettings, rows: pa.Table) -> Iterator[Figure]:
 
 
 def _lost(server: RedisServer, rows: pa.Table) -> Iterator[Figure]:
-    settings = from_keys("redis", {"uri": server.url()})
+    settings = from_keys("redis", {"uri": server.uri()})
     for how, lose, back in (
         ("frozen", server.pause, server.resume),
         ("killed", server.kill, server.start),

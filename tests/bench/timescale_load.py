@@ -81,7 +81,7 @@ def served(server: str, folder: Path) -> Iterator[str]:
         return
     kind = TimescaleServer if server == "hypertable" else PostgresServer
     with kind(folder / server) as started:
-        yield started.dsn()
+        yield started.uri()
 
 
 def emptied(uri: str, migrations: tuple[Migration, ...]) -> ConnectionSettings:

@@ -100,7 +100,7 @@ def timescale_server() -> Iterator[TimescaleServer]:
 @pytest.fixture
 def postgres(request: pytest.FixtureRequest) -> Iterator[ConnectionSettings]:
     """An empty database on PostgreSQL: the one of POSTGRES_DSN, else our own."""
-    dsn = os.environ.get("POSTGRES_DSN") or request.getfixturevalue("postgres_server").start().dsn()
+    dsn = os.environ.get("POSTGRES_DSN") or request.getfixturevalue("postgres_server").start().uri()
     with databases.fresh_database(dsn, timescale=False) as settings:
         yield settings
 
@@ -135,7 +135,7 @@ def database(request: pytest.FixtureRequest, database_of: Callable[[str], Databa
 @pytest.fixture
 def own_postgres(postgres_server: PostgresServer) -> Iterator[ConnectionSettings]:
     """An empty database on the PostgreSQL of our own, for tests that do more to a server than use it."""
-    with databases.fresh_database(postgres_server.start().dsn(), timescale=False) as settings:
+    with databases.fresh_database(postgres_server.start().uri(), timescale=False) as settings:
         yield settings
 
 
@@ -154,7 +154,7 @@ def redis_urls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, 
         yield given, given
         return
     with RedisServer(tmp_path_factory.mktemp("redis"), users={"cache": CACHE_USER}) as server:
-        yield server.url("cache"), server.url()
+        yield server.uri("cache"), server.uri()
 
 
 @pytest.fixture

@@ -60,7 +60,7 @@ def fresh_database(dsn: str, *, timescale: bool) -> Iterator[ConnectionSettings]
 
 def emptied(server: TimescaleServer) -> ConnectionSettings:
     """The one database of the stand-in, without what earlier tests left in it."""
-    settings = from_keys("test", {"uri": server.start().dsn()})
+    settings = from_keys("test", {"uri": server.start().uri()})
     for schema in SCHEMAS:
         execute(settings, f"DROP SCHEMA IF EXISTS {schema} CASCADE")
     return settings

@@ -47,7 +47,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 @contextmanager
 def cached(server: RedisServer, *, port: int | None = None) -> Iterator[RedisCache]:
     """A cache on the server, or on what stands before it."""
-    settings = from_keys("redis", {"uri": server.url("cache")})
+    settings = from_keys("redis", {"uri": server.uri("cache")})
     settings = replace(settings, port=port or settings.port)
     with RedisCache(RedisConnection(lambda: settings, POLICY.namespace), POLICY) as made:
         yield made
@@ -215,7 +215,7 @@ def test_a_lost_redis_is_tried_by_one_thread_however_many_read(server: RedisServ
 
 
 def test_more_threads_than_connections_wait_or_read_past_it(server: RedisServer) -> None:
-    settings = replace(from_keys("redis", {"uri": server.url("cache")}), connections=2)
+    settings = replace(from_keys("redis", {"uri": server.uri("cache")}), connections=2)
     with RedisCache(RedisConnection(lambda: settings, POLICY.namespace), POLICY) as cache:
         with Readers(cache, threads=16) as readers:
             readers.more(1500)
@@ -290,7 +290,7 @@ def test_loading_from_disk_is_waited_for(tmp_path: Path) -> None:
         server.settings |= slow
         starting = threading.Thread(target=server.start)
         starting.start()
-        settings = from_keys("redis", {"uri": server.url("cache")})
+        settings = from_keys("redis", {"uri": server.uri("cache")})
         seen = set()
 
         def ready() -> bool:
@@ -305,5 +305,5 @@ def test_loading_from_disk_is_waited_for(tmp_path: Path) -> None:
 
 def test_users_that_are_made_and_changed_are_those_of_the_server(server: RedisServer) -> None:
     server.set_user("late", User("l@te", "~* +@all"))
-    settings = from_keys("redis", {"uri": server.url("late")})
+    settings = from_keys("redis", {"uri": server.uri("late")})
     assert validated(settings, POLICY.namespace) is None

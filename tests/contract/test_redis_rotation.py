@@ -31,7 +31,7 @@ def server(tmp_path: Path) -> Iterator[RedisServer]:
 def secret(tmp_path: Path, server: RedisServer) -> Path:
     """The folder of the Secret, as Kubernetes would mount it."""
     folder = tmp_path / "redis-credentials"
-    write(folder, server.url("cache"))
+    write(folder, server.uri("cache"))
     return folder
 
 
@@ -66,7 +66,7 @@ def test_new_passwords_are_taken_one_after_another_and_the_old_pool_drains(
             # Both are good until the new one is taken: a reader may open a connection at any moment.
             server.users["cache"] = user = renewed()
             server.command("ACL", "SETUSER", "cache", f">{user.password}")
-            write(secret, server.url("cache"))
+            write(secret, server.uri("cache"))
             assert cache.refresh() is None
             server.set_user("cache", user)
             until(lambda before=before: not before & connections(server))
@@ -82,7 +82,7 @@ def test_another_user_whose_password_is_another_too(
     with Readers(cache) as readers:
         readers.more(200)
         server.set_user("second", renewed())
-        write(secret, server.url("second"))
+        write(secret, server.uri("second"))
         assert cache.refresh() is None
         until(lambda: "user=cache " not in server.command("CLIENT", "LIST"))
         server.command("ACL", "DELUSER", "cache")
@@ -114,7 +114,7 @@ def test_a_wrong_secret_keeps_the_old_pool_and_says_so(
         readers.more(200)
         assert cache.counts().hits >= hits + 200
         assert connections(server) >= before
-        write(secret, server.url("cache"))
+        write(secret, server.uri("cache"))
         assert (cache.refresh(), cache.trouble) == (None, None)
     assert (readers.wrong, cache.counts().fallbacks) == ([], {})
 
@@ -126,11 +126,11 @@ def test_a_change_is_seen_by_itself(
     with Readers(cache) as readers:
         readers.more(200)
         server.set_user("second", renewed())
-        write(secret, server.url("second"))
+        write(secret, server.uri("second"))
         until(lambda: "user=cache " not in server.command("CLIENT", "LIST"))
         write(secret, "redis://second:wrong@127.0.0.1:1")
         until(lambda: cache.trouble is not None)
-        write(secret, server.url("second"))
+        write(secret, server.uri("second"))
         until(lambda: cache.trouble is None)
     assert (readers.wrong, cache.counts().fallbacks) == ([], {})
 
@@ -146,7 +146,7 @@ def test_a_user_that_is_gone_before_the_secret_follows_costs_time_and_no_read(
         assert cache.trouble.fault in {CacheFault.CONNECTION_LOST, CacheFault.AUTHENTICATION_FAILED}
         readers.more(200)
         server.set_user("second", renewed())
-        write(secret, server.url("second"))
+        write(secret, server.uri("second"))
         until(lambda: cache.trouble is None)
         hits = cache.counts().hits
         until(lambda: cache.counts().hits > hits + 100)
@@ -159,7 +159,7 @@ def test_a_secret_that_comes_late_is_found(server: RedisServer, secret: Path) ->
         readers.more(100)
         assert cache.trouble is not None
         assert cache.trouble.fault is CacheFault.INVALID_SETTINGS
-        write(secret, server.url("cache"))
+        write(secret, server.uri("cache"))
         until(lambda: cache.trouble is None)
         until(lambda: cache.counts().hits > 0)
     assert readers.wrong == []

@@ -48,7 +48,7 @@ def replica(plain: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 
 def of(server: RedisServer, user: str = "cache") -> RedisSettings:
-    settings = from_keys("redis", {"uri": server.url(user)})
+    settings = from_keys("redis", {"uri": server.uri(user)})
     return replace(settings, authority=authority(server)) if server.tls else settings
 
 

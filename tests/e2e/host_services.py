@@ -26,14 +26,14 @@ class HostServices:
 
     def secrets(self, kubectl: Kubectl, password: str | None = None) -> None:
         """Make the Secrets `timescale` and `redis`; with another password the first one leads nowhere."""
-        for name, uri in (("timescale", self.timescale.dsn(password=password)), ("redis", self.redis.url())):
+        for name, uri in (("timescale", self.timescale.uri(password=password)), ("redis", self.redis.uri())):
             kubectl.apply(
                 {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": {"uri": uri}}
             )
 
     def query(self, statement: str) -> list[tuple[Any, ...]]:
         """Rows of a statement, as the administrator."""
-        with psycopg.connect(self.timescale.dsn(), autocommit=True, prepare_threshold=None) as connection:
+        with psycopg.connect(self.timescale.uri(), autocommit=True, prepare_threshold=None) as connection:
             cursor = connection.execute(statement.encode())
             return cursor.fetchall() if cursor.description else []
 
