@@ -6,14 +6,17 @@ A cross-field rule stands twice, as CEL (`cel`) for the API server and as a vali
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, Strict, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, Strict, StringConstraints, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 
 from .vocabulary import ConditionType
+
+M = TypeVar("M", bound="Model")
 
 
 class Model(BaseModel):
@@ -32,6 +35,22 @@ class Model(BaseModel):
         return (
             {key: value for key, value in raw.items() if value is not None} if isinstance(raw, dict) else raw
         )
+
+
+def read_back(model: type[M], written: Mapping[str, Any]) -> M:
+    """What was written once, perhaps by another version or by hand.
+
+    A field that does not read counts as absent, and costs no other field.
+    """
+    kept = dict(written)
+    while True:
+        try:
+            return model.model_validate(kept, extra="ignore")
+        except ValidationError as error:
+            unread = {str(part["loc"][0]) for part in error.errors() if part["loc"]} & kept.keys()
+            if not unread:
+                return model()
+            kept = {name: value for name, value in kept.items() if name not in unread}
 
 
 def cel(*rules: tuple[str, str]) -> dict[str, Any]:

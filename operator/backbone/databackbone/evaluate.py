@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from ..evaluation import Action, Evaluation, Finding, Notice, Refusal, as_conditions, refused
 from ..ports.readings import ChildReading, ClaimReading
+from ..schema import read_back
 from ..vocabulary import LABEL_BACKBONE, ConditionType, Reason
 from ..workload import claim_name
 from .actions import Standing, actions_of, leaving, prunes
@@ -24,7 +25,7 @@ from .tiers import Decision, Evidence, decide
 
 def evaluate(backbone: Backbone, seen: Observation, refusals: Sequence[Refusal], now: datetime) -> Evaluation:
     """Judge one observation. `refusals` are the API server's answers to this visit's actions."""
-    previous = _previous(backbone)
+    previous = read_back(DataBackboneStatus, backbone.status)
     volume = read_probes(previous.volume or VolumeStatus(claim_name=claim_name(backbone.name)), seen, now)
     if previous.tier is None or previous.tier.active == "Bootstrap":
         volume = note_rows(volume, seen, backbone.created)
@@ -207,10 +208,3 @@ def _reconciling(ready: Finding, stalled: Finding) -> Finding:
 
 def _refusal_message(refusal: Refusal) -> str:
     return f"{refusal.child}: {refusal.message}"
-
-
-def _previous(backbone: Backbone) -> DataBackboneStatus:
-    try:
-        return DataBackboneStatus.model_validate(backbone.status, extra="ignore")
-    except ValidationError:
-        return DataBackboneStatus()

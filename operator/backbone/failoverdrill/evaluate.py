@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from pydantic import ValidationError
-
 from ..evaluation import Evaluation, Finding, Refusal, Subject, as_conditions
+from ..schema import read_back
 from ..vocabulary import ConditionType, Reason
 from .api import FailoverDrillSpec, FailoverDrillStatus
 
@@ -17,7 +16,7 @@ def evaluate(
 ) -> Evaluation:
     """End the drill. One that has ended stays as it ended."""
     moment = now.replace(microsecond=0)
-    previous = _previous(drill)
+    previous = read_back(FailoverDrillStatus, drill.status)
     start = previous.start_time or moment
     message = f"This version cannot run {drill.spec.scenario}; nothing was touched."
     over = Finding(False, Reason.SETTLED, "The drill has ended.")
@@ -30,10 +29,3 @@ def evaluate(
         conditions=as_conditions(findings, drill.generation),
         fields=FailoverDrillStatus(start_time=start, completion_time=previous.completion_time or moment),
     )
-
-
-def _previous(drill: Subject[FailoverDrillSpec]) -> FailoverDrillStatus:
-    try:
-        return FailoverDrillStatus.model_validate(drill.status, extra="ignore")
-    except ValidationError:
-        return FailoverDrillStatus()

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from pydantic import ValidationError
-
 from ..evaluation import Action, Apply, Evaluation, Finding, Notice, Prune, Refusal, Start, as_conditions
 from ..ports.readings import ChildReading
+from ..schema import read_back
 from ..vocabulary import ConditionType, Outcome, Reason
 from . import children
 from .api import IngestPlanStatus, RunStatus
@@ -245,10 +244,7 @@ def _stalled(ready: Finding) -> Finding:
 
 
 def _previous(plan: Plan) -> IngestPlanStatus:
-    try:
-        status = IngestPlanStatus.model_validate(plan.status, extra="ignore")
-    except ValidationError:
-        return IngestPlanStatus()
+    status = read_back(IngestPlanStatus, plan.status)
     last = status.last_run
     whole = last is None or (last.start is not None and last.end is not None)
     return status if whole else status.model_copy(update={"last_run": None, "dimensions": ()})
