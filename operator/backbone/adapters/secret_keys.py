@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -38,9 +39,21 @@ def port(place: str, text: str | None, default: int, hint: str) -> int:
     """A port from text. Raises Rejected with the hint on what to write."""
     if text is None:
         return default
-    if not text.isascii() or not text.isdigit() or not 0 < int(text) <= HIGHEST_PORT:
+    found = number(text)
+    if found is None or not 0 < found <= HIGHEST_PORT:
         raise Rejected(f"{place} is no number from 1 to {HIGHEST_PORT}; {hint}")
-    return int(text)
+    return found
+
+
+def number(text: str) -> int | None:
+    """A number of at most nine digits; None for anything else."""
+    return int(text) if re.fullmatch("[0-9]{1,9}", text) else None
+
+
+def refuse_unescaped(place: str, uri: str, hint: str) -> None:
+    """Raise Rejected for what a parser would drop without a word, or take for something else."""
+    if re.search(r"\s|%(?![0-9A-Fa-f]{2})", uri):
+        raise Rejected(f"{place} holds a space, or a % that begins no escape; {hint}")
 
 
 def fingerprint(keys: Mapping[str, str], salt: bytes) -> str:

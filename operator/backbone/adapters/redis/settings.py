@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from ...errors import Rejected
-from ..secret_keys import port, refuse_doubled, texts
+from ..secret_keys import number, port, refuse_doubled, refuse_unescaped, texts
 
 PORT = 6379
 PARTS = ("host", "port", "username", "password", "database", "tls")
@@ -104,8 +103,7 @@ def _from_uri(place: str, uri: str, authority: str | None) -> RedisSettings:
         raise Rejected(f"{place} does not begin with redis:// or rediss://; write {_FORM}")
     if "@" in parts.path + parts.query + parts.fragment or "#" in uri:
         raise Rejected(f"{place}: user or password holds a character that ends them; {_ESCAPE}")
-    if re.search(r"\s|%(?![0-9A-Fa-f]{2})", uri):
-        raise Rejected(f"{place} holds a space, or a % that begins no escape; {_ESCAPE}")
+    refuse_unescaped(place, uri, _ESCAPE)
     if parts.query:
         raise Rejected(f"{place} takes no options after ?; {AUTHORITY} is a key of the Secret; {_ESCAPE}")
     if not host:
@@ -125,6 +123,7 @@ def _from_uri(place: str, uri: str, authority: str | None) -> RedisSettings:
 def _database(place: str, text: str | None) -> int:
     if text is None:
         return 0
-    if not text.isascii() or not text.isdigit():
+    found = number(text)
+    if found is None:
         raise Rejected(f"{place} is no number: Redis numbers its databases from 0; {_ESCAPE}")
-    return int(text)
+    return found

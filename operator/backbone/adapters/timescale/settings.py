@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import certifi
 
 from ...errors import Rejected
-from ..secret_keys import port, refuse_doubled, texts
+from ..secret_keys import port, refuse_doubled, refuse_unescaped, texts
 
 PORT = 5432
 TLS_MODES = ("disable", "prefer", "require", "verify-ca", "verify-full")
@@ -20,7 +20,8 @@ AUTHORITY = "ca.crt"
 KEYS = ("uri", *PARTS, "sslmode", AUTHORITY)
 _SCHEMES = ("postgresql", "postgres")
 _ESCAPE = (
-    "write special characters of user and password as %2F for /, %40 for @, %3A for :, %23 for #, %3F for ?"
+    "write special characters of user and password as %2F for /, %40 for @, %3A for :, %23 for #, %3F for ?, "
+    "%25 for %"
 )
 _FORM = "postgresql://username:password@host:5432/database"
 
@@ -148,6 +149,7 @@ def _from_uri(place: str, uri: str) -> dict[str, str]:
         raise Rejected(
             f"{place} has no @ between password and host; write postgresql://username:password@host/database"
         )
+    refuse_unescaped(place, uri, _ESCAPE)
     user, _, password = login.partition(":")
     found = {
         "host": unquote(host or ""),

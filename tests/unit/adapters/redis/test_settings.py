@@ -92,6 +92,9 @@ def test_what_a_secret_says(keys: dict[str, str], settings: RedisSettings) -> No
             {"uri": "redis://redis", "host": "redis", "password": WORD}, "host, password as well", id="both"
         ),
         pytest.param({"host": "redis", "port": "0"}, "port is no number", id="port 0"),
+        pytest.param(
+            {"host": "redis", "database": "1" * 5000}, "database is no number", id="a number of 5,000 digits"
+        ),
         pytest.param({"host": "redis", "database": "-1"}, "database is no number", id="database -1"),
         pytest.param(
             {"host": "redis", "tls": "yes"}, "neither true nor false", id="a switch that is no switch"
