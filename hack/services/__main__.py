@@ -9,11 +9,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from console import Failure, say, step
-from deployment import cluster_status
+from deployment import Kubectl, cluster_status
+from services.official import OfficialServices
 from services.postgres import PostgresServer
 from services.process import LOOPBACK
 from services.redis_server import RedisServer
@@ -65,12 +67,23 @@ def alone() -> Iterator[None]:
         yield
 
 
+def official(cluster: dict[str, Any] | None) -> OfficialServices | None:
+    """Those of the official images, where the local cluster can fetch images."""
+    if cluster is None or cluster["provider"] != "kind":
+        return None
+    return OfficialServices(Kubectl(Path(cluster["bin"]), Path(cluster["kubeconfig"])))
+
+
 def up() -> None:
     """Start what does not run, and print where all is, as lines for a shell."""
     cluster = cluster_status()
-    _move(LOOPBACK if cluster is None else str(cluster["host_address"]))
+    inside = official(cluster)
+    if inside is not None:
+        inside.up()
+    else:
+        _move(LOOPBACK if cluster is None else str(cluster["host_address"]))
     for server in servers().values():
-        if not server.running:
+        if not server.running and (inside is None or isinstance(server, PostgresServer)):
             with step(f"{server.title} at {server.host}:{server.wanted_port}"):
                 server.start()
     if cluster is None:
@@ -81,6 +94,10 @@ def up() -> None:
 
 def down(*, remove: bool) -> None:
     """Stop what runs; with `remove` the data go too."""
+    inside = official(cluster_status())
+    if inside is not None and inside.present:
+        with step("stop those on kind"):
+            inside.down(remove=remove)
     for server in servers().values():
         if server.running:
             with step(f"stop {server.title}"):
@@ -92,6 +109,9 @@ def down(*, remove: bool) -> None:
 def status() -> int:
     """Say what runs; 3 where something does not."""
     states = {server.title: server.running for server in servers().values()}
+    inside = official(cluster_status())
+    if inside is not None and inside.present:
+        states |= inside.running()
     for title, running in states.items():
         print(f"{title}: {'running' if running else 'not running'}")
     return 0 if all(states.values()) else 3
@@ -99,11 +119,14 @@ def status() -> int:
 
 def env() -> None:
     """Print the addresses, with passwords, for `eval`. Raises Failure where nothing runs."""
-    if not any(server.running for server in servers().values()):
+    uris = {name: server.uri() for name, server in servers().items() if server.running}
+    inside = official(cluster_status())
+    if inside is not None and inside.present:
+        uris |= inside.uris()
+    if not uris:
         raise Failure("nothing runs; `make services` starts them")
-    for name, server in servers().items():
-        if server.running:
-            print(f"export {name}='{server.uri()}'")
+    for name, uri in uris.items():
+        print(f"export {name}='{uri}'")
 
 
 def main() -> int:

@@ -2,13 +2,16 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import images
 import layout
@@ -207,3 +210,34 @@ def test_a_tiny_volume_is_full_when_it_is_full(kubectl: Kubectl) -> None:
         kubectl("delete", "pod/filler", "--wait")
     finally:
         cluster("tiny-volume", NAMESPACE, "--remove")
+
+
+def test_pods_reach_the_services_for_development_by_the_printed_addresses(kubectl: Kubectl) -> None:
+    # Who makes a Secret of them expects no less. PostgreSQL, which is not root, has to reach its folder.
+    folder = Path(tempfile.mkdtemp(prefix="databackbone-services-"))
+    folder.chmod(0o755)
+
+    def services(*arguments: str) -> str:
+        done = subprocess.run(
+            [sys.executable, str(HERE.with_name("services")), *arguments],
+            env={**os.environ, "EMP_SERVICES_STATE": str(folder)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    try:
+        printed = dict(line.removeprefix("export ").split("=", 1) for line in services("up").splitlines())
+        places = [urlsplit(printed[name].strip("'")) for name in ("TIMESCALE_DSN", "REDIS_URL")]
+        script = "; ".join(f"nc -z -w 5 {place.hostname} {place.port} && echo yes" for place in places)
+        kubectl("apply", "-f-", given=pod("client", script))
+        assert finished(kubectl, "client") == "yes\nyes\n"
+    finally:
+        services("down", "--remove")
+        shutil.rmtree(folder)
+
+
+def test_the_api_server_takes_what_the_official_images_run_by(kubectl: Kubectl) -> None:
+    kubectl("apply", "--dry-run=server", "-f", str(HERE.with_name("services") / "official.yaml"))
