@@ -15,7 +15,6 @@ from .lines import joined
 _NUMBER = r"^\s*[+-]?(\d+\.?\d*([eE][+-]?\d+)?|\.\d+([eE][+-]?\d+)?|[nN]a[nN]|[iI]nf)\s*$"
 _WHOLE = r"^\s*[+-]?\d{1,18}\s*$"
 _DAY = r"^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|1\d|2[0-8])$"
-_LARGEST = float(1 << 62)
 
 
 def conform(dimension: Dimension, delivered: pa.Table) -> tuple[pa.Table, npt.NDArray[np.bool_]]:
@@ -95,15 +94,25 @@ def _value_by_value(column: pa.Array, kind: pa.DataType) -> pa.Array:
     if pa.types.is_string(column.type):
         pattern = _pattern(kind)
         readable = column if pattern is None else _only(column, pc.match_substring_regex(column, pattern))
-    elif pa.types.is_floating(column.type) and pa.types.is_integer(kind):
-        whole = pc.and_(pc.equal(pc.floor(column), column), pc.less(pc.abs(column), _LARGEST))
-        readable = _only(column, whole)
+        if pattern == _WHOLE and kind != pa.int64():
+            return _as_type(readable.cast(pa.int64()), kind)
+    elif _is_number(column.type) and pa.types.is_integer(kind):
+        # Beyond that a double is not what was delivered, unless it was a double.
+        exact = 62 if pa.types.is_floating(column.type) else 53
+        numbers, largest = column.cast(pa.float64(), safe=False), float(1 << min(exact, kind.bit_width - 1))
+        readable = _only(
+            numbers, pc.and_(pc.equal(pc.floor(numbers), numbers), pc.less(pc.abs(numbers), largest))
+        )
     else:
         return nothing
     try:
         return readable.cast(kind)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         return nothing
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_decimal(kind))
 
 
 def _pattern(kind: pa.DataType) -> str | None:
