@@ -16,7 +16,7 @@ import pyarrow as pa
 import pytest
 
 import redis_shared
-from backbone.adapters.redis import cache as redis_cache
+from backbone.adapters.redis import answers as redis_answers
 from backbone.adapters.redis import counts as redis_counts
 from backbone.grading.cache_health import cache_health
 from backbone.ports.cache import INSTITUTIONAL, CacheCounts, CacheFault, SymbolTier
@@ -148,7 +148,7 @@ def test_a_process_that_dies_of_its_load_holds_nobody_up_for_long(
     dying.wait()
     started = time.monotonic()
     assert answer(redis_place.cache(INSTITUTIONAL), key("HOT"), 6.0) == 6.0
-    assert time.monotonic() - started < redis_cache.LOAD_SECONDS + 1
+    assert time.monotonic() - started < redis_answers.LOAD_SECONDS + 1
 
 
 def test_who_waited_long_enough_loads_too_and_says_so(
@@ -164,7 +164,7 @@ def test_who_waited_long_enough_loads_too_and_says_so(
     with ThreadPoolExecutor(1) as pool:
         hanging = pool.submit(slow.fetch, key("HOT"), load)
         until(lambda: any(name.endswith(":loading") for name in redis_place.names()))
-        monkeypatch.setattr(redis_cache, "LOAD_SECONDS", 0.2)
+        monkeypatch.setattr(redis_answers, "LOAD_SECONDS", 0.2)
         assert answer(waiting, key("HOT"), 2.0) == 2.0
         leave.set()
         assert hanging.result(WAIT)["close"].to_pylist() == [1.0]
@@ -181,10 +181,10 @@ def test_a_failed_load_lets_another_process_load_at_once(redis_place: RedisPlace
         first.fetch(key("A"), fail)
     started = time.monotonic()
     assert answer(second, key("A"), 2.0) == 2.0
-    assert time.monotonic() - started < redis_cache.LOAD_SECONDS / 2
+    assert time.monotonic() - started < redis_answers.LOAD_SECONDS / 2
 
 
-MARKS = 2 * redis_cache.MARK_DIGITS
+MARKS = 2 * redis_answers.MARK_DIGITS
 """Of its version and of its subject."""
 
 
@@ -278,7 +278,7 @@ def test_nothing_but_counts_outlives_the_answers(redis_place: RedisPlace) -> Non
 
 def test_what_is_too_large_is_given_and_not_kept(redis_place: RedisPlace) -> None:
     cache = redis_place.cache(INSTITUTIONAL)
-    noise = pa.table({"bytes": [os.urandom(redis_cache.LARGEST_VALUE)]})
+    noise = pa.table({"bytes": [os.urandom(redis_answers.LARGEST_VALUE)]})
     assert cache.fetch(key("A"), lambda: noise) is noise
     assert redis_place.answers() == []
     assert cache.counts().fallbacks == {CacheFault.TOO_LARGE: 1}
