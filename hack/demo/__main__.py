@@ -132,7 +132,13 @@ def next_commands() -> str:
 
 
 def down() -> None:
-    """Take the cluster down, and with it everything the demo started."""
+    """Take the cluster down, and with it everything the demo started. One that has no demo is left alone."""
+    status = cluster_status()
+    if status is not None and not demo_marker(status).exists():
+        raise Failure(
+            "the cluster that runs has no demo on it: perhaps tests use it. "
+            "`python3 hack/cluster down` takes it down all the same"
+        )
     program("cluster", "down", show=True)
 
 

@@ -231,7 +231,9 @@ def test_pods_reach_the_services_for_development_by_the_printed_addresses(kubect
     try:
         printed = dict(line.removeprefix("export ").split("=", 1) for line in services("up").splitlines())
         places = [urlsplit(printed[name].strip("'")) for name in ("TIMESCALE_DSN", "REDIS_URL")]
-        script = "; ".join(f"nc -z -w 5 {place.hostname} {place.port} && echo yes" for place in places)
+        # Both end a connection whose client has said all that it has to say.
+        reach = "timeout 10 nc -w 5 {0.hostname} {0.port} </dev/null && echo yes"
+        script = "; ".join(reach.format(place) for place in places)
         kubectl("apply", "-f-", given=pod("client", script))
         assert finished(kubectl, "client") == "yes\nyes\n"
     finally:

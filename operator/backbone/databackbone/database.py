@@ -121,7 +121,10 @@ def _record(
                 failed["request"] = wish.request
         return database.model_copy(update={**attempt, **failed}), cache
     elsewhere = wish is not None and wish.cause == job.cause and wish.request != report.request
-    good = report.outcome == Reason.MIGRATED and not elsewhere
+    lost = report.cache is not None and report.cache.outcome != CACHE_REACHABLE
+    good = report.outcome == Reason.MIGRATED and not elsewhere and not lost
+    confirmed = report.confirmed or database.confirmed
+    same = (database.request, database.confirmed) == (report.request, confirmed)
     found = database.model_copy(
         update={
             **attempt,
@@ -130,7 +133,8 @@ def _record(
             "message": _ANOTHER_SPEC if elsewhere else report.message[:640],
             "checked_at": finished,
             "request": report.request,
-            "confirmed": report.confirmed or database.confirmed,
+            "confirmed": confirmed,
+            "policies_since": (database.policies_since if same else None) or finished,
             **_seen(report),
         }
     )

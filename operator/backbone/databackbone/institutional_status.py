@@ -64,12 +64,19 @@ class DatabaseStatus(Model):
     attempted_at: datetime | None = Field(
         default=None, description="When the last Job ended, whether it told something or not (UTC)."
     )
-    failures: int = Field(default=0, ge=0, description="Jobs in a row that did not end well.")
+    failures: int = Field(
+        default=0, ge=0, description="Jobs in a row that did not end well, or found Redis lost."
+    )
     trouble: Annotated[str, StringConstraints(max_length=512)] | None = Field(
         default=None, description="What keeps the Job that is under way from running."
     )
     confirmed: Annotated[str, StringConstraints(max_length=253)] | None = Field(
         default=None, description="The confirm annotation that was handled last."
+    )
+    policies_since: datetime | None = Field(
+        default=None,
+        description="Since when spec and annotation are as they are (UTC): from then on the database's own "
+        "jobs have three days to drop what is too old.",
     )
     migration: int | None = Field(default=None, ge=0, description="The last migration that was applied.")
     pending: int | None = Field(default=None, ge=0, description="Migrations that were not applied yet.")

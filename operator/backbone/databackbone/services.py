@@ -94,17 +94,21 @@ def retention_met(database: DatabaseStatus, found: Finding) -> Finding:
         )
         return Finding(False, Reason.RETENTION_UNCONFIRMED, message)
     late = [table for table in database.tables if _overdue(table, database.checked_at)]
-    if late:
+    since = database.policies_since or database.checked_at
+    if late and database.checked_at - since > DROP_SLACK:
         told = "; ".join(
             f"{table.name} begins at {table.oldest:%Y-%m-%d} and keeps {table.retention_days} days"
             for table in late
         )
-        return Finding(False, Reason.RETENTION_OVERDUE, f"{told}: the database's own jobs do not run.")
+        return Finding(False, Reason.RETENTION_OVERDUE, _OVERDUE.format(told))
     kept = [f"{table.name} {table.retention_days} d" for table in database.tables if table.retention_days]
     message = (
         f"Kept: {', '.join(kept)}; everything else for good." if kept else "Everything is kept for good."
     )
     return Finding(True, Reason.RETENTION_MET, message)
+
+
+_OVERDUE = "{}: the database's own jobs do not run, or a plan stores rows that are older."
 
 
 def cache_healthy(cache: CacheStatus | None, interval: timedelta, now: datetime) -> Finding:
@@ -115,7 +119,8 @@ def cache_healthy(cache: CacheStatus | None, interval: timedelta, now: datetime)
         return Finding(None, Reason.OUT_OF_DATE, "Redis has not been looked at for too long.")
     if cache.outcome != CACHE_REACHABLE:
         fault = CacheFault.named(cache.outcome) or CacheFault.FAILED
-        return Finding(False, fault, f"{cache.message or fault.meaning} Reads go to the database meanwhile.")
+        told = (cache.message or fault.meaning).rstrip(".")
+        return Finding(False, fault, f"{told}. Reads go to the database meanwhile.")
     asked = "nobody asked it in the last window"
     if cache.hit_percent is not None:
         asked = f"{cache.hit_percent} % hits in the last {cache.window_seconds} s"
@@ -136,9 +141,12 @@ def measures_of(cache: CacheStatus | None) -> tuple[Measure, ...]:
 
 
 def _again(database: DatabaseStatus, tokens: str) -> str:
-    """What is to be done where the annotation has said the same before: each is handled once."""
-    said = database.confirmed == tokens
-    return "; it has said so before, so remove it first and then add it again" if said else ""
+    """What is to be done where the annotation has been handled: each of its values is handled once."""
+    if database.confirmed is None:
+        return ""
+    if database.confirmed == tokens:
+        return "; it has said so before, so remove it first and then add it again"
+    return f"; {database.confirmed[:64]}, which it said last, confirms nothing that waits"
 
 
 def _overdue(table: TableStatus, at: datetime) -> bool:

@@ -76,7 +76,7 @@ def _on_institutional(spec: DataBackboneSpec, tier: TierStatus) -> Decision:
     if tier.requested == tier.active:
         return Decision(tier, Finding(True, Reason.ON_TIER, "Institutional was asked for and serves."))
     message = (
-        "Bootstrap is asked for, and this version cannot take what TimescaleDB holds back to the volume: "
+        "The spec asks for Bootstrap, and this version cannot take TimescaleDB's data back to the volume: "
         "Institutional serves on. Set spec.mode to Institutional, or create a new DataBackbone."
     )
     return Decision(tier, Finding(False, Reason.SWITCH_NOT_AVAILABLE, message))

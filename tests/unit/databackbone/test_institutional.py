@@ -380,18 +380,57 @@ def test_a_confirmation_that_was_taken_away_counts_anew() -> None:
 
 
 @pytest.mark.parametrize(
-    ("oldest", "expected"),
+    ("oldest", "since", "expected"),
     [
-        pytest.param(NOW - timedelta(days=730), ("True", "RetentionMet"), id="in a chunk with younger rows"),
-        pytest.param(NOW - timedelta(days=740), ("False", "RetentionOverdue"), id="in one that has to go"),
+        pytest.param(730, 9, ("True", "RetentionMet"), id="in a chunk with younger rows"),
+        pytest.param(740, 9, ("False", "RetentionOverdue"), id="in one that has to go"),
+        pytest.param(740, 2, ("True", "RetentionMet"), id="in one that the next round of jobs drops"),
     ],
 )
-def test_retention_is_judged_by_what_is_there(oldest: datetime, expected: tuple[str, str]) -> None:
+def test_retention_is_judged_by_what_is_there(oldest: int, since: int, expected: tuple[str, str]) -> None:
+    begins = NOW - timedelta(days=oldest)
     table = TableReport(
-        name="dailyBars", chunk_days=365, retention_days=365, rows=9, oldest=oldest, newest=NOW
+        name="dailyBars", chunk_days=365, retention_days=365, rows=9, oldest=begins, newest=NOW
     )
-    result = evaluate(backbone(), looked(REPORT.model_copy(update={"tables": (table,)})), (), NOW)
+    report = REPORT.model_copy(update={"tables": (table,)})
+    status = serving(report)
+    status["database"] |= {"policiesSince": (NOW - timedelta(days=since)).isoformat()}
+    result = evaluate(backbone(status), looked(report), (), NOW)
     assert conditions(result)["RetentionMet"] == expected
+
+
+def stamp(moment: datetime) -> str:
+    """A time as status has it."""
+    return moment.isoformat().replace("+00:00", "Z")
+
+
+@pytest.mark.parametrize("confirmed", [None, "tok-1"], ids=["another look", "a confirmation"])
+def test_the_databases_jobs_have_time_again_after_a_confirmation(confirmed: str | None) -> None:
+    status, long_ago, later = serving(REPORT), NOW - timedelta(days=9), NOW + MINUTE
+    status["database"] |= {"policiesSince": long_ago.isoformat()}
+    done = REPORT.model_copy(update={"confirmed": confirmed})
+    told = backbone(status, confirm=confirmed) if confirmed else backbone(status)
+    seen = replace(SEEN, checks=(job(done, "e", finished=later, cause=cause_of(told)),))
+    database = fields(evaluate(told, seen, (), later))["database"]
+    assert (database["job"], database["policiesSince"]) == ("e", stamp(later if confirmed else long_ago))
+
+
+def test_a_cache_that_is_lost_is_looked_at_again_soon() -> None:
+    lost = REPORT.model_copy(update={"cache": CacheReport(outcome="ConnectionRefused", message="no. ")})
+    seen = looked(lost)
+    status = fields(evaluate(backbone(), seen, (), NOW))
+    assert status["database"]["failures"] == 1
+    assert conditions(evaluate(backbone(status), seen, (), NOW))["Migrated"] == ("True", "Migrated")
+    assert len(looks(evaluate(backbone(status), seen, (), NOW + MINUTE))) == 1
+
+
+def test_a_token_that_fits_nothing_is_told() -> None:
+    waits = UnconfirmedReport(table="market.daily_bars", rows=12_154, token="tok-1")
+    report = REPORT.model_copy(update={"unconfirmed": (waits,)})
+    status = serving(report)
+    status["database"] |= {"confirmed": "tok-9"}
+    told = message(evaluate(backbone(status, confirm="tok-9"), looked(report), (), NOW), "RetentionMet")
+    assert "tok-9, which it said last, confirms nothing that waits" in told
 
 
 def test_a_pod_that_saw_an_older_spec_is_followed_by_another() -> None:
