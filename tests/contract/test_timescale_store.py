@@ -7,9 +7,12 @@ import time
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from datetime import timedelta
+from typing import Any
 
+import psycopg
 import pyarrow as pa
 import pytest
+from psycopg.pq import TransactionStatus
 
 from backbone.adapters.timescale import upsert as timescale_upsert
 from backbone.adapters.timescale.session import connect
@@ -126,6 +129,26 @@ def test_of_which_subjects_rows_changed_is_told_once_they_are_committed(place: O
             writer.upsert(DAILY_BARS, stamped(bars("test").slice(0, 1000), 3))
             writer.upsert(DAILY_BARS, stamped(pa.concat_tables([late, bars("other", 1).slice(0, 1)]), 3))
         assert told[1:] == [("dailyBars", 2001, {NAMES[0], NAMES[-1]})]
+
+
+def test_a_commit_whose_answer_was_lost_is_told_too(
+    place: OnTimescale, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[set[str]] = []
+    store = TimescaleStore(place.settings, changed=lambda _, subjects: told.append(set(subjects)))
+    ends = psycopg.Transaction.__exit__
+
+    def lost(self: psycopg.Transaction, *given: Any) -> bool:
+        done = ends(self, *given)
+        if self.connection.info.transaction_status is TransactionStatus.IDLE:
+            raise psycopg.OperationalError("server closed the connection unexpectedly")
+        return done
+
+    with store.writer("run-1", NO_WAIT) as writer:
+        monkeypatch.setattr(psycopg.Transaction, "__exit__", lost)
+        with pytest.raises(StoreError), writer.batch():
+            writer.upsert(DAILY_BARS, stamped(bars("test")))
+    assert (told, place.count) == ([set(NAMES)], 2000)
 
 
 def test_a_writer_leaves_no_table_of_its_own_behind(place: OnTimescale) -> None:

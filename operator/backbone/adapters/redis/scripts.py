@@ -132,8 +132,10 @@ if not held then
         redis.call('HINCRBY', counts, expired == 1 and 'expirations' or 'evictions', 1)
     end
 end
+-- A call that is made again must not bring back a generation that was ended since.
+local fresh = string.sub(redis.sha1hex(mark .. table.concat(redis.call('TIME'), '.')), 1, #mark)
 for place = 6, #KEYS do
-    if not redis.call('SET', KEYS[place], mark, 'NX', 'PX', generation_ms)
+    if not redis.call('SET', KEYS[place], fresh, 'NX', 'PX', generation_ms)
             and redis.call('PTTL', KEYS[place]) < tonumber(generation_ms) then
         redis.call('PEXPIRE', KEYS[place], generation_ms)
     end

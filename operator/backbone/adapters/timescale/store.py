@@ -34,7 +34,8 @@ from .upsert import upsert
 class TimescaleStore:
     """A store.Store. `pause` waits between two tries for the lock, and may raise to give up.
 
-    `changed` is told, after each batch, of which subjects it committed rows that were new or differed.
+    `changed` is told, after each batch, of which subjects it committed rows that were new or differed, and
+    also where nobody knows whether the commit came about.
     """
 
     def __init__(
@@ -144,11 +145,16 @@ class TimescaleWriter:
     def batch(self) -> Iterator[None]:
         """One transaction, of a run that nobody has taken over from."""
         self._changed.clear()
-        with self._working("commit a batch"), self._connection.transaction():
-            self._stand_aside()
-            yield
-        for dimension, subjects in self._changed.items():
-            self._tell(dimension, subjects)
+        whole = False
+        try:
+            with self._working("commit a batch"), self._connection.transaction():
+                self._stand_aside()
+                yield
+                whole = True
+        finally:
+            # A commit whose answer was lost may have come about all the same.
+            for dimension, subjects in self._changed.items() if whole else ():
+                self._tell(dimension, subjects)
 
     def _stand_aside(self) -> None:
         """Raise where another writer has begun since: a pooler, or a server without locks, let it in."""

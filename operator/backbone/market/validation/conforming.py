@@ -80,35 +80,56 @@ def _in_calendar(column: pa.Array) -> pa.Array:
 
 
 def _as_type(column: pa.Array, kind: pa.DataType) -> pa.Array:
+    column = _plain(column)
     if column.type == kind:
         return column
+    if pa.types.is_temporal(column.type) and not pa.types.is_temporal(kind):
+        return pa.nulls(len(column), kind)  # a time is no number, though Arrow has one for it
     try:
         return column.cast(kind)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         return _value_by_value(column, kind)
 
 
+def _plain(column: pa.Array) -> pa.Array:
+    """The same values, without an encoding around them."""
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    if pa.types.is_large_string(column.type) or pa.types.is_string_view(column.type):
+        column = column.cast(pa.string())
+    return column
+
+
 def _value_by_value(column: pa.Array, kind: pa.DataType) -> pa.Array:
     """What can be read of a column that does not cast as a whole; the rest is null."""
-    nothing = pa.nulls(len(column), kind)
+    try:
+        readable = _readable(column, kind)
+        return pa.nulls(len(column), kind) if readable is None else readable.cast(kind)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        return pa.nulls(len(column), kind)
+
+
+def _readable(column: pa.Array, kind: pa.DataType) -> pa.Array | None:
+    """The column with null for what is none of that type; None where nothing can be."""
     if pa.types.is_string(column.type):
         pattern = _pattern(kind)
-        readable = column if pattern is None else _only(column, pc.match_substring_regex(column, pattern))
-        if pattern == _WHOLE and kind != pa.int64():
-            return _as_type(readable.cast(pa.int64()), kind)
-    elif _is_number(column.type) and pa.types.is_integer(kind):
-        # Beyond that a double is not what was delivered, unless it was a double.
-        exact = 62 if pa.types.is_floating(column.type) else 53
-        numbers, largest = column.cast(pa.float64(), safe=False), float(1 << min(exact, kind.bit_width - 1))
-        readable = _only(
-            numbers, pc.and_(pc.equal(pc.floor(numbers), numbers), pc.less(pc.abs(numbers), largest))
+        if pattern is None:
+            return column
+        found = pc.utf8_ltrim(
+            pc.utf8_trim_whitespace(_only(column, pc.match_substring_regex(column, pattern))), "+"
         )
-    else:
-        return nothing
-    try:
-        return readable.cast(kind)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-        return nothing
+        return _readable(found.cast(pa.int64()), kind) if pattern == _WHOLE else found
+    if not _is_number(column.type):
+        return None
+    numbers = column.cast(pa.float64(), safe=False)
+    # Beyond that a double is not what was delivered, unless it was a double.
+    exact = 62 if pa.types.is_floating(column.type) else 53
+    if pa.types.is_floating(kind):
+        return _only(numbers, pc.less_equal(pc.abs(numbers), float(1 << exact)))
+    if kind == column.type:
+        return column
+    largest = float(1 << min(exact, kind.bit_width - 1))
+    return _only(numbers, pc.and_(pc.equal(pc.floor(numbers), numbers), pc.less(pc.abs(numbers), largest)))
 
 
 def _is_number(kind: pa.DataType) -> bool:
