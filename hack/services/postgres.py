@@ -41,7 +41,7 @@ class PostgresServer(Server):
     ending = signal.SIGINT
 
     def __init__(self, folder: Path, *, port: int = 0, settings: dict[str, str] | None = None) -> None:
-        super().__init__(folder, host=LOOPBACK, port=port)
+        super().__init__(folder, port=port)
         self.settings = settings or {}
         self._user = _unprivileged() if os.geteuid() == 0 else None
 

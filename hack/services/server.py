@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import ClassVar, Self
 
-from services.process import ServerProcess
+from services.process import LOOPBACK, ServerProcess
 
 
 class Server(ABC):
@@ -20,7 +20,7 @@ class Server(ABC):
     title: ClassVar[str]
     ending: ClassVar[signal.Signals] = signal.SIGTERM
 
-    def __init__(self, folder: Path, *, host: str, port: int) -> None:
+    def __init__(self, folder: Path, *, host: str = LOOPBACK, port: int = 0) -> None:
         self.folder = folder.absolute()
         self.host = host
         self.wanted_port = port

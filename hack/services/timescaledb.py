@@ -15,7 +15,7 @@ from typing import Self
 from urllib.parse import quote
 
 from services.packages import MANIFEST, cache, modules, node
-from services.process import LOOPBACK, answers, free_port
+from services.process import answers, free_port
 from services.server import Server
 
 DATABASE = "market"
@@ -27,9 +27,6 @@ class TimescaleServer(Server):
     """TimescaleDB, with its users and their passwords."""
 
     title = "TimescaleDB"
-
-    def __init__(self, folder: Path, *, host: str = LOOPBACK, port: int = 0) -> None:
-        super().__init__(folder, host=host, port=port)
 
     @property
     def users(self) -> dict[str, str]:

@@ -100,15 +100,13 @@ def retention_met(database: DatabaseStatus, found: Finding) -> Finding:
             f"{table.name} begins at {table.oldest:%Y-%m-%d} and keeps {table.retention_days} days"
             for table in late
         )
-        return Finding(False, Reason.RETENTION_OVERDUE, _OVERDUE.format(told))
+        message = f"{told}: the database's own jobs do not run, or a plan stores rows that are older."
+        return Finding(False, Reason.RETENTION_OVERDUE, message)
     kept = [f"{table.name} {table.retention_days} d" for table in database.tables if table.retention_days]
     message = (
         f"Kept: {', '.join(kept)}; everything else for good." if kept else "Everything is kept for good."
     )
     return Finding(True, Reason.RETENTION_MET, message)
-
-
-_OVERDUE = "{}: the database's own jobs do not run, or a plan stores rows that are older."
 
 
 def cache_healthy(cache: CacheStatus | None, interval: timedelta, now: datetime) -> Finding:

@@ -7,7 +7,6 @@ transaction, and each of those looks first whether the run is still the one that
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import closing, contextmanager
@@ -169,12 +168,9 @@ class TimescaleWriter:
         with self._working(f"store {dimension.name}"), self._connection.transaction():
             quarantine.supersede(self._connection, dimension, rows)
             written = upsert(self._connection, dimension, rows)
-        self._note(dimension, written)
-        return written.total()
-
-    def _note(self, dimension: Dimension, written: Counter[str]) -> None:
         if written:
             self._changed.setdefault(dimension, set()).update(written)
+        return written.total()
 
     def before(self, dimension: Dimension, facts: pa.Table, count: int) -> pa.Table:
         """The last stored rows of each line before its first row in `facts`."""
