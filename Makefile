@@ -1,7 +1,7 @@
 # Everything a contributor does; each target prepares what it needs. `make help` lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-down services services-down check test soak bench generate format lock clean
+.PHONY: help setup demo demo-down services services-down check test cold suites soak bench generate format lock clean
 
 PYTHON := .venv/bin/python
 BIN := .venv/bin
@@ -39,21 +39,38 @@ check: setup ## Lint, types, import rules, generated files, unit tests
 	@hack/timed "lint" $(BIN)/ruff check --quiet --output-format concise .
 	@hack/timed "format" $(BIN)/ruff format --quiet --check .
 	@hack/timed "types: operator" $(BIN)/mypy
-	@for program in cluster demo image; do \
+	@for program in cluster demo image times; do \
 	    MYPYPATH=hack:hack/$$program hack/timed "types: hack/$$program" \
 	        $(BIN)/mypy --cache-dir .mypy_cache/hack-$$program hack/$$program || exit 1; \
 	done
 	@MYPYPATH=hack hack/timed "types: hack/services" $(BIN)/mypy --cache-dir .mypy_cache/hack-services -p services
 	@hack/timed "import rules" $(BIN)/lint-imports --no-logo
 	@hack/timed "generated files" $(PYTHON) -m backbone.crds --check
-	@hack/timed "unit tests" $(BIN)/pytest --quiet --numprocesses 2 tests/unit tests/test_*.py
+	@hack/timed "unit tests" $(BIN)/pytest --quiet $(call NOTED,check) --numprocesses 2 tests/unit tests/test_*.py
 
-test: ## check, then every other test; a real cluster comes and goes
-	@hack/setup --cluster
+# A run's times: hack/timed and pytest leave them here, hack/times reads them.
+RUN := build/times
+NOTED = $(if $(TIMES),--durations 25 --junitxml $(TIMES)/$(1).xml)
+
+test: ## check, then every other test; a real cluster comes and goes; ends with what took how long
+	@rm -rf $(RUN) && mkdir -p $(RUN)
+	@TIMES=$(RUN) $(MAKE) --no-print-directory cold suites; code=$$?; \
+	    if [ -x $(PYTHON) ]; then $(PYTHON) hack/times $(RUN) $(if $(WARM_MINUTES),--limit $(WARM_MINUTES)) || code=1; fi; \
+	    exit $$code
+
+# What a new machine installs and builds, before anything is measured.
+cold:
+	@hack/timed packages hack/setup --cluster
 	@$(PYTHON) hack/demo absent
-	@$(MAKE) --no-print-directory check
-	@$(foreach suite,$(SUITES),hack/timed "tests/$(suite)" \
-	    $(BIN)/pytest --quiet $(SIDE_BY_SIDE_$(suite)) tests/$(suite) &&) true
+	@hack/timed services $(PYTHON) hack/services install
+	@hack/timed "recorded data" $(BIN)/emp-runtime sample fetch
+	@hack/timed programs $(PYTHON) hack/cluster up --with-builds-only
+	@hack/timed images $(PYTHON) hack/image build
+
+suites:
+	@hack/timed check $(MAKE) --no-print-directory check
+	@$(foreach suite,$(SUITES),hack/timed $(suite) \
+	    $(BIN)/pytest --quiet $(call NOTED,$(suite)) $(SIDE_BY_SIDE_$(suite)) tests/$(suite) &&) true
 
 soak: ## Fault schedules for hours, SEEDS=20 of them; goes on where it was stopped; write docs/reliability.md
 	@hack/setup --cluster

@@ -16,11 +16,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from console import Failure, say, step
 from deployment import Kubectl, cluster_status
 from services.official import OfficialServices
+from services.packages import ensure_postgres, ensure_redis
 from services.postgres import PostgresServer
 from services.process import LOOPBACK
 from services.redis_server import RedisServer
 from services.server import Server
-from services.timescaledb import TimescaleServer
+from services.timescaledb import TimescaleServer, ensure_template
 
 POSTGRES_PORT = 15432
 TIMESCALE_PORT = 15433
@@ -92,6 +93,13 @@ def up() -> None:
     env()
 
 
+def install() -> None:
+    """Install and make what a start needs, and start nothing."""
+    ensure_postgres()
+    ensure_redis()
+    ensure_template()
+
+
 def down(*, remove: bool) -> None:
     """Stop what runs; with `remove` the data go too."""
     inside = official(cluster_status())
@@ -134,6 +142,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python3 hack/services", description=__doc__)
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     verbs.add_parser("up", help="start what does not run, and print where it is")
+    verbs.add_parser("install", help="install and make what a start needs, and start nothing")
     ending = verbs.add_parser("down", help="stop what runs, and keep its data")
     ending.add_argument("--remove", action="store_true", help="remove the data too")
     verbs.add_parser("status", help="tell what runs; exit 3 when something does not")
@@ -146,7 +155,7 @@ def main() -> int:
             if given.verb == "down":
                 down(remove=given.remove)
             else:
-                {"up": up, "env": env}[given.verb]()
+                {"up": up, "env": env, "install": install}[given.verb]()
     except Failure as failure:
         say(f"services: {failure}")
         return 1

@@ -57,11 +57,12 @@ class TimescaleServer(Server):
             self.users = {ADMIN: secrets.token_urlsafe(18)}
         program, place = node(), modules()
         if not (self.folder / "data").exists():
-            self._copy_template(program, place)
-        self._run(program, place)
+            shutil.copytree(ensure_template(), self.folder / "data")
+        self.run(program, place)
         return self
 
-    def _run(self, program: str, place: Path) -> None:
+    def run(self, program: str, place: Path) -> None:
+        """Run the server on the folder's data, with this node and these modules; returns once it answers."""
         settings = {
             "folder": str(self.folder / "data"),
             "modules": str(place),
@@ -73,17 +74,19 @@ class TimescaleServer(Server):
         self._process.start([program, str(MANIFEST / "server.mjs"), json.dumps(settings)])
         self._process.wait_until(lambda: answers(self.port, self.host), seconds=START_DEADLINE)
 
-    def _copy_template(self, program: str, place: Path) -> None:
-        """An empty database takes ten seconds to make; one is made per version and copied from then on."""
-        template = cache() / "services" / f"{place.name}-empty"
-        if not template.exists():
-            made = TimescaleServer(template.with_name(f"{template.name}.{secrets.token_hex(4)}"))
-            made.folder.mkdir(parents=True, mode=0o700)
-            (made.folder / "port").write_text(str(free_port()))
-            made.users = {ADMIN: ""}
-            made._run(program, place)
-            made.stop()
-            with suppress(OSError):  # another process was first
-                (made.folder / "data").rename(template)
-            shutil.rmtree(made.folder)
-        shutil.copytree(template, self.folder / "data")
+
+def ensure_template() -> Path:
+    """The folder of an empty database, to be copied: making one takes ten seconds, once per version."""
+    program, place = node(), modules()
+    template = cache() / "services" / f"{place.name}-empty"
+    if not template.exists():
+        made = TimescaleServer(template.with_name(f"{template.name}.{secrets.token_hex(4)}"))
+        made.folder.mkdir(parents=True, mode=0o700)
+        (made.folder / "port").write_text(str(free_port()))
+        made.users = {ADMIN: ""}
+        made.run(program, place)
+        made.stop()
+        with suppress(OSError):  # another process was first
+            (made.folder / "data").rename(template)
+        shutil.rmtree(made.folder)
+    return template
