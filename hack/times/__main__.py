@@ -1,7 +1,7 @@
 """What a whole `make test` took, against its budget: `python3 hack/times FOLDER [--limit MINUTES]`.
 
 FOLDER holds what the run left: `steps.tsv` with a line per step by `hack/timed` (title, seconds, exit code),
-and a JUnit file per suite. Prints the slowest tests and two tables, and writes `times.json` beside the folder.
+and a JUnit file per suite. Prints the slowest tests and two tables, and writes `times.json` beside it.
 """
 
 from __future__ import annotations
