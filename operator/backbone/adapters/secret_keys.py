@@ -26,12 +26,35 @@ def texts(name: str, folder: Path, keys: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def refuse_doubled(name: str, given: Mapping[str, str], parts: Iterable[str]) -> None:
-    """Raise Rejected where parts stand beside the uri that has them."""
-    doubled = [key for key in parts if key in given]
-    if doubled:
+def completed(name: str, uri: Mapping[str, str], parts: Mapping[str, str]) -> dict[str, str]:
+    """What a uri says, and of the parts beside it what it leaves open.
+
+    Raises Rejected where a part says something else than the uri.
+    """
+    found = {key: value for key, value in uri.items() if value}
+    differing = [key for key, value in parts.items() if key in found and not _alike(key, found[key], value)]
+    if differing:
         raise Rejected(
-            f"Secret {name}: uri says it all, and {', '.join(doubled)} as well; keep one of the two"
+            f"Secret {name}: uri and {', '.join(differing)} beside it say different things; "
+            "correct one of the two, or take it out"
+        )
+    return {**parts, **found}
+
+
+def _alike(part: str, one: str, other: str) -> bool:
+    """Whether two values of a part mean the same: a Service's name is one with and without its namespace."""
+    if part != "host":
+        return one == other
+    short, long = sorted((value.lower().rstrip(".") for value in (one, other)), key=len)
+    return long == short or long.startswith(f"{short}.")
+
+
+def refuse_several(place: str, hosts: str) -> None:
+    """Raise Rejected where more than one host is named."""
+    if "," in hosts:
+        raise Rejected(
+            f"{place} names several hosts, which is not supported; name one address that leads to the "
+            "primary, whichever it is, such as its Service"
         )
 
 

@@ -41,8 +41,9 @@ class TimescaleConnection(Model):
 
     secret_name: SecretName = Field(
         description="A Secret in the backbone's namespace. Its keys: uri, as in "
-        "postgresql://username:password@host:5432/database; or host, port, database, username and password. "
-        "Beside them, each optional: sslmode (disable, prefer, require, verify-ca or verify-full) and ca.crt."
+        "postgresql://username:password@host:5432/database; or host, port, database (or dbname), username "
+        "(or user) and password; parts beside a uri must agree with it. Optional: sslmode (disable, prefer, "
+        "require, verify-ca or verify-full) and ca.crt."
     )
 
 
@@ -52,7 +53,7 @@ class RedisConnection(Model):
     secret_name: SecretName = Field(
         description="A Secret in the backbone's namespace. Its keys: uri, as in "
         "redis://username:password@host:6379/0, or rediss:// for TLS; or host, port, username, password, "
-        "database and tls. Beside them, optional: ca.crt."
+        "database and tls; parts beside a uri must agree with it. Optional: ca.crt."
     )
 
 

@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from ...errors import Rejected
-from ..secret_keys import number, port, refuse_doubled, refuse_unescaped, texts
+from ..secret_keys import completed, number, port, refuse_several, refuse_unescaped, texts
 
 PORT = 6379
 PARTS = ("host", "port", "username", "password", "database", "tls")
 AUTHORITY = "ca.crt"
 KEYS = ("uri", *PARTS, AUTHORITY)
-_SCHEMES = {"redis": False, "rediss": True}
+_SCHEMES = {"redis": "false", "rediss": "true", "valkey": "false", "valkeys": "true"}
+"""Whether a scheme means TLS."""
 _SWITCH = {"true": True, "false": False}
+_CHECKED = {"required", "CERT_REQUIRED"}
+"""Values of ssl_cert_reqs, as Celery writes it, that ask for what is done anyway."""
 _FORM = "redis://username:password@host:6379/0, or rediss:// for TLS"
 _ESCAPE = (
     "write special characters of user and password as %2F for /, %40 for @, %3A for :, %23 for #, %3F for ?, "
@@ -59,13 +62,12 @@ def from_keys(name: str, keys: Mapping[str, str]) -> RedisSettings:
     Raises Rejected, which says which key is wrong and what to write, and never a value that could be secret.
     """
     given = {key: value for key, value in keys.items() if value and key in KEYS}
+    found = {key: given[key] for key in PARTS if key in given}
     if "uri" in given:
-        refuse_doubled(name, given, PARTS)
-        settings = _from_uri(f"Secret {name}: uri", given["uri"], given.get(AUTHORITY))
-    elif "host" in given:
-        settings = _from_parts(name, given)
-    else:
+        found = completed(name, _from_uri(f"Secret {name}: uri", given["uri"]), found)
+    elif "host" not in given:
         raise Rejected(f"Secret {name}: there is neither uri nor host; write a uri as {_FORM}")
+    settings = _from_parts(name, found, given.get(AUTHORITY))
     if settings.username and not settings.password:
         raise Rejected(f"Secret {name}: there is a username and no password")
     if settings.authority and not settings.tls:
@@ -76,26 +78,27 @@ def from_keys(name: str, keys: Mapping[str, str]) -> RedisSettings:
     return settings
 
 
-def _from_parts(name: str, given: Mapping[str, str]) -> RedisSettings:
-    tls = given.get("tls", "false")
+def _from_parts(name: str, found: Mapping[str, str], authority: str | None) -> RedisSettings:
+    tls = found.get("tls", "false")
     if tls not in _SWITCH:
         raise Rejected(f"Secret {name}: tls is neither true nor false")
+    refuse_several(f"Secret {name}: host", found["host"])
     return RedisSettings(
-        host=given["host"],
-        port=port(f"Secret {name}: port", given.get("port"), PORT, _ESCAPE),
-        username=given.get("username"),
-        password=given.get("password"),
-        database=_database(f"Secret {name}: database", given.get("database")),
+        host=found["host"],
+        port=port(f"Secret {name}: port", found.get("port"), PORT, _ESCAPE),
+        username=found.get("username"),
+        password=found.get("password"),
+        database=_database(f"Secret {name}: database", found.get("database")),
         tls=_SWITCH[tls],
-        authority=given.get(AUTHORITY),
+        authority=authority,
     )
 
 
-def _from_uri(place: str, uri: str, authority: str | None) -> RedisSettings:
+def _from_uri(place: str, uri: str) -> dict[str, str]:
     """The parts of a URI. No message repeats any: each may be a piece of a password."""
     try:
         parts = urlsplit(uri)
-        login, _, after = parts.netloc.rpartition("@")
+        login, _, hosts = parts.netloc.rpartition("@")
         host = parts.hostname
     except ValueError:
         raise Rejected(f"{place} is no URI; write {_FORM}; {_ESCAPE}") from None
@@ -104,20 +107,30 @@ def _from_uri(place: str, uri: str, authority: str | None) -> RedisSettings:
     if "@" in parts.path + parts.query + parts.fragment or "#" in uri:
         raise Rejected(f"{place}: user or password holds a character that ends them; {_ESCAPE}")
     refuse_unescaped(place, uri, _ESCAPE)
-    if parts.query:
-        raise Rejected(f"{place} takes no options after ?; {AUTHORITY} is a key of the Secret; {_ESCAPE}")
+    refuse_several(place, hosts)
+    _refuse_options(place, parts.query)
     if not host:
         raise Rejected(f"{place} names no host; write {_FORM}")
     username, _, password = login.partition(":")
-    return RedisSettings(
-        host=unquote(host),
-        port=port(f"{place}: the port", after.rpartition("]")[2].partition(":")[2] or None, PORT, _ESCAPE),
-        username=unquote(username) or None,
-        password=unquote(password) or None,
-        database=_database(f"{place}: the database", parts.path.removeprefix("/") or None),
-        tls=_SCHEMES[parts.scheme],
-        authority=authority,
-    )
+    return {
+        "host": unquote(host),
+        "port": hosts.rpartition("]")[2].partition(":")[2],
+        "username": unquote(username),
+        "password": unquote(password),
+        "database": parts.path.removeprefix("/"),
+        "tls": _SCHEMES[parts.scheme],
+    }
+
+
+def _refuse_options(place: str, query: str) -> None:
+    for option, value in parse_qsl(query, keep_blank_values=True) if query else ():
+        if option != "ssl_cert_reqs":
+            raise Rejected(f"{place} takes no options after ?; {AUTHORITY} is a key of the Secret; {_ESCAPE}")
+        if value not in _CHECKED:
+            raise Rejected(
+                f"{place}: {option} is not taken: the server's certificate is always checked; "
+                f"put the authority that signed it into the Secret as {AUTHORITY}"
+            )
 
 
 def _database(place: str, text: str | None) -> int:

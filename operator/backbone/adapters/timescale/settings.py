@@ -11,19 +11,28 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import certifi
 
 from ...errors import Rejected
-from ..secret_keys import port, refuse_doubled, refuse_unescaped, texts
+from ..secret_keys import completed, port, refuse_several, refuse_unescaped, texts
 
 PORT = 5432
 TLS_MODES = ("disable", "prefer", "require", "verify-ca", "verify-full")
+BINDINGS = ("disable", "prefer", "require")
 PARTS = ("host", "port", "database", "username", "password")
+OTHER_NAMES = {"dbname": "database", "user": "username"}
+"""What CloudNativePG's and Crunchy's operators call a part; the first has the user under both names."""
 AUTHORITY = "ca.crt"
-KEYS = ("uri", *PARTS, "sslmode", AUTHORITY)
+KEYS = ("uri", *PARTS, *OTHER_NAMES, "sslmode", AUTHORITY)
 _SCHEMES = ("postgresql", "postgres")
 _ESCAPE = (
     "write special characters of user and password as %2F for /, %40 for @, %3A for :, %23 for #, %3F for ?, "
     "%25 for %"
 )
 _FORM = "postgresql://username:password@host:5432/database"
+_OPTIONS = {"sslmode": TLS_MODES, "channel_binding": BINDINGS}
+_ELSEWHERE = {
+    "sslrootcert": "put the certificates of that file into the Secret as ca.crt; those of the web need none",
+    "target_session_attrs": "leave it out, and name one address that leads to the primary",
+}
+"""Options that many a URI has, and what to do instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +50,7 @@ class ConnectionSettings:
     user: str
     password: str = field(repr=False)
     tls: str = "prefer"
+    channel_binding: str = "prefer"
     authority: Path | None = None
     application: str = "backbone"
     pool_size: int = 4
@@ -66,6 +76,7 @@ class ConnectionSettings:
             # What a person keeps at home for other programs does not count here.
             "passfile": os.devnull,
             "sslmode": self.tls,
+            "channel_binding": self.channel_binding,
             "sslcertmode": "disable",
             "gssencmode": "disable",
             **({"sslrootcert": str(self.authority or certifi.where())} if verifies else {}),
@@ -104,22 +115,20 @@ def from_keys(name: str, keys: Mapping[str, str], authority: Path | None = None)
     Raises Rejected, which says which key is wrong and what to write, and never a value that could be secret.
     """
     given = {key: value for key, value in keys.items() if value}
+    found = _parts(name, given)
     if "uri" in given:
-        refuse_doubled(name, given, PARTS)
-        found = _from_uri(f"Secret {name}: uri", given["uri"])
-    else:
-        found = {key: given[key] for key in PARTS if key in given}
+        found = completed(name, _from_uri(f"Secret {name}: uri", given["uri"], found), found)
     missing = [key for key in ("host", "database", "username", "password") if not found.get(key)]
     if missing:
         inside = "uri has no" if "uri" in given else "there is no"
         raise Rejected(f"Secret {name}: {inside} {', '.join(missing)}; a URI is written {_FORM}")
-    if "sslmode" in found and "sslmode" in given:
-        raise Rejected(f"Secret {name}: sslmode stands in uri and beside it; keep one of the two")
-    tls = found.get("sslmode") or given.get("sslmode") or ("verify-full" if authority else "prefer")
+    refuse_several(f"Secret {name}: host", found["host"])
+    tls = found.get("sslmode") or ("verify-full" if authority else "prefer")
     if tls == "verify-ca" and authority is None:
         raise Rejected(f"Secret {name}: sslmode verify-ca needs the authority's certificate as ca.crt")
-    if tls not in TLS_MODES:
-        raise Rejected(f"Secret {name}: sslmode is none of {', '.join(TLS_MODES)}")
+    for option, values in _OPTIONS.items():
+        if found.get(option, values[0]) not in values:
+            raise Rejected(f"Secret {name}: {option} is none of {', '.join(values)}")
     return ConnectionSettings(
         host=found["host"],
         port=port(f"Secret {name}: port", found.get("port"), PORT, _ESCAPE),
@@ -127,16 +136,29 @@ def from_keys(name: str, keys: Mapping[str, str], authority: Path | None = None)
         user=found["username"],
         password=found["password"],
         tls=tls,
+        channel_binding=found.get("channel_binding", "prefer"),
         authority=authority,
     )
 
 
-def _from_uri(place: str, uri: str) -> dict[str, str]:
-    """The parts of a URI. No message repeats any: each may be a piece of a password."""
+def _parts(name: str, given: Mapping[str, str]) -> dict[str, str]:
+    """The parts under the names that we have for them. Raises Rejected where two names contradict."""
+    found = {key: given[key] for key in (*PARTS, "sslmode") if key in given}
+    for other, ours in OTHER_NAMES.items():
+        if other in given and found.setdefault(ours, given[other]) != given[other]:
+            raise Rejected(f"Secret {name}: {ours} and {other} say different things; keep one of the two")
+    return found
+
+
+def _from_uri(place: str, uri: str, beside: Mapping[str, str]) -> dict[str, str]:
+    """The parts of a URI, which may leave the login to those beside it.
+
+    No message repeats any: each may be a piece of a password.
+    """
     try:
         parts = urlsplit(uri)
-        login, at, _ = parts.netloc.rpartition("@")
-        host, after = parts.hostname, parts.netloc.rpartition("@")[2].rpartition("]")[2]
+        login, at, hosts = parts.netloc.rpartition("@")
+        host, after = parts.hostname, hosts.rpartition("]")[2]
     except ValueError:
         raise Rejected(f"{place} is no URI; {_ESCAPE}") from None
     if parts.scheme not in _SCHEMES:
@@ -145,7 +167,8 @@ def _from_uri(place: str, uri: str) -> dict[str, str]:
         )
     if "@" in parts.path + parts.query + parts.fragment or "#" in uri:
         raise Rejected(f"{place}: user or password holds a character that ends them; {_ESCAPE}")
-    if not at:
+    refuse_several(place, hosts)
+    if not at and not {"username", "password"} <= beside.keys():
         raise Rejected(
             f"{place} has no @ between password and host; write postgresql://username:password@host/database"
         )
@@ -153,15 +176,15 @@ def _from_uri(place: str, uri: str) -> dict[str, str]:
     user, _, password = login.partition(":")
     found = {
         "host": unquote(host or ""),
-        "port": after.partition(":")[2] or str(PORT),
+        "port": after.partition(":")[2],
         "database": unquote(parts.path.removeprefix("/")),
         "username": unquote(user),
         "password": unquote(password),
     }
     for option, value in parse_qsl(parts.query, keep_blank_values=True):
-        if option != "sslmode":
-            raise Rejected(
-                f"{place}: of the options after ? only sslmode is taken; ca.crt is a key of the Secret"
-            )
-        found["sslmode"] = value
+        if option in _ELSEWHERE:
+            raise Rejected(f"{place}: the option {option} is not taken; {_ELSEWHERE[option]}")
+        if option not in _OPTIONS:
+            raise Rejected(f"{place}: of the options after ? only {' and '.join(_OPTIONS)} are taken")
+        found[option] = value
     return found

@@ -78,6 +78,7 @@ class SecretWatch:
                     user=told.user,
                     password=told.password,
                     tls=told.tls,
+                    channel_binding=told.channel_binding,
                     authority=told.authority,
                 )
             )

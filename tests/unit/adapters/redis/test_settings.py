@@ -57,6 +57,26 @@ WORD = "s3cr3t"
             RedisSettings("redis"),
             id="empty and foreign keys",
         ),
+        pytest.param(
+            {
+                "uri": "redis://emp:s3cr3t@redis.market:7000",
+                "host": "redis",
+                "password": WORD,
+                "database": "3",
+            },
+            RedisSettings("redis.market", 7000, "emp", WORD, 3),
+            id="parts that agree with a URI, or say what it leaves open",
+        ),
+        pytest.param(
+            {"uri": "valkeys://default:s3cr3t@valkey"},
+            RedisSettings("valkey", username="default", password=WORD, tls=True),
+            id="Valkey's scheme",
+        ),
+        pytest.param(
+            {"uri": "rediss://:s3cr3t@redis/0?ssl_cert_reqs=required"},
+            RedisSettings("redis", password=WORD, tls=True),
+            id="an option that asks for what is done anyway",
+        ),
     ],
 )
 def test_what_a_secret_says(keys: dict[str, str], settings: RedisSettings) -> None:
@@ -89,7 +109,15 @@ def test_what_a_secret_says(keys: dict[str, str], settings: RedisSettings) -> No
         pytest.param({"uri": "redis://emp:s3cr3t@[redis"}, "is no URI", id="a bracket"),
         pytest.param({"uri": "redis://emp@redis"}, "a username and no password", id="no password"),
         pytest.param(
-            {"uri": "redis://redis", "host": "redis", "password": WORD}, "host, password as well", id="both"
+            {"uri": "redis://redis", "host": "other", "tls": "true", "password": WORD},
+            "uri and host, tls beside it say different things",
+            id="parts that contradict the URI",
+        ),
+        pytest.param({"uri": "redis://s1:26379,s2:26379/mymaster"}, "several hosts", id="sentinels"),
+        pytest.param({"host": "redis-0,redis-1"}, "several hosts", id="several hosts in parts"),
+        pytest.param({"uri": "unix:///run/redis.sock"}, "does not begin with redis://", id="a socket"),
+        pytest.param(
+            {"uri": "rediss://redis?ssl_cert_reqs=none"}, "is always checked", id="an unchecked certificate"
         ),
         pytest.param({"host": "redis", "port": "0"}, "port is no number", id="port 0"),
         pytest.param(

@@ -33,6 +33,70 @@ def test_escaped_characters_of_a_uri_are_read() -> None:
     assert (found.database, found.tls) == ("my market", "require")
 
 
+CLOUDNATIVEPG = {
+    "username": "app",
+    "user": "app",
+    "password": "s3cr3t",
+    "dbname": "app",
+    "host": "cluster-rw",
+    "port": "5432",
+    "uri": "postgresql://app:s3cr3t@cluster-rw.default:5432/app",
+    "jdbc-uri": "jdbc:postgresql://…",
+    "pgpass": "cluster-rw:5432:app:app:s3cr3t\n",
+}
+CRUNCHY = {
+    "user": "app",
+    "password": "a;b{c@d",
+    "dbname": "app",
+    "host": "hippo-primary.ns.svc",
+    "port": "5432",
+    "uri": "postgresql://app:a%3Bb%7Bc%40d@hippo-primary.ns.svc:5432/app",
+    "verifier": "SCRAM-SHA-256$…",
+}
+
+
+@pytest.mark.parametrize(
+    ("keys", "host", "password"),
+    [
+        pytest.param(CLOUDNATIVEPG, "cluster-rw.default", "s3cr3t", id="CloudNativePG"),
+        pytest.param(
+            {key: CLOUDNATIVEPG[key] for key in ("user", "password", "dbname", "host", "port")},
+            "cluster-rw",
+            "s3cr3t",
+            id="the parts of CloudNativePG",
+        ),
+        pytest.param(CRUNCHY, "hippo-primary.ns.svc", "a;b{c@d", id="Crunchy"),
+        pytest.param(
+            {**CRUNCHY, "host": "hippo-primary.ns.svc.cluster.local."},
+            "hippo-primary.ns.svc",
+            "a;b{c@d",
+            id="a longer name of the host beside the uri",
+        ),
+        pytest.param(
+            {"uri": "postgresql://cluster-rw", "username": "app", "password": "s3cr3t", "database": "app"},
+            "cluster-rw",
+            "s3cr3t",
+            id="a uri that leaves the rest to the parts",
+        ),
+    ],
+)
+def test_a_secret_of_an_operator_is_read_as_it_is(keys: dict[str, str], host: str, password: str) -> None:
+    found = from_keys("timescale", keys)
+    assert (found.host, found.port, found.database) == (host, 5432, "app")
+    assert (found.user, found.password) == ("app", password)
+
+
+def test_what_the_uri_leaves_open_the_parts_say() -> None:
+    keys = {**uri(rest="db.example.com/market"), "port": "6432", "sslmode": "require"}
+    found = from_keys("timescale", keys)
+    assert (found.port, found.tls) == (6432, "require")
+
+
+def test_channel_binding_is_handed_to_the_driver() -> None:
+    found = from_keys("timescale", uri(rest="h/d?sslmode=require&channel_binding=require"))
+    assert found.parameters()["channel_binding"] == "require"
+
+
 def test_with_an_authority_the_server_is_verified() -> None:
     assert from_keys("timescale", PARTS, Path("ca.crt")).tls == "verify-full"
     assert from_keys("timescale", {**PARTS, "sslmode": "verify-ca"}, Path("ca.crt")).tls == "verify-ca"
@@ -47,7 +111,9 @@ def test_a_folder_is_a_secret(tmp_path: Path) -> None:
 
 
 def test_an_empty_folder_is_told_what_belongs_there(tmp_path: Path) -> None:
-    with pytest.raises(Rejected, match="none of uri, host, port, database, username, password is in"):
+    with pytest.raises(
+        Rejected, match="none of uri, host, port, database, username, password, dbname, user is in"
+    ):
         from_folder("timescale", tmp_path)
 
 
@@ -56,8 +122,27 @@ def test_an_empty_folder_is_told_what_belongs_there(tmp_path: Path) -> None:
     [
         pytest.param(
             {**PARTS, **uri()},
-            "uri says it all, and host, database, username, password as well",
-            id="said twice",
+            "uri and password beside it say different things",
+            id="another password beside the uri",
+        ),
+        pytest.param(
+            {**uri(), "host": "db.example.org", "port": "5432", "dbname": "markets", "user": "empty"},
+            "uri and host, port, database, username beside it say different things",
+            id="all but the password is another beside the uri",
+        ),
+        pytest.param({**PARTS, "user": "other"}, "username and user say different", id="two names of a user"),
+        pytest.param(
+            {**PARTS, "dbname": "other"}, "database and dbname say different", id="two names of a database"
+        ),
+        pytest.param(uri(rest="pg-0:5432,pg-1:5432/d"), "uri names several hosts", id="hosts with ports"),
+        pytest.param(uri(rest="pg-0,pg-1/d"), "uri names several hosts", id="hosts without ports"),
+        pytest.param(uri(rest="[::1]:5432,[::2]:5432/d"), "uri names several hosts", id="hosts by address"),
+        pytest.param({**PARTS, "host": "pg-0,pg-1"}, "host names several hosts", id="hosts in parts"),
+        pytest.param(
+            uri(rest="h/d?target_session_attrs=read-write"), "leads to the primary", id="a choice of hosts"
+        ),
+        pytest.param(
+            uri(rest="h/d?channel_binding=maybe"), "channel_binding is none of", id="a binding that is none"
         ),
         pytest.param(
             {"host": "h", "database": "d"}, "there is no username, password", id="parts are missing"
@@ -80,10 +165,15 @@ def test_an_empty_folder_is_told_what_belongs_there(tmp_path: Path) -> None:
         pytest.param(uri("emp:s3cr3t?x"), "holds a character that ends them", id="a bare question mark"),
         pytest.param(uri(rest="[h/d"), "is no URI", id="a bracket"),
         pytest.param(uri(rest="h/d?sslmode=on"), "sslmode is none of disable", id="a TLS mode that is none"),
-        pytest.param(uri(rest="h/d?sslrootcert=x"), "only sslmode is taken", id="an option that is not ours"),
+        pytest.param(uri(rest="h/d?sslrootcert=x"), "into the Secret as ca.crt", id="an authority as a file"),
+        pytest.param(
+            uri(rest="h/d?pgbouncer=true"), "only sslmode and channel_binding", id="a foreign option"
+        ),
         pytest.param({**PARTS, "sslmode": "verify-ca"}, "needs the authority", id="no authority"),
         pytest.param(
-            {**uri(rest="h/d?sslmode=require"), "sslmode": "prefer"}, "stands in uri", id="TLS twice"
+            {**uri(rest="h/d?sslmode=require"), "sslmode": "prefer"},
+            "uri and sslmode beside it",
+            id="TLS twice",
         ),
     ],
 )
