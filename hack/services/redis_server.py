@@ -35,7 +35,8 @@ class RedisServer(Server):
     """Redis, into which nobody gets without a password: beside the administrator there are `users`.
 
     With `tls` it speaks nothing else; its authority is `certificates / "ca.crt"`. `settings` are further
-    settings of the server. It keeps nothing on disk, so a killed one comes back empty.
+    settings of the server. It keeps nothing on disk, so a killed one comes back empty. A `sentinel` holds
+    no data at all.
     """
 
     title = "Redis"
@@ -50,12 +51,14 @@ class RedisServer(Server):
         users: Mapping[str, User] | None = None,
         settings: Mapping[str, str] | None = None,
         replica_of: RedisServer | None = None,
+        sentinel: bool = False,
     ) -> None:
         super().__init__(folder, host=host, port=port)
         self.tls = tls
         self.users = dict(users or {})
         self.settings = dict(settings or {})
         self._primary = replica_of
+        self._mode = ["--sentinel"] if sentinel else []
 
     @property
     def certificates(self) -> Path:
@@ -80,7 +83,7 @@ class RedisServer(Server):
             return self
         program = _program(self.folder)
         self._prepare()
-        self._process.start([program, str(self.folder / "redis.conf")])
+        self._process.start([program, str(self.folder / "redis.conf"), *self._mode])
         self._process.wait_until(self._ready, seconds=START_DEADLINE)
         return self
 

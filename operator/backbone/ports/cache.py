@@ -147,6 +147,11 @@ class CacheFault(Documented):
     CONNECTION_LOST = ("ConnectionLost", "The connection ended in the middle.")
     AUTHENTICATION_FAILED = ("AuthenticationFailed", "The server refused user or password.")
     DATABASE_MISSING = ("DatabaseMissing", "The server has no database of that number.")
+    CLUSTER_MODE = ("ClusterMode", "The server runs in cluster mode, which this cache cannot use.")
+    COMMAND_MISSING = (
+        "CommandMissing",
+        "The server lacks a command that the cache needs, as a Sentinel does, which holds no data.",
+    )
     NOT_READY = ("NotReady", "The server reads its data from disk, or waits for the server that it follows.")
     PERMISSION_MISSING = ("PermissionMissing", "The user may not do what is needed.")
     READ_ONLY = ("ReadOnly", "The server is a replica, or takes no writes.")

@@ -20,6 +20,11 @@ SERVED_ON = frozenset({CacheFault.FULL, CacheFault.FAILED, CacheFault.POOL_EXHAU
 _CODES = {
     "NOAUTH": CacheFault.AUTHENTICATION_FAILED,
     "WRONGPASS": CacheFault.AUTHENTICATION_FAILED,
+    "CROSSSLOT": CacheFault.CLUSTER_MODE,
+    "CLUSTERDOWN": CacheFault.CLUSTER_MODE,
+    "MOVED": CacheFault.CLUSTER_MODE,
+    "ASK": CacheFault.CLUSTER_MODE,
+    "TRYAGAIN": CacheFault.CLUSTER_MODE,
     "LOADING": CacheFault.NOT_READY,
     "MASTERDOWN": CacheFault.NOT_READY,
     "NOPERM": CacheFault.PERMISSION_MISSING,
@@ -30,11 +35,22 @@ _CODES = {
 }
 """What a reply begins with; older servers quote it in the error of a script."""
 _CODE = re.compile(rf"\b({'|'.join(_CODES)})\b")
+_TEXTS = (
+    (re.compile(r"user executing the script can't"), CacheFault.PERMISSION_MISSING),
+    (re.compile(r"in cluster mode|in a cluster node|hash to the same slot"), CacheFault.CLUSTER_MODE),
+    (re.compile(r"unknown (redis )?command", re.IGNORECASE), CacheFault.COMMAND_MISSING),
+    (re.compile(r"DB index|invalid DB"), CacheFault.DATABASE_MISSING),
+)
+"""What a reply without such a code says, or one of a script whose code is another."""
 
 _KINDS: tuple[tuple[type[Exception], CacheFault], ...] = (
     (redis.AuthenticationError, CacheFault.AUTHENTICATION_FAILED),
     (redis.BusyLoadingError, CacheFault.NOT_READY),
     (redis.exceptions.MasterDownError, CacheFault.NOT_READY),
+    (redis.exceptions.ClusterDownError, CacheFault.CLUSTER_MODE),
+    (redis.exceptions.ClusterCrossSlotError, CacheFault.CLUSTER_MODE),
+    (redis.exceptions.AskError, CacheFault.CLUSTER_MODE),  # and MovedError, which is one
+    (redis.exceptions.TryAgainError, CacheFault.CLUSTER_MODE),
     (redis.exceptions.NoPermissionError, CacheFault.PERMISSION_MISSING),
     (redis.ReadOnlyError, CacheFault.READ_ONLY),
     (redis.OutOfMemoryError, CacheFault.FULL),
@@ -57,6 +73,9 @@ _ADVICE = {
     "(rediss://, or tls: true)",
     CacheFault.AUTHENTICATION_FAILED: "correct username and password in the Secret",
     CacheFault.DATABASE_MISSING: "name a lower number, or raise `databases` of the server",
+    CacheFault.CLUSTER_MODE: "name a Redis without cluster mode, alone or with replicas",
+    CacheFault.COMMAND_MISSING: "name the Redis that the Sentinel watches; where it is none, let the "
+    "server have EVAL, EVALSHA and the other commands of the cache's rights",
     CacheFault.NOT_READY: "wait; if it stays, look at the server's log",
     CacheFault.READ_ONLY: "name the primary; if it is one, look whether it can save to its disk",
     CacheFault.FULL: "raise maxmemory, or set maxmemory-policy to allkeys-lru",
@@ -95,8 +114,9 @@ def trouble_of(error: BaseException, settings: RedisSettings, rights: str) -> Ca
 
 def fault_of_reply(text: str) -> CacheFault:
     """What the text of an error reply means."""
-    if "user executing the script can't" in text:
-        return CacheFault.PERMISSION_MISSING
+    for sign, fault in _TEXTS:
+        if sign.search(text):
+            return fault
     code = _CODE.search(text)
     return _CODES[code.group(1)] if code else CacheFault.FAILED
 
@@ -110,8 +130,6 @@ def _fault(error: BaseException) -> CacheFault:
             return CacheFault.CONNECTION_REFUSED
     if isinstance(error, redis.ConnectionError | OSError):
         return CacheFault.CONNECTION_LOST
-    if re.search(r"DB index|invalid DB", str(error)):
-        return CacheFault.DATABASE_MISSING
     return fault_of_reply(str(error))
 
 
