@@ -305,6 +305,16 @@ def test_an_export_and_its_manifest(tmp_path: Path, at_home: Emp, form: str) -> 
     assert not list(tmp_path.glob(".*.part"))
 
 
+def test_every_recorded_series_may_be_exported(tmp_path: Path, at_home: Emp) -> None:
+    target = tmp_path / "series.parquet"
+    assert at_home("export", "macro-series", "--to", target).returncode == 0
+    manifest = json.loads((tmp_path / "series.parquet.manifest.json").read_text())
+    assert (manifest["leftOut"], manifest["licences"]) == ([], ["NCSA", "public domain"])
+    table = pyarrow.parquet.read_table(target)
+    assert (table.num_rows, table["licence"].null_count) == (manifest["rows"], 0)
+    assert len(table["series"].unique()) == 17
+
+
 def test_an_export_of_one_symbol_goes_to_the_exports_of_the_volume(tmp_path: Path, emp: Emp) -> None:
     data = tmp_path / "data"
     emp("ingest-once", "-f", written(tmp_path, BACKBONE, PLAN), "--data-dir", data)

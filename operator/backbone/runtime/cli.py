@@ -160,7 +160,7 @@ def export(
 ) -> None:
     """Write rows to a file, with a manifest.
 
-    The manifest tells rows, digest, sources and runs.
+    The manifest tells rows, digest, sources and runs, and what a licence kept from being copied.
     """
     from .reading import Wish, export_rows
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.csv
@@ -26,6 +26,7 @@ from ..errors import Rejected
 from ..market.dimensions import LINEAGE, Dimension
 from ..ports.store import Line, Reader, Selection
 from ..ports.store_errors import NothingPublished
+from ..providers.sample.recordings import declared_licences
 from . import console, tables
 from .forms import FileForm
 from .institutional import cache_of, settings_of
@@ -131,13 +132,28 @@ def export_rows(
         selection = Selection(
             wish.dimension, wish.subjects, source=wish.source, start=wish.start, end=wish.end
         )
-        manifest = export(reader, selection, form.value, target)
-        if not manifest["rows"]:
+        manifest = export(reader, selection, form.value, target, declared_licences())
+        if not manifest["rows"] and not manifest["leftOut"]:
             _tell_held(reader, wish, wish.subjects)
         for subject in wish.subjects:
             _tell_price_bases(reader, replace(selection, subjects=(subject,), last=1))
     typer.echo(f"{manifest['rows']:,} rows of {place.told}, {manifest['bytes']:,} bytes in {target}")
+    _tell_left_out(manifest["leftOut"])
     typer.echo(f"manifest in {manifest_path(target)}")
+
+
+def _tell_left_out(left_out: list[dict[str, Any]]) -> None:
+    """Say what an export may not copy, by name, those with the most rows first."""
+    if not left_out:
+        return
+    worst = sorted(left_out, key=lambda item: -item["rows"])
+    told = [
+        f"{item['name']} from {item['source']}, {item['rows']:,} ({item['licence'] or 'no licence named'})"
+        for item in worst[:NAMES_SHOWN]
+    ]
+    rest = f"; and {len(worst) - NAMES_SHOWN} more, which the manifest names" if worst[NAMES_SHOWN:] else ""
+    rows = sum(item["rows"] for item in worst)
+    typer.echo(f"{rows:,} rows left out, whose licence does not permit copies: {'; '.join(told)}{rest}")
 
 
 def file_form(asked: FileForm | None, to: Path | None) -> FileForm:

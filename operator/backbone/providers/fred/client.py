@@ -60,10 +60,13 @@ class Client(fredapi.Fred):  # type: ignore[misc]
         """Requests so far."""
 
     def licence(self, series: str) -> str | None:
-        """What the server says of the rights in a series, for example `copyrighted: citation required`."""
+        """What the server says of the rights in a series, for example `copyrighted: citation required`.
+
+        Several words are joined by commas; None where it has none.
+        """
         root = self._fetch("series/tags", series_id=series)
-        found = (str(item.get("name")) for item in root if item.get("group_id") == "cc")
-        return next(found, None)
+        found = {str(item.get("name")) for item in root if item.get("group_id") == "cc"}
+        return ", ".join(sorted(found)) or None
 
     def observations(self, series: str, **window: str) -> list[ElementTree.Element]:
         """Observations with their vintages, every page of them; `window` has the parameters of the call."""

@@ -209,6 +209,7 @@ def _series(recording: Recording, period: pa.Array, table: pa.Table) -> pa.Table
             frequency=pa.repeat(recording.frequency, count),
             vintage=_vintage(recording, count),
             value=table[name],
+            licence=pa.repeat(pa.scalar(recording.licence, pa.string()), count),
         )
         for name in recording.names
     )

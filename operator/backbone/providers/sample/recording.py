@@ -34,5 +34,7 @@ class Recording:
     price_basis: str | None = None
     frequency: str | None = None
     zone: str | None = None
+    licence: str | None = None
+    """What its package says of the rights in its series, in the words of market.licences."""
     exchange: str | None = None
     """ISO 10383 code of the calendar by which its names trade, where their spelling does not tell."""

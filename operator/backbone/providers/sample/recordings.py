@@ -22,6 +22,9 @@ AS_TRADED = "asTraded"
 SPLIT_ADJUSTED = "splitAdjusted"
 """Earlier prices are divided by later splits, as of the recording's end."""
 
+ARCH_LICENCE = "NCSA"
+"""Of the package that publishes them."""
+
 CHICAGO = "America/Chicago"
 """Of the E-mini trades: they begin on a Sunday at 17:00:00.083 and pause on Labor Day from 10:30 to 17:00,
 which are the opening and the holiday halt of their exchange in its own local time."""
@@ -100,6 +103,7 @@ RECORDINGS = (
         as_of=_day(2018, 11, 1),
         read=readers.wide_series,
         frequency="monthly",
+        licence=ARCH_LICENCE,
     ),
     Recording(
         source="sample/arch-crude",
@@ -109,6 +113,7 @@ RECORDINGS = (
         as_of=_day(2020, 1, 15),
         read=readers.wide_series,
         frequency="monthly",
+        licence=ARCH_LICENCE,
     ),
     Recording(
         source="sample/arch-vix",
@@ -118,6 +123,7 @@ RECORDINGS = (
         as_of=_day(2019, 1, 3),
         read=readers.wide_series,
         frequency="daily",
+        licence=ARCH_LICENCE,
     ),
     Recording(
         source="sample/arch-wti",
@@ -127,6 +133,7 @@ RECORDINGS = (
         as_of=_day(2019, 1, 3),
         read=readers.wide_series,
         frequency="daily",
+        licence=ARCH_LICENCE,
     ),
     Recording(
         source="sample/statsmodels-macrodata",
@@ -150,6 +157,7 @@ RECORDINGS = (
         as_of=_day(2009, 12, 15),
         read=readers.quarterly_series,
         frequency="quarterly",
+        licence="public domain",
     ),
     Recording(
         source="sample/openbb-fomc",
@@ -160,3 +168,8 @@ RECORDINGS = (
         read=readers.fomc_documents,
     ),
 )
+
+
+def declared_licences() -> dict[str, str]:
+    """The licence of each recording that declares one, by source."""
+    return {item.source: item.licence for item in RECORDINGS if item.licence is not None}
