@@ -12,7 +12,7 @@ import random
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from .errors import BackboneError, Conflict, Denied, Unreachable, Waiting
 from .handling import Reconciler, Visited
@@ -21,6 +21,8 @@ from .metrics import Metrics
 from .vocabulary import Reason
 
 logger = logging.getLogger(__name__)
+
+K = TypeVar("K", bound=Hashable)
 
 SETTLE = 0.1
 """Seconds to wait after a wake-up for those that follow on its heels."""
@@ -65,6 +67,8 @@ class _Loop:
     failing: Reason | None = None
     """Why the last visit failed, for what the cluster can mend for many objects at once."""
     task: asyncio.Task[None] | None = None
+    heard: dict[Hashable, Hashable] = field(default_factory=dict)
+    """Marks of the watched objects that its visits read."""
 
 
 class Visits:
@@ -77,7 +81,7 @@ class Visits:
         self._metrics = metrics
         self._resync = resync.total_seconds()
         self._loops: dict[Key, _Loop] = {}
-        self._marks: dict[Hashable, Hashable] = {}
+        self._marks: dict[Key, Hashable] = {}
         self._turns = {kind: asyncio.Semaphore(AT_ONCE) for kind in reconcilers}
         self._last_end = dict.fromkeys(reconcilers, 0.0)
         self._closed = False
@@ -94,13 +98,19 @@ class Visits:
         else:
             _rouse(loop)
 
-    def changed(self, source: Hashable, mark: Hashable | None) -> bool:
-        """Whether a watched object's mark differs from the last one; None forgets the object."""
-        if mark is None:
-            return self._marks.pop(source, None) is not None
-        known = self._marks.get(source)
-        self._marks[source] = mark
-        return known != mark
+    def changed(self, key: Key, mark: Hashable | None) -> bool:
+        """Whether an object's own mark differs from the last one; None forgets the object."""
+        return _differs(self._marks, key, mark)
+
+    def hear(self, key: Key, source: Hashable, mark: Hashable | None) -> None:
+        """Have an object visited soon if something that its visits read has another mark than before.
+
+        None is for a source that is gone. An object that nobody visits is not there, or its own first visit,
+        which sees all of this, is yet to come.
+        """
+        loop = self._loops.get(key)
+        if loop is not None and _differs(loop.heard, source, mark):
+            self.wake(key)
 
     def progress(self) -> dict[str, Progress]:
         """How the visits of each kind get on."""
@@ -239,6 +249,14 @@ class Visits:
             logger.warning("%s could not be told about %s: %s", key, reason, error)
         except Exception:
             logger.exception("a bug came to light while telling %s about %s", key, reason)
+
+
+def _differs(marks: dict[K, Hashable], source: K, mark: Hashable | None) -> bool:
+    if mark is None:
+        return marks.pop(source, None) is not None
+    known = marks.get(source)
+    marks[source] = mark
+    return known != mark
 
 
 def _rouse(loop: _Loop) -> None:

@@ -327,9 +327,34 @@ async def test_an_object_that_seemed_gone_is_new_when_it_is_seen_again(
 
 async def test_a_mark_that_stays_the_same_is_no_change() -> None:
     visits = Visits({}, Metrics(CollectorRegistry()), timedelta(seconds=60))
-    assert visits.changed("object", (1, "a"))
-    assert not visits.changed("object", (1, "a"))
-    assert visits.changed("object", (2, "a"))
-    assert visits.changed("object", None)
-    assert not visits.changed("object", None)
+    assert visits.changed(KEY, (1, "a"))
+    assert not visits.changed(KEY, (1, "a"))
+    assert visits.changed(KEY, (2, "a"))
+    assert visits.changed(KEY, None)
+    assert not visits.changed(KEY, None)
     assert visits._marks == {}
+
+
+async def test_what_a_visit_reads_wakes_it_when_it_changes_and_else_leaves_it_asleep(
+    begin: Callable[[Script], Visits],
+) -> None:
+    script = Script(LATER)
+    visits = begin(script)
+    await until(lambda: script.visited == 1)
+    for number, mark in enumerate(("Pending", "Running", None), start=2):
+        for _ in range(3):
+            visits.hear(KEY, "pod", mark)
+            await asyncio.sleep(0.01)
+        await until(lambda number=number: script.visited >= number)  # type: ignore[misc]
+        assert script.visited == number
+
+
+async def test_what_an_object_would_read_that_nobody_visits_wakes_nobody_and_is_not_kept(
+    begin: Callable[[Script], Visits],
+) -> None:
+    script = Script(Visited("gone", gone=True))
+    visits = begin(script)
+    visits.hear(KEY, "pod", "Pending")
+    await until(lambda: visits._loops == {})
+    visits.hear(KEY, "pod", "Running")
+    assert visits._loops == {}

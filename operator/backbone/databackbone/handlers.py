@@ -8,15 +8,15 @@ import kopf
 
 from ..handling import Room
 from ..ports.cluster import CLAIM, CONFIG_MAP, DATA_BACKBONE, INGEST_PLAN, JOB, POD, Cluster
-from ..visits import Key, Visits
+from ..visits import Visits
 from ..vocabulary import LABEL_BACKBONE, LABEL_PLAN
-from ..watching import key_by_label, key_of, mark_of
+from ..watching import backbone_of, key_by_label, key_of, mark_of
 from ..workload import WorkerImages
 from .api import RESOURCE, DataBackboneSpec
 from .evaluate import evaluate
 from .observation import Observation
 from .observe import Observer
-from .plans import Plans
+from .plans import IndexedPlan, Plans
 
 OWN = {LABEL_BACKBONE: kopf.PRESENT, LABEL_PLAN: kopf.ABSENT}
 """Labels of a backbone's children; those of a plan name the plan as well."""
@@ -41,13 +41,9 @@ def register(registry: kopf.OperatorRegistry, visits: Visits, plans: Plans) -> N
 
     @kopf.on.event(INGEST_PLAN.api_version, INGEST_PLAN.plural, registry=registry)
     async def plan_changed(body: kopf.Body, type: str | None, **_: object) -> None:  # noqa: A002 - kopf's name
-        status = body.get("status") or {}
-        last, active = status.get("lastRun") or {}, status.get("activeRun") or {}
-        key = key_of(INGEST_PLAN, body)
-        mark = mark_of(body, type, last.get("id"), last.get("outcome"), active.get("id"))
-        if visits.changed(("backbone of", key), mark):
-            plans.void(key.namespace)
-            visits.wake(Key(DATA_BACKBONE.kind, key.namespace, body["spec"]["backboneRef"]["name"]))
+        key, plan = key_of(INGEST_PLAN, body), IndexedPlan.read(body, type)
+        plans.note(key.namespace, plan)
+        visits.hear(backbone_of(body), key, None if plan.gone else plan.reading)
 
     for child in (CLAIM, CONFIG_MAP, JOB, POD):
 

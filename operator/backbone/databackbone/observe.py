@@ -14,7 +14,7 @@ from ..workload import WorkerImages, child_labels, claim_name
 from .api import DataBackboneSpec
 from .children import binding_name
 from .observation import Observation
-from .plans import Plans
+from .plans import RELIST_SECONDS, SHARED_SECONDS, Plans
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Observer:
             self.cluster.get(CONFIG_MAP, space, binding_name(name)),
             self._jobs(backbone, Component.VOLUME_PROBE, ("volume", "probeJob")),
             self._checks(backbone),
-            self.plans.of(space, name),
+            self.plans.of(space, name, SHARED_SECONDS if _may_choose(backbone) else RELIST_SECONDS),
         )
         return Observation(
             claim=ClaimReading.read(claim) if claim else None,
@@ -65,3 +65,10 @@ class Observer:
         # Pods after Jobs: a Job that had ended then shows the pods it ended with.
         pods = await self.cluster.list(POD, backbone.namespace, labels) if news else []
         return read_jobs(ours, pods)
+
+
+def _may_choose(backbone: Subject[DataBackboneSpec]) -> bool:
+    """Whether this visit may choose the tier, which it does on the word of the plans that none runs."""
+    active = (backbone.status.get("tier") or {}).get("active")
+    holds_rows = (backbone.status.get("volume") or {}).get("holdsRows")
+    return backbone.spec.requested_tier != (active or "Bootstrap") and not holds_rows

@@ -1,31 +1,67 @@
-"""The IngestPlans of a namespace, looked at once for all backbones that are visited at about one time."""
+"""The IngestPlans of a namespace by backbone: listed once, and kept up to date by the watch."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from ..conditions import parse_time
-from ..ports.cluster import INGEST_PLAN, Cluster, JsonObject
+from ..ports.cluster import INGEST_PLAN, Cluster
 from .observation import PlanReading
 
-SHARED_SECONDS = 5.0
-"""How old a look may be. A plan that is seen to change makes it void at once; without a watch, the next visit
-sees what changed so many seconds before it."""
+RELIST_SECONDS = 300.0
+"""How old a list may be that the watch has kept up to date since: a watch can miss the end of an object."""
 
-ByBackbone = Mapping[str, tuple[PlanReading, ...]]
+SHARED_SECONDS = 5.0
+"""How old a list may be where a visit must not rely on the watch alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class IndexedPlan:
+    """A plan as it was last seen."""
+
+    backbone: str
+    reading: PlanReading
+    version: int
+    """Its resourceVersion: of two, the greater one is the later one."""
+    gone: bool = False
+
+    @classmethod
+    def read(cls, raw: Mapping[str, Any], event: str | None = None) -> IndexedPlan:
+        """Read a plan that was listed, or of which the watch told."""
+        metadata = raw["metadata"]
+        backbone = raw["spec"]["backboneRef"]["name"]
+        return cls(backbone, _read(raw), int(metadata["resourceVersion"]), event == "DELETED")
 
 
 @dataclass(slots=True)
-class _Look:
+class _Namespace:
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    plans: ByBackbone | None = None
-    at: float = 0.0
-    voided: int = 0
-    """How often it was made void: what was asked for before is not kept."""
+    listed_at: float | None = None
+    meanwhile: list[IndexedPlan] | None = None
+    """What the watch told while the list that is under way was asked for."""
+    backbones: dict[str, dict[str, IndexedPlan]] = field(default_factory=dict)
+
+    def take(self, listed: Iterable[IndexedPlan]) -> None:
+        """Begin anew with a list, and with what the watch told meanwhile."""
+        self.backbones = {}
+        for plan in (*listed, *(self.meanwhile or ())):
+            self.note(plan)
+
+    def note(self, plan: IndexedPlan) -> None:
+        """Keep a plan unless a later version of it is known. Its backbone never changes."""
+        plans = self.backbones.setdefault(plan.backbone, {})
+        name = plan.reading.name
+        if name not in plans or plans[name].version <= plan.version:
+            plans[name] = plan
+        if plans[name].gone:
+            del plans[name]
+        if not plans:
+            del self.backbones[plan.backbone]
 
 
 class Plans:
@@ -34,35 +70,37 @@ class Plans:
     def __init__(self, cluster: Cluster, clock: Callable[[], float] = time.monotonic) -> None:
         self._cluster = cluster
         self._clock = clock
-        self._looks: dict[str, _Look] = {}
+        self._namespaces: dict[str, _Namespace] = {}
 
-    async def of(self, namespace: str, backbone: str) -> tuple[PlanReading, ...]:
-        """The plans that refer to a backbone."""
-        look = self._looks.setdefault(namespace, _Look())
-        async with look.lock:
-            plans, now = look.plans, self._clock()
-            if plans is None or now - look.at > SHARED_SECONDS:
-                voided = look.voided
-                plans = _by_backbone(await self._cluster.list(INGEST_PLAN, namespace, {}))
-                look.plans, look.at = (plans if look.voided == voided else None), now
-        return plans.get(backbone, ())
+    async def of(
+        self, namespace: str, backbone: str, within: float = RELIST_SECONDS
+    ) -> tuple[PlanReading, ...]:
+        """The plans that refer to a backbone, of a list that is at most `within` seconds old."""
+        known = self._namespaces.setdefault(namespace, _Namespace())
+        async with known.lock:
+            now = self._clock()
+            if known.listed_at is None or now - known.listed_at > within:
+                known.meanwhile = []
+                try:
+                    found = await self._cluster.list(INGEST_PLAN, namespace, {})
+                    known.take(map(IndexedPlan.read, found))
+                    known.listed_at = now
+                finally:
+                    known.meanwhile = None
+        return tuple(plan.reading for plan in known.backbones.get(backbone, {}).values())
 
-    def void(self, namespace: str) -> None:
-        """A plan of the namespace has changed."""
-        look = self._looks.get(namespace)
-        if look is not None:
-            look.plans = None
-            look.voided += 1
+    def note(self, namespace: str, plan: IndexedPlan) -> None:
+        """The watch told of a plan. Where the namespace was never listed, its first list will tell of it."""
+        known = self._namespaces.get(namespace)
+        if known is None:
+            return
+        if known.meanwhile is not None:
+            known.meanwhile.append(plan)
+        if known.listed_at is not None:
+            known.note(plan)
 
 
-def _by_backbone(found: list[JsonObject]) -> ByBackbone:
-    plans: dict[str, list[PlanReading]] = {}
-    for raw in found:
-        plans.setdefault(raw["spec"]["backboneRef"]["name"], []).append(_read(raw))
-    return {name: tuple(readings) for name, readings in plans.items()}
-
-
-def _read(raw: JsonObject) -> PlanReading:
+def _read(raw: Mapping[str, Any]) -> PlanReading:
     last = (raw.get("status") or {}).get("lastRun") or {}
     end = _time(last.get("end"))
     stored = [_time((raw.get("status") or {}).get("lastSuccess")), end if last.get("rows") else None]

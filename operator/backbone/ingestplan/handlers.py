@@ -7,9 +7,9 @@ import kopf
 from ..conditions import read_conditions
 from ..handling import Room
 from ..ports.cluster import CONFIG_MAP, CRON_JOB, DATA_BACKBONE, INGEST_PLAN, JOB, POD, Cluster
-from ..visits import Key, Visits
+from ..visits import Visits
 from ..vocabulary import LABEL_PLAN, ConditionType
-from ..watching import Watched, key_by_label, key_of, mark_of
+from ..watching import Referring, Watched, key_by_label, key_of, mark_of
 from ..workload import WorkerImages
 from .api import RESOURCE, IngestPlanSpec
 from .evaluate import evaluate
@@ -24,25 +24,20 @@ def room(cluster: Cluster, images: WorkerImages) -> Room[IngestPlanSpec, Observa
 
 def register(registry: kopf.OperatorRegistry, visits: Visits) -> None:
     """Have everything that could change a plan's state wake its visits."""
-    plans_of: dict[Key, set[Key]] = {}
+    plans = Referring()
 
     @kopf.on.event(INGEST_PLAN.api_version, INGEST_PLAN.plural, registry=registry)
     async def plan_changed(body: kopf.Body, type: str | None, **_: object) -> None:  # noqa: A002 - kopf's name
         key = key_of(INGEST_PLAN, body)
-        backbone = Key(DATA_BACKBONE.kind, key.namespace, body["spec"]["backboneRef"]["name"])
-        plans_of.setdefault(backbone, set()).add(key)
-        mark = mark_of(body, type)
-        if mark is None:
-            plans_of[backbone].discard(key)
-        if visits.changed(key, mark):
+        plans.note(body, type, key)
+        if visits.changed(key, mark_of(body, type)):
             visits.wake(key)
 
     @kopf.on.event(DATA_BACKBONE.api_version, DATA_BACKBONE.plural, registry=registry)
     async def backbone_changed(body: kopf.Body, type: str | None, **_: object) -> None:  # noqa: A002 - kopf's name
         key = key_of(DATA_BACKBONE, body)
-        if visits.changed(("plans of", key), mark_of(body, type, _readiness(body))):
-            for plan in plans_of.get(key, ()):
-                visits.wake(plan)
+        for plan in plans.to(key):
+            visits.hear(plan, key, mark_of(body, type, _readiness(body)))
 
     for child in (CONFIG_MAP, CRON_JOB, JOB, POD):
 

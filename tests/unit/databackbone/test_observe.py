@@ -12,9 +12,9 @@ import pytest
 from backbone.databackbone import children
 from backbone.databackbone.api import DataBackboneSpec
 from backbone.databackbone.observe import Observer
-from backbone.databackbone.plans import Plans
+from backbone.databackbone.plans import SHARED_SECONDS, Plans
 from backbone.evaluation import Subject
-from backbone.ports.cluster import JOB, POD, Kind
+from backbone.ports.cluster import INGEST_PLAN, JOB, POD, Kind
 from backbone.workload import WorkerImages
 
 IMAGES = WorkerImages("worker:1", "sample:1", "Never")
@@ -94,3 +94,28 @@ async def test_looks_at_the_database_are_read_where_one_is_configured(timescale:
     assert [check.cause for check in seen.checks] == ["cause"] * count
     assert seen.probes == ()
     assert look.cluster.listed.count(JOB) == 1 + count  # type: ignore[attr-defined]
+
+
+WANTED = {"mode": "Institutional", "timescale": {"connection": {"secretName": "db"}}}
+
+
+@pytest.mark.parametrize(
+    ("spec", "status", "lists"),
+    [
+        pytest.param({}, {}, 1, id="Bootstrap is asked for"),
+        pytest.param(WANTED, {}, 2, id="the tier is not chosen yet"),
+        pytest.param(WANTED, {"tier": {"active": "Bootstrap"}}, 2, id="Institutional may come to serve"),
+        pytest.param(WANTED, {"tier": {"active": "Institutional"}}, 1, id="Institutional serves"),
+        pytest.param(WANTED, {"volume": {"holdsRows": True}}, 1, id="rows keep the tier where it is"),
+    ],
+)
+async def test_the_tier_is_not_chosen_on_the_word_of_the_watch_alone(
+    spec: dict[str, Any], status: dict[str, Any], lists: int
+) -> None:
+    now, cluster = [0.0], Jobs()
+    look = Observer(cluster, Plans(cluster, lambda: now[0]), IMAGES, timedelta(hours=1))  # type: ignore[arg-type]
+    subject = replace(BACKBONE, spec=DataBackboneSpec.model_validate(spec), status=status)
+    await look(subject)
+    now[0] += SHARED_SECONDS + 0.1
+    await look(subject)
+    assert cluster.listed.count(INGEST_PLAN) == lists

@@ -1,4 +1,4 @@
-"""The plans of a namespace, looked at once for many backbones, and never kept past a change."""
+"""The plans of a namespace by backbone: listed once, and kept up to date by the watch."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from backbone.databackbone.plans import SHARED_SECONDS, Plans
+from backbone.databackbone.plans import RELIST_SECONDS, SHARED_SECONDS, IndexedPlan, Plans
 from backbone.errors import Unreachable
 from backbone.ports.cluster import Kind
 
@@ -19,14 +19,30 @@ class Namespace:
     def __init__(self) -> None:
         self.now = 100.0
         self.plans: list[dict[str, Any]] = []
+        self.version = 8
         self.looks = 0
         self.answers = asyncio.Event()
         self.answers.set()
         self.fault: Exception | None = None
 
-    def add(self, name: str, backbone: str) -> None:
-        spec = {"backboneRef": {"name": backbone}}
-        self.plans = [*self.plans, {"metadata": {"name": name}, "spec": spec}]
+    def add(self, name: str, backbone: str, outcome: str | None = None) -> IndexedPlan:
+        """A plan is made, or changes; how the watch tells of it."""
+        self.version += 1
+        plan = {
+            "metadata": {"name": name, "resourceVersion": str(self.version)},
+            "spec": {"backboneRef": {"name": backbone}},
+            "status": {"lastRun": {"outcome": outcome}},
+        }
+        self.plans = [*(item for item in self.plans if item["metadata"]["name"] != name), plan]
+        return IndexedPlan.read(plan, "MODIFIED")
+
+    def remove(self, name: str) -> IndexedPlan:
+        """A plan is deleted; how the watch tells of it."""
+        self.version += 1
+        plan = next(item for item in self.plans if item["metadata"]["name"] == name)
+        self.plans = [item for item in self.plans if item is not plan]
+        metadata = {**plan["metadata"], "resourceVersion": str(self.version)}
+        return IndexedPlan.read({**plan, "metadata": metadata}, "DELETED")
 
     async def list(self, kind: Kind, namespace: str, labels: Mapping[str, str]) -> list[dict[str, Any]]:
         self.looks += 1
@@ -47,8 +63,8 @@ def plans(space: Namespace) -> Plans:
     return Plans(space, lambda: space.now)  # type: ignore[arg-type]
 
 
-async def names(plans: Plans, backbone: str) -> list[str]:
-    return [plan.name for plan in await plans.of("ns", backbone)]
+async def names(plans: Plans, backbone: str, within: float = RELIST_SECONDS) -> list[str]:
+    return [plan.name for plan in await plans.of("ns", backbone, within)]
 
 
 async def test_backbones_that_are_visited_together_share_one_look(space: Namespace, plans: Plans) -> None:
@@ -59,30 +75,66 @@ async def test_backbones_that_are_visited_together_share_one_look(space: Namespa
     assert space.looks == 1
 
 
-async def test_without_a_watch_a_change_shows_after_a_few_seconds(space: Namespace, plans: Plans) -> None:
-    assert await names(plans, "one") == []
+@pytest.mark.parametrize("within", [SHARED_SECONDS, RELIST_SECONDS])
+async def test_without_a_watch_a_change_shows_once_the_list_is_as_old_as_it_may_be(
+    space: Namespace, plans: Plans, within: float
+) -> None:
+    assert await names(plans, "one", within) == []
     space.add("daily", "one")
+    assert await names(plans, "one", within) == []
+    space.now += within + 0.1
+    assert await names(plans, "one", within) == ["daily"]
+
+
+async def test_what_the_watch_tells_shows_at_once_and_asks_for_no_list(
+    space: Namespace, plans: Plans
+) -> None:
     assert await names(plans, "one") == []
-    space.now += SHARED_SECONDS + 0.1
+    plans.note("ns", space.add("daily", "one"))
     assert await names(plans, "one") == ["daily"]
-
-
-async def test_a_change_that_was_seen_shows_at_once(space: Namespace, plans: Plans) -> None:
+    plans.note("ns", space.add("daily", "one", "Succeeded"))
+    assert [plan.last_outcome for plan in await plans.of("ns", "one")] == ["Succeeded"]
+    plans.note("ns", space.remove("daily"))
     assert await names(plans, "one") == []
-    space.add("daily", "one")
-    plans.void("ns")
+    assert space.looks == 1
+
+
+async def test_of_two_versions_of_a_plan_the_later_one_stays_in_whatever_order_they_come(
+    space: Namespace, plans: Plans
+) -> None:
+    early = space.add("daily", "one", "Failed")
+    space.add("daily", "one", "Succeeded")
     assert await names(plans, "one") == ["daily"]
+    plans.note("ns", early)
+    assert [plan.last_outcome for plan in await plans.of("ns", "one")] == ["Succeeded"]
 
 
-async def test_a_look_that_a_change_overtook_is_not_kept(space: Namespace, plans: Plans) -> None:
+async def test_what_the_watch_tells_while_a_list_is_under_way_is_kept(space: Namespace, plans: Plans) -> None:
+    space.add("macro", "one")
     space.answers.clear()
     early = asyncio.create_task(names(plans, "one"))
     await asyncio.sleep(0)
-    space.add("daily", "one")
-    plans.void("ns")
+    plans.note("ns", space.add("daily", "one"))
+    plans.note("ns", space.remove("macro"))
     space.answers.set()
-    assert await early == []
+    assert await early == ["daily"]
     assert await names(plans, "one") == ["daily"]
+    assert space.looks == 1
+
+
+async def test_an_end_that_the_watch_missed_shows_with_the_next_list(space: Namespace, plans: Plans) -> None:
+    space.add("daily", "one")
+    assert await names(plans, "one") == ["daily"]
+    space.remove("daily")
+    space.now += RELIST_SECONDS + 0.1
+    assert await names(plans, "one") == []
+
+
+async def test_a_namespace_that_nobody_listed_is_not_taken_for_known(space: Namespace, plans: Plans) -> None:
+    space.add("macro", "one")
+    plans.note("ns", space.add("daily", "one"))
+    assert await names(plans, "one") == ["macro", "daily"]
+    assert space.looks == 1
 
 
 async def test_a_look_that_failed_is_not_kept(space: Namespace, plans: Plans) -> None:
