@@ -81,7 +81,7 @@ class Reconciler(Generic[S, O]):
         self._clock = clock
         self._tell = tell
         self._applied: dict[tuple[str, str], dict[str, tuple[str, str | None]]] = {}
-        """Per owner and child: the version that applying it led to, and the digest of what was applied."""
+        """Per owner and child: the content that applying it led to, and the digest of what was applied."""
 
     async def visit(self, namespace: str, name: str) -> Visited:
         """Bring one object and its status up to date.
@@ -155,15 +155,15 @@ class Reconciler(Generic[S, O]):
         known = self._applied.setdefault((owner.namespace, owner.name), {})
         child = f"{document['kind']} {document['metadata']['name']}"
         wish = document["metadata"]["annotations"].get(ANNOTATION_DESIRED)
-        if found is not None and known.get(child) == (found.resource_version, wish):
-            # Nobody has touched it since it was made so: applying it again would change nothing.
+        if found is not None and known.get(child) == (found.content, wish):
+            # At most its status changed since it was made so: applying it again would change nothing.
             return []
         if found is not None:
             # A leader that was frozen meanwhile is refused instead of undoing its successor's work.
             metadata = {**document["metadata"], "resourceVersion": found.resource_version}
             document = {**document, "metadata": metadata}
         applied = ChildReading.read(await self._cluster.apply(document))
-        stood, known[child] = child in known, (applied.resource_version, wish)
+        stood, known[child] = child in known, (applied.content, wish)
         if found is None:
             what = "deleted by somebody else and created again" if stood else ""
         else:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
-from .ports.cluster import DATA_BACKBONE, Kind
+from .naming import digest
+from .ports.cluster import CLAIM, CONFIG_MAP, CRON_JOB, DATA_BACKBONE, JOB, POD, Kind
+from .ports.readings import ChildReading, ClaimReading, CronJobReading, JobReading, PodReading, controller_of
 from .visits import Key
 
 Watched = Mapping[str, Any]
@@ -43,6 +46,32 @@ def mark_of(body: Watched, event: str | None, *more: Hashable) -> Hashable | Non
         annotations,
         *more,
     )
+
+
+READS: dict[str, Callable[[dict[str, Any]], object]] = {
+    CLAIM.kind: ClaimReading.read,
+    CONFIG_MAP.kind: ChildReading.read,
+    CRON_JOB.kind: CronJobReading.read,
+    JOB.kind: lambda raw: JobReading.read(raw, ()),
+    POD.kind: PodReading.read,
+}
+"""What the rooms read of a child, by its kind."""
+
+
+def child_mark_of(body: Watched, event: str | None) -> Hashable | None:
+    """Digest of what the rooms read of a child; its other changes leave it as it is.
+
+    None once the child is gone.
+    """
+    if event == "DELETED":
+        return None
+    raw = dict(body)
+    reading = READS[raw["kind"]](raw)
+    if isinstance(reading, ChildReading):
+        # Neither says more than the fields that the operator owns: what others add beside them stays.
+        reading = replace(reading, resource_version="", content="")
+    labels = sorted((raw["metadata"].get("labels") or {}).items())
+    return digest(repr((labels, controller_of(raw), reading)), length=16)
 
 
 class Referring:

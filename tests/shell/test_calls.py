@@ -13,6 +13,7 @@ BACKBONES = "backbone.emp.dev/v1alpha1/databackbones"
 PLANS = "backbone.emp.dev/v1alpha1/ingestplans"
 MARKETS = [f"market-{number}" for number in range(8)]
 VISITS = 40
+NOTHING = 10
 
 
 def custom(kind: str, name: str, spec: dict[str, Any], **more: Any) -> dict[str, Any]:
@@ -69,3 +70,83 @@ async def test_plans_that_change_do_not_make_their_namespace_be_listed_again(
             f" {visited:.0f} visits of backbones while {VISITS} plans changed: {lists} lists of plans "
         )
     assert lists == 0
+
+
+QUIET: dict[str, dict[str, Any]] = {
+    "v1/configmaps": {"metadata": {"annotations": {"seen-by": "an auditor, {number} times"}}},
+    "v1/persistentvolumeclaims": {"metadata": {"annotations": {"backup": "{number}"}}},
+    "batch/v1/cronjobs": {"status": {"lastScheduleTime": "2024-03-01T12:00:{number:02}Z"}},
+    "batch/v1/jobs": {"status": {"active": 1, "ready": "{number}", "terminating": "{number}"}},
+    "v1/pods": {"status": {"podIP": "10.0.0.{number}", "qosClass": "Burstable"}},
+}
+"""What others write about each kind of child, and no visit reads."""
+
+NEWS: dict[str, dict[str, Any]] = {
+    "v1/configmaps": {"metadata": {"labels": {"backbone.emp.dev/component": "stolen"}}},
+    "v1/persistentvolumeclaims": {"status": {"phase": "Lost"}},
+    "batch/v1/cronjobs": {"spec": {"suspend": False}},
+    "batch/v1/jobs": {"status": {"startTime": "2024-03-01T12:00:00Z"}},
+    "v1/pods": {"status": {"phase": "Failed"}},
+}
+"""And one thing of each that a visit does read."""
+
+
+def visits_of(operator: Any) -> int:
+    kinds = ("DataBackbone", "IngestPlan")
+    results = ("done", "conflict")
+    return int(
+        sum(operator.metrics.visits.labels(kind, result)._value.get() for kind in kinds for result in results)
+    )
+
+
+def filled(document: Any, number: int) -> Any:
+    if isinstance(document, dict):
+        return {key: filled(value, number) for key, value in document.items()}
+    return document.format(number=number) if isinstance(document, str) else document
+
+
+def path_of(resource: str, name: str) -> str:
+    group, _, plural = resource.rpartition("/")
+    root = f"/apis/{group}" if "/" in group else f"/api/{group}"
+    return f"{root}/namespaces/ns/{plural}/{name}"
+
+
+@pytest.mark.parametrize("resource", QUIET)
+async def test_what_no_visit_reads_of_a_child_wakes_nobody_and_what_one_reads_does(
+    api: Any, working: Any, until: Any, capsys: pytest.CaptureFixture[str], resource: str
+) -> None:
+    api.objects[BACKBONES, "ns", "market"] = custom("DataBackbone", "market", {})
+    api.objects[PLANS, "ns", "bars"] = plan("bars", "market")
+    async with working() as operator:
+        probe = (await until(lambda: api.names("batch/v1/jobs")))[0]
+        await until(lambda: api.names("batch/v1/cronjobs"))
+        await api.post("/api/v1/namespaces/ns/pods", json=running_pod(probe))
+        name = (await until(lambda: api.names(resource)))[0]
+        await asyncio.sleep(1)
+        visited, calls = visits_of(operator), len(api.log)
+        for number in range(NOTHING):
+            await api.patch(path_of(resource, name), json=filled(QUIET[resource], number))
+            await asyncio.sleep(0.15)
+        visited, calls = visits_of(operator) - visited, len(api.log) - calls - NOTHING
+        before = visits_of(operator)
+        await api.patch(path_of(resource, name), json=NEWS[resource])
+        await until(lambda: visits_of(operator) > before)
+    with capsys.disabled():
+        sys.stdout.write(f" {NOTHING} events of {resource}: {visited} visits, {calls} calls ")
+    assert (visited, calls) == (0, 0)
+
+
+def running_pod(job: str) -> dict[str, Any]:
+    labels = {
+        "app.kubernetes.io/managed-by": "databackbone-operator",
+        "backbone.emp.dev/backbone": "market",
+        "batch.kubernetes.io/job-name": job,
+    }
+    metadata = {"name": f"{job}-x", "namespace": "ns", "labels": labels}
+    state = {"running": {"startedAt": "2024-03-01T12:00:00Z"}}
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": metadata,
+        "status": {"phase": "Running", "containerStatuses": [{"state": state}]},
+    }

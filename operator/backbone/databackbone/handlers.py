@@ -10,7 +10,7 @@ from ..handling import Room
 from ..ports.cluster import CLAIM, CONFIG_MAP, DATA_BACKBONE, INGEST_PLAN, JOB, POD, Cluster
 from ..visits import Visits
 from ..vocabulary import LABEL_BACKBONE, LABEL_PLAN
-from ..watching import backbone_of, key_by_label, key_of, mark_of
+from ..watching import backbone_of, child_mark_of, key_by_label, key_of, mark_of
 from ..workload import WorkerImages
 from .api import RESOURCE, DataBackboneSpec
 from .evaluate import evaluate
@@ -48,5 +48,6 @@ def register(registry: kopf.OperatorRegistry, visits: Visits, plans: Plans) -> N
     for child in (CLAIM, CONFIG_MAP, JOB, POD):
 
         @kopf.on.event(child.api_version, child.plural, labels=OWN, registry=registry, id=child.plural)
-        async def child_changed(body: kopf.Body, **_: object) -> None:
-            visits.wake(key_by_label(DATA_BACKBONE, body, LABEL_BACKBONE))
+        async def child_changed(body: kopf.Body, type: str | None, **_: object) -> None:  # noqa: A002 - kopf's name
+            owner = key_by_label(DATA_BACKBONE, body, LABEL_BACKBONE)
+            visits.hear(owner, (body["kind"], body["metadata"]["name"]), child_mark_of(body, type))

@@ -9,7 +9,7 @@ from ..handling import Room
 from ..ports.cluster import CONFIG_MAP, CRON_JOB, DATA_BACKBONE, INGEST_PLAN, JOB, POD, Cluster
 from ..visits import Visits
 from ..vocabulary import LABEL_PLAN, ConditionType
-from ..watching import Referring, Watched, key_by_label, key_of, mark_of
+from ..watching import Referring, Watched, child_mark_of, key_by_label, key_of, mark_of
 from ..workload import WorkerImages
 from .api import RESOURCE, IngestPlanSpec
 from .evaluate import evaluate
@@ -48,8 +48,9 @@ def register(registry: kopf.OperatorRegistry, visits: Visits) -> None:
             registry=registry,
             id=child.plural,
         )
-        async def child_changed(body: kopf.Body, **_: object) -> None:
-            visits.wake(key_by_label(INGEST_PLAN, body, LABEL_PLAN))
+        async def child_changed(body: kopf.Body, type: str | None, **_: object) -> None:  # noqa: A002 - kopf's name
+            owner = key_by_label(INGEST_PLAN, body, LABEL_PLAN)
+            visits.hear(owner, (body["kind"], body["metadata"]["name"]), child_mark_of(body, type))
 
 
 def _readiness(body: Watched) -> tuple[str, ...]:

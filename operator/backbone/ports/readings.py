@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Self
 
 from ..conditions import parse_time, read_conditions
+from ..naming import digest
 from ..vocabulary import (
     ANNOTATION_DESIRED,
     FIELD_MANAGER,
@@ -20,6 +21,9 @@ from ..vocabulary import (
 )
 
 JOB_NAME_LABEL = "batch.kubernetes.io/job-name"
+
+VERSIONED = {"resourceVersion", "managedFields"}
+BESIDE_CONTENT = {"apiVersion", "kind", "metadata", "status"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,8 @@ class ChildReading:
     """Digest of what was asked for when the operator applied it last."""
     owned_fields: str
     """The fields that the operator owns: somebody else's change takes fields out of it."""
+    content: str = field(default="", kw_only=True)
+    """Digest of all of it but its status, by its generation where it has one."""
 
     @classmethod
     def read(cls, raw: dict[str, Any]) -> Self:
@@ -277,7 +283,17 @@ def _child_fields(raw: dict[str, Any]) -> dict[str, Any]:
         "terminating": "deletionTimestamp" in metadata,
         "desired": annotations.get(ANNOTATION_DESIRED),
         "owned_fields": "".join(_owned(metadata.get("managedFields") or [])),
+        "content": _content(raw),
     }
+
+
+def _content(raw: Mapping[str, Any]) -> str:
+    """What stays the same where its controller changes the status alone; resourceVersion does not."""
+    metadata = {key: value for key, value in raw["metadata"].items() if key not in VERSIONED}
+    # A generation counts the changes of the spec; ConfigMaps and claims have none.
+    rest = {} if "generation" in metadata else {key: raw[key] for key in raw if key not in BESIDE_CONTENT}
+    owned = list(_owned(raw["metadata"].get("managedFields") or []))
+    return digest(json.dumps([metadata, rest, owned], sort_keys=True), length=16)
 
 
 def _owned(managed: list[dict[str, Any]]) -> Iterator[str]:

@@ -267,6 +267,28 @@ async def test_a_child_is_applied_again_only_when_somebody_touched_it_or_somethi
     assert ("apply", "PersistentVolumeClaim", "market-data") in cluster.log[writes + 1 :]
 
 
+@pytest.mark.parametrize(
+    ("kind", "name", "status"),
+    [
+        pytest.param("PersistentVolumeClaim", "market-data", {"phase": "Bound"}, id="a claim that was bound"),
+        pytest.param("ConfigMap", "market-binding", {"any": "thing"}, id="any other child"),
+    ],
+)
+async def test_a_child_of_which_the_status_alone_changed_is_not_applied_again(
+    cluster: Any, visit: Any, kind: str, name: str, status: dict[str, str]
+) -> None:
+    await settle(cluster, visit)
+    child = cluster.objects[kind, "ns", name]
+    cluster.put({**child, "status": status})
+    assert (
+        cluster.objects[kind, "ns", name]["metadata"]["resourceVersion"]
+        != child["metadata"]["resourceVersion"]
+    )
+    await visit()
+    assert ("apply", kind, name) not in cluster.log[-3:]
+    assert [entry[0] for entry in cluster.log].count("apply") == 2, "each child once"
+
+
 async def test_an_object_on_its_way_out_is_left_alone(cluster: Any, visit: Any, metrics: Metrics) -> None:
     await settle(cluster, visit)
     leaving = {**market(cluster)["metadata"], "deletionTimestamp": "2024-03-01T12:00:00Z"}

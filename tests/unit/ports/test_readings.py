@@ -69,6 +69,54 @@ def test_only_what_we_applied_counts_as_owned() -> None:
     assert read.owned_fields == '{"f:data": {}}'
 
 
+OWNED = {"manager": "databackbone-operator", "operation": "Apply", "fieldsV1": {"f:spec": {"f:schedule": {}}}}
+CONTROLLER = {**OWNED, "manager": "kube-controller-manager", "operation": "Update", "subresource": "status"}
+CHILDREN: dict[str, dict[str, Any]] = {
+    "CronJob": {"metadata": {**METADATA, "generation": 1}, "spec": {"schedule": "@daily"}, "status": {}},
+    "PersistentVolumeClaim": {
+        "metadata": METADATA,
+        "spec": {"resources": {}},
+        "status": {"phase": "Pending"},
+    },
+    "ConfigMap": {"metadata": METADATA, "data": {"tier": "Bootstrap"}},
+}
+
+
+def content(kind: str, raw: dict[str, Any], **metadata: Any) -> str:
+    document = {**raw, "metadata": {**raw["metadata"], "managedFields": [OWNED], **metadata}}
+    return ChildReading.read({"kind": kind, **document}).content
+
+
+@pytest.mark.parametrize("kind", CHILDREN)
+def test_the_content_of_a_child_is_all_of_it_but_its_status(kind: str) -> None:
+    raw = CHILDREN[kind]
+    before = content(kind, raw)
+    news = {"phase": "Bound", "lastScheduleTime": "2024-03-01T12:00:00Z"}
+    assert (
+        content(kind, {**raw, "status": news}, resourceVersion="8", managedFields=[OWNED, CONTROLLER])
+        == before
+    )
+    others = [
+        {"labels": {"a": "b"}},
+        {"annotations": {"a": "b"}},
+        {"ownerReferences": [{"uid": "u"}]},
+        {"uid": "another"},
+        {"finalizers": ["f"]},
+        {"generation": 2},
+        {"managedFields": [CONTROLLER]},
+        {"managedFields": [{**OWNED, "fieldsV1": {}}]},
+    ]
+    assert len({before, *(content(kind, raw, **change) for change in others)}) == 1 + len(others)
+
+
+@pytest.mark.parametrize(
+    ("kind", "part"), [("PersistentVolumeClaim", "spec"), ("ConfigMap", "data"), ("ConfigMap", "binaryData")]
+)
+def test_what_has_no_generation_is_compared_by_what_it_holds(kind: str, part: str) -> None:
+    raw = CHILDREN[kind]
+    assert content(kind, raw) != content(kind, {**raw, part: {"a": "b"}})
+
+
 def test_a_claim_that_nobody_looked_at_yet_is_pending() -> None:
     read = ClaimReading.read({"kind": "PersistentVolumeClaim", "metadata": METADATA, "spec": {}})
     assert (read.phase, read.capacity, read.requested) == ("Pending", None, None)
