@@ -86,7 +86,7 @@ def build(settings: Settings, cluster: Cluster, metrics: Metrics) -> Operator:
     rooms: list[Any] = [
         databackbone.room(cluster, plans, images, settings.probe_interval),
         ingestplan.room(cluster, images),
-        failoverdrill.ROOM,
+        failoverdrill.room(cluster),
     ]
     reconcilers = {room.kind.kind: Reconciler(room, cluster, metrics, _utc_now, _tell) for room in rooms}
     visits = Visits(reconcilers, metrics, settings.resync)

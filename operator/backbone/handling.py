@@ -94,7 +94,7 @@ class Reconciler(Generic[S, O]):
             self._applied.pop((namespace, name), None)
             return Visited("gone", gone=True)
         if not (body.get("status") or {}).get("conditions"):
-            body = await self._write(body, {}, self._pending(body))
+            body = await self._write(body, {}, self._pending(body), observed=0)
         try:
             subject = self._subject(body)
         except ValidationError as error:
@@ -122,7 +122,9 @@ class Reconciler(Generic[S, O]):
         if reason is Reason.PERMISSION_DENIED:
             kind = ConditionType.STALLED
             unknown[kind] = condition(kind, True, reason, message, generation)
-        await self._write(body, _fields(body), tuple(unknown.values()))
+        # What was judged last is not this generation, if it changed since.
+        observed = int((body.get("status") or {}).get("observedGeneration", 0))
+        await self._write(body, _fields(body), tuple(unknown.values()), observed=observed)
 
     async def _judge(self, subject: Subject[S]) -> tuple[Evaluation, tuple[Notice, ...], Reason | None]:
         observation = await self.room.observe(subject)
@@ -177,14 +179,19 @@ class Reconciler(Generic[S, O]):
         fields: JsonObject,
         conditions: tuple[Condition, ...],
         notices: Sequence[Notice] = (),
+        *,
+        observed: int | None = None,
     ) -> JsonObject:
-        """Write the status if it differs, and tell what changed once it is written."""
+        """Write the status if it differs, and tell what changed once it is written.
+
+        `observed` is the generation that was judged, where that is not the present one.
+        """
         metadata = body["metadata"]
         before = read_conditions((body.get("status") or {}).get("conditions"))
         dated = transition(before, conditions, self._clock())
         status = {
             **fields,
-            "observedGeneration": _generation(body),
+            "observedGeneration": _generation(body) if observed is None else observed,
             "conditions": [item.to_json() for item in dated],
         }
         written = body

@@ -77,7 +77,11 @@ class ConditionType(Documented):
     """Condition types of all kinds."""
 
     READY = ("Ready", "The object does what its spec asks for; the summary that `kubectl wait` reads.")
-    SUCCEEDED = ("Succeeded", "The drill ended with a verdict; Unknown while it runs.")
+    SUCCEEDED = (
+        "Succeeded",
+        "The drill ended with a verdict; Unknown before its end. Where it is False, Stalled is True: tools "
+        "that know only Stalled do not take a failed drill for done.",
+    )
     RECONCILING = ("Reconciling", "The operator is still moving towards the current spec.")
     STALLED = ("Stalled", "No progress is possible until somebody changes something; the message says what.")
     VALIDATED = ("Validated", "The spec and what it refers to make sense together.")

@@ -180,6 +180,25 @@ def test_the_operator_may_change_no_lease_but_its_own(render: Render) -> None:
     assert operator_environment(render())["EMP_LEASE_NAME"] == "databackbone-operator"
 
 
+@SETUPS
+def test_the_operator_may_do_the_same_with_each_of_its_kinds(render: Render, values: dict[str, Any]) -> None:
+    """`finalizers` is what OwnerReferencesPermissionEnforcement asks of whoever names an owner that waits."""
+    roles = of_kind(render(values), "ClusterRole", "Role")
+    own = [role for role in roles if role["metadata"]["name"] in {"databackbone-operator"}]
+    assert own
+    for role in own:
+        may = {
+            resource: set(rule["verbs"])
+            for rule in role["rules"]
+            if rule["apiGroups"] == ["backbone.emp.dev"]
+            for resource in rule["resources"]
+        }
+        for plural in ("databackbones", "ingestplans", "failoverdrills"):
+            assert may[plural] == {"get", "list", "watch"}
+            assert may[f"{plural}/status"] == {"update"}
+            assert may[f"{plural}/finalizers"] == {"update"}
+
+
 def test_starting_drills_is_a_right_of_its_own(render: Render) -> None:
     roles = {role["metadata"]["name"]: role for role in of_kind(render(), "ClusterRole")}
     may_create = {

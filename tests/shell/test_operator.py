@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import kmock
@@ -9,7 +10,7 @@ import pytest
 
 from backbone import app
 from backbone.failoverdrill import handlers as failoverdrill
-from backbone.handling import METADATA_CHANGES, Room
+from backbone.handling import METADATA_CHANGES
 from backbone.visits import Key
 
 DRILLS = "backbone.emp.dev/v1alpha1/failoverdrills"
@@ -47,7 +48,8 @@ def summary(item: dict[str, Any] | None, kind: str = "Succeeded") -> tuple[str, 
     return None
 
 
-ENDED = ("False", "ScenarioNotAvailable")
+JUDGED = ("Unknown", "BackboneNotFound")
+"""What a visit finds of a drill alone in its namespace."""
 
 
 def status_writes(request: kmock.Request) -> bool:
@@ -59,7 +61,7 @@ async def test_status_is_written_whole_and_nothing_else_of_the_object(
 ) -> None:
     api.objects[DRILLS, "ns", "rehearsal"] = drill()
     async with working():
-        await until(lambda: summary(api.stored(DRILLS, "rehearsal")) == ENDED)
+        await until(lambda: summary(api.stored(DRILLS, "rehearsal")) == JUDGED)
         await until(lambda: api.names("v1/events"))
     stored = api.stored(DRILLS, "rehearsal")
     assert stored["status"]["observedGeneration"] == 1
@@ -76,7 +78,7 @@ async def test_status_is_written_whole_and_nothing_else_of_the_object(
         if item.resource == kmock.resource(DRILLS) and item.method != kmock.method.GET
     ]
     assert {(item.method.value, item.subresource) for item in writes} == {("PUT", "status")}
-    assert len(writes) == 2, "Pending first, then how it ended"
+    assert len(writes) == 2, "Pending first, then what was found"
 
 
 async def test_an_event_tells_of_the_turn_once(api: Any, working: Any, until: Any) -> None:
@@ -88,7 +90,7 @@ async def test_an_event_tells_of_the_turn_once(api: Any, working: Any, until: An
         await until(lambda: operator.metrics.visits.labels(*visited)._value.get() >= 2)
     events = [api.stored("v1/events", name) for name in api.names("v1/events")]
     assert [(event["type"], event["reason"], event["reportingComponent"]) for event in events] == [
-        ("Warning", "ScenarioNotAvailable", "databackbone-operator")
+        ("Warning", "BackboneNotFound", "databackbone-operator")
     ]
     assert events[0]["involvedObject"]["name"] == "rehearsal"
 
@@ -97,7 +99,7 @@ async def test_a_conflict_leads_to_another_look(api: Any, working: Any, until: A
     api.objects[DRILLS, "ns", "rehearsal"] = drill()
     api.faults += [(status_writes, 409, "the object has been modified")] * METADATA_CHANGES
     async with working() as operator:
-        await until(lambda: summary(api.stored(DRILLS, "rehearsal")) == ENDED)
+        await until(lambda: summary(api.stored(DRILLS, "rehearsal")) == JUDGED)
         assert operator.metrics.visits.labels("FailoverDrill", "conflict")._value.get() == 1
 
 
@@ -113,14 +115,11 @@ async def test_a_bug_is_admitted_in_status_and_the_object_is_visited_again(
         seen.append(summary(api.stored(DRILLS, "rehearsal")))
         return evaluate(*arguments)
 
-    room = failoverdrill.ROOM
-    evaluate = room.evaluate
-    monkeypatch.setattr(
-        failoverdrill, "ROOM", Room(room.kind, room.spec, room.conditions, room.observe, broken)
-    )
+    evaluate = failoverdrill.evaluate
+    monkeypatch.setattr(failoverdrill, "evaluate", broken)
     api.objects[DRILLS, "ns", "rehearsal"] = drill()
     async with working():
-        await until(lambda: summary(api.stored(DRILLS, "rehearsal")) == ENDED)
+        await until(lambda: summary(api.stored(DRILLS, "rehearsal")) == JUDGED)
     assert seen == [("Unknown", "Pending"), ("Unknown", "InternalError"), ("Unknown", "InternalError")]
 
 
@@ -133,13 +132,31 @@ async def test_a_spec_that_makes_no_sense_is_a_condition_and_mends(
         assert summary(api.stored(DRILLS, "rehearsal"), "Stalled") == ("True", "InvalidSpec")
         mended = {"metadata": {"generation": 2}, "spec": {"scenario": "RedisOutage"}}
         await api.patch(REHEARSAL, json=mended)
-        await until(lambda: summary(api.stored(DRILLS, "rehearsal")) == ENDED)
+        await until(lambda: summary(api.stored(DRILLS, "rehearsal")) == JUDGED)
+
+
+async def test_a_drill_waits_for_its_backbone_and_ends_once_there_is_one(
+    api: Any, working: Any, until: Any
+) -> None:
+    api.objects[DRILLS, "ns", "rehearsal"] = drill()
+    async with working():
+        await until(lambda: summary(api.stored(DRILLS, "rehearsal")) == JUDGED)
+        assert summary(api.stored(DRILLS, "rehearsal"), "Reconciling") == ("True", "Progressing")
+        assert "completionTime" not in api.stored(DRILLS, "rehearsal")["status"]
+        markets = "/apis/backbone.emp.dev/v1alpha1/namespaces/ns/databackbones"
+        await api.post(markets, json=custom("DataBackbone", "market", {}))
+        ended = ("False", "ScenarioNotAvailable")
+        await until(lambda: summary(api.stored(DRILLS, "rehearsal")) == ended)
+        assert summary(api.stored(DRILLS, "rehearsal"), "Stalled") == ("True", "ScenarioNotAvailable")
+        await api.delete(f"{markets}/market")
+        await asyncio.sleep(1)
+        assert summary(api.stored(DRILLS, "rehearsal")) == ended, "a drill that has ended stays as it ended"
 
 
 async def test_metrics_of_an_object_go_with_it(api: Any, working: Any, until: Any) -> None:
     api.objects[DRILLS, "ns", "rehearsal"] = drill()
     async with working() as operator:
-        await until(lambda: summary(api.stored(DRILLS, "rehearsal")) == ENDED)
+        await until(lambda: summary(api.stored(DRILLS, "rehearsal")) == JUDGED)
         await until(lambda: b'name="rehearsal"' in operator.metrics.page().body)
         await api.delete(REHEARSAL)
         await until(lambda: b'name="rehearsal"' not in operator.metrics.page().body)
@@ -182,7 +199,7 @@ async def test_children_are_watched_by_label_and_no_definitions_or_namespaces_at
 ) -> None:
     api.objects[DRILLS, "ns", "rehearsal"] = drill()
     async with working():
-        await until(lambda: summary(api.stored(DRILLS, "rehearsal")) == ENDED)
+        await until(lambda: summary(api.stored(DRILLS, "rehearsal")) == JUDGED)
         watched = await until(lambda: found if len(found := watches(api)) == len(app.WATCHED) + 3 else None)
     selector = "app.kubernetes.io/managed-by=databackbone-operator"
     assert {name: found for name, found in watched.items() if found} == {

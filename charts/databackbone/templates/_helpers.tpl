@@ -53,7 +53,7 @@ capabilities:
   verbs: [update]
 # Some clusters ask for this before an object may name an owner whose deletion it blocks.
 - apiGroups: [backbone.emp.dev]
-  resources: [databackbones/finalizers, ingestplans/finalizers]
+  resources: [databackbones/finalizers, ingestplans/finalizers, failoverdrills/finalizers]
   verbs: [update]
 # The children that stay: applied, which takes create and patch. Their owners' deletion removes them.
 - apiGroups: [""]

@@ -71,7 +71,7 @@ def _status(resource: Resource) -> Schema:
             "type": "integer",
             "format": "int64",
             "minimum": 0,
-            "description": "Generation of the spec that this status speaks of.",
+            "description": "Generation of the spec that this status speaks of; 0 before the first verdict.",
         },
         "conditions": _conditions(),
     } | schema["properties"]

@@ -33,8 +33,8 @@ class FailoverDrillSpec(Model):
 
     backbone_ref: BackboneRef = Field(description="The DataBackbone to rehearse on.")
     scenario: Scenario = Field(
-        description="What to rehearse. This version has no scenario yet: a drill ends at once with Succeeded "
-        "False, reason ScenarioNotAvailable, and touches nothing."
+        description="What to rehearse. This version has no scenario yet: once its backbone is there, a drill "
+        "ends with Succeeded False, reason ScenarioNotAvailable, and touches nothing."
     )
 
 
