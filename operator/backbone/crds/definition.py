@@ -8,7 +8,7 @@ from ..schema import NAME_RULE, Column, Resource, cel
 from ..vocabulary import GROUP, VERSION
 from .structural import Schema, structural
 
-CONDITIONS_LIMIT = 16
+CONDITIONS_LIMIT = 32
 
 
 def definition(resource: Resource) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from pydantic import ConfigDict, Field, StringConstraints, model_validator
 from ..authority.tier import Mode, Tier, requested_tier
 from ..schema import AGE, Column, Flag, Model, Quantity, Resource, amount, cel
 from ..vocabulary import ConditionType
+from .accepted import ROOM
 from .audit import LastChange
 from .institutional import Redis, Timescale
 from .institutional_status import CacheStatus, DatabaseStatus
@@ -184,10 +185,10 @@ class DataBackboneStatus(Model):
     last_change: LastChange | None = Field(
         default=None, description="The last change of the spec that was accepted."
     )
-    accepted_spec: Annotated[str, StringConstraints(max_length=65_536)] | None = Field(
+    accepted_spec: Annotated[str, StringConstraints(max_length=ROOM)] | None = Field(
         default=None,
         description="The spec that was accepted last, as JSON without what is default: the next change is "
-        "told against it.",
+        "told against it. Of one that is too long, what is longest stands there as a digest.",
     )
     plans: int | None = Field(default=None, ge=0, description="IngestPlans that refer to this backbone.")
 

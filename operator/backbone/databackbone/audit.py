@@ -15,6 +15,7 @@ from pydantic import Field, StringConstraints
 from ..schema import Model
 
 MOST_CHANGES = 20
+PATH_LIMIT = 256
 VALUE_LIMIT = 96
 SUMMARY_LIMIT = 512
 
@@ -24,7 +25,7 @@ Value = Annotated[str, StringConstraints(max_length=VALUE_LIMIT)]
 class ConfigurationChange(Model):
     """One field of the spec."""
 
-    path: str = Field(max_length=256, description="The field, below spec.")
+    path: str = Field(max_length=PATH_LIMIT, description="The field, below spec.")
     before: Value | None = Field(default=None, description="What it was; absent where it was not there.")
     after: Value | None = Field(default=None, description="What it is; absent where it is gone.")
 
@@ -48,7 +49,9 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Co
     """What changed from one document to another, by path. A list is one value."""
     old, new = _flat(before), _flat(after)
     return tuple(
-        ConfigurationChange(path=path, before=_cut(old.get(path)), after=_cut(new.get(path)))
+        ConfigurationChange(
+            path=_cut(path, PATH_LIMIT), before=_value(old.get(path)), after=_value(new.get(path))
+        )
         for path in sorted({*old, *new})
         if old.get(path) != new.get(path)
     )
@@ -87,7 +90,9 @@ def _flat(document: Mapping[str, Any], path: str = "") -> dict[str, str]:
     return found
 
 
-def _cut(value: str | None) -> str | None:
-    if value is None or len(value) <= VALUE_LIMIT:
-        return value
-    return f"{value[: VALUE_LIMIT - 1]}…"
+def _value(text: str | None) -> str | None:
+    return None if text is None else _cut(text, VALUE_LIMIT)
+
+
+def _cut(text: str, limit: int) -> str:
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from datetime import datetime
-
-from pydantic import ValidationError
 
 from ..evaluation import Action, Evaluation, Finding, Notice, Refusal, as_conditions, refused
 from ..ports.readings import ChildReading, ClaimReading
 from ..schema import read_back
 from ..vocabulary import LABEL_BACKBONE, ConditionType, Reason
 from ..workload import claim_name
+from . import accepted
 from .actions import Standing, actions_of, leaving, prunes
-from .api import DataBackboneSpec, DataBackboneStatus, VolumeStatus
+from .api import DataBackboneStatus, VolumeStatus
 from .audit import LastChange, differences, last_change
 from .children import Backbone
 from .observation import Observation
@@ -61,7 +59,7 @@ def evaluate(backbone: Backbone, seen: Observation, refusals: Sequence[Refusal],
             database=services.database,
             cache=services.cache,
             last_change=change or previous.last_change,
-            accepted_spec=_dumped(backbone.spec, sparse=True),
+            accepted_spec=accepted.keep(backbone.spec),
             plans=len(seen.plans),
         ),
         actions=actions,
@@ -79,11 +77,8 @@ def _change(backbone: Backbone, previous: DataBackboneStatus, now: datetime) -> 
     """
     if previous.accepted_spec is None:
         return None
-    try:
-        before = DataBackboneSpec.model_validate_json(previous.accepted_spec)
-    except ValidationError:
-        return None
-    changes = differences(json.loads(_dumped(before)), json.loads(_dumped(backbone.spec)))
+    documents = accepted.before_and_after(previous.accepted_spec, backbone.spec)
+    changes = differences(*documents) if documents is not None else ()
     return last_change(changes, backbone.generation, now) if changes else None
 
 
@@ -91,10 +86,6 @@ def _told(change: LastChange | None) -> tuple[Notice, ...]:
     if change is None:
         return ()
     return (Notice("Normal", Reason.CONFIGURATION_CHANGED, f"spec changed: {change.summary}"),)
-
-
-def _dumped(spec: DataBackboneSpec, *, sparse: bool = False) -> str:
-    return spec.model_dump_json(by_alias=True, exclude_none=True, exclude_defaults=sparse)
 
 
 def _probe_due(volume: VolumeStatus, seen: Observation, decision: Decision) -> datetime | None:
