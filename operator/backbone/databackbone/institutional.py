@@ -8,15 +8,17 @@ from typing import Annotated, Literal, Self
 from pydantic import ConfigDict, Field, JsonValue, StringConstraints, field_validator, model_validator
 
 from ..naming import digest
+from ..ports import policies
 from ..schema import Model, SecretName, Whole, cel, named_once
 
 Aggregate = Literal["minuteBars", "tradeDays", "weeklyBars"]
 SET: dict[str, JsonValue] = {"x-kubernetes-list-type": "set"}
 
 LONGEST_DAYS = 36_500
-DAYS_FOR_TRADE_AGGREGATES = 7
-DAYS_FOR_WEEKS = 35
-"""A refresh of an aggregate looks back so far; a row that retention dropped before that would empty it."""
+DAYS_FOR_TRADE_AGGREGATES = max(
+    policies.LEAST_DAYS[item] for item in (policies.Aggregate.MINUTE_BARS, policies.Aggregate.TRADE_DAYS)
+)
+DAYS_FOR_WEEKS = policies.LEAST_DAYS[policies.Aggregate.WEEKLY_BARS]
 
 WIDE_CHUNKS = (
     "chunkDays is above retentionDays: rows go a chunk at a time, so make chunks at most as wide as what is "

@@ -20,6 +20,10 @@ class Aggregate(Documented):
     WEEKLY_BARS = ("weeklyBars", "Bars of one week, from Monday, from daily bars: market.weekly_bars.")
 
 
+LEAST_DAYS = {Aggregate.MINUTE_BARS: 7, Aggregate.TRADE_DAYS: 7, Aggregate.WEEKLY_BARS: 35}
+"""Days of the rows that an aggregate is made of which have to be kept: a refresh looks back so far, and takes
+out of the aggregate what retention has dropped before."""
+
 USUAL_SECONDS = 3600
 
 

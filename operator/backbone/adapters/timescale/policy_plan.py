@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from ...ports.database import DatabaseFault, Finding
-from ...ports.policies import DesiredPolicies, HypertablePolicy, Unconfirmed
+from ...ports.policies import LEAST_DAYS, DesiredPolicies, HypertablePolicy, Unconfirmed
 from .policy_refresh import dropped_before, remembered_days, shorter, wish_refreshes
 from .policy_settings import (
     TABLES,
@@ -87,7 +87,7 @@ def refusal(desired: DesiredPolicies, holdings: PolicyHoldings) -> Finding | Non
         if view.aggregate not in wished:
             continue
         kept = retention.get(view.raw.name)
-        least = 2 * view.bucket // timedelta(days=1)
+        least = LEAST_DAYS[view.aggregate]
         if view.needs and view.needs not in wished:
             why = f"it is made of {view.needs}; ask for that too"
         elif kept is not None and kept < least:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import IntEnum
 
 from ...market.dimensions import DAILY_BARS, DIMENSIONS, INTRADAY_TRADES, Dimension
@@ -15,7 +15,7 @@ TABLES: dict[str, Dimension] = {f"market.{item.table}": item for item in DIMENSI
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A continuous aggregate: the table its rows come from, how wide its buckets are, the view it needs.
+    """A continuous aggregate: the table its rows come from, and the view it needs.
 
     A refresh of the database works on `batch` buckets at a time, each batch being a transaction.
     """
@@ -23,23 +23,19 @@ class View:
     aggregate: Aggregate
     table: str
     raw: Dimension
-    bucket: timedelta
     batch: int
     needs: Aggregate | None = None
 
 
-_MINUTES = View(
-    Aggregate.MINUTE_BARS, "market.trade_minute_bars", INTRADAY_TRADES, timedelta(minutes=1), 7 * 1440
-)
+_MINUTES = View(Aggregate.MINUTE_BARS, "market.trade_minute_bars", INTRADAY_TRADES, 7 * 1440)
 _DAYS = View(
     Aggregate.TRADE_DAYS,
     "market.trade_daily_bars",
     INTRADAY_TRADES,
-    timedelta(days=1),
     366,
     Aggregate.MINUTE_BARS,
 )
-_WEEKS = View(Aggregate.WEEKLY_BARS, "market.weekly_bars", DAILY_BARS, timedelta(days=7), 522)
+_WEEKS = View(Aggregate.WEEKLY_BARS, "market.weekly_bars", DAILY_BARS, 522)
 VIEWS: dict[str, View] = {item.table: item for item in (_MINUTES, _DAYS, _WEEKS)}
 """In an order in which each finds what it needs."""
 

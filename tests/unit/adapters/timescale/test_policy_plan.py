@@ -224,7 +224,8 @@ def test_an_aggregate_whose_end_is_not_confirmed_is_kept_from_what_a_new_retenti
         (bars(width=0), "dailyBars: chunks of 0 days"),
         (bars(None, -1), "dailyBars: compression of -1 days"),
         (bars(30, 30), "dailyBars: compression after 30 days never comes where 30 are kept"),
-        (bars(13, aggregates=WEEKLY), "weeklyBars: it needs 14 days of dailyBars, of which 13 are kept"),
+        (bars(13, aggregates=WEEKLY), "weeklyBars: it needs 35 days of dailyBars, of which 13 are kept"),
+        (bars(34, aggregates=WEEKLY), "weeklyBars: it needs 35 days of dailyBars, of which 34 are kept"),
         (
             bars(aggregates=(AggregatePolicy(Aggregate.TRADE_DAYS),)),
             "tradeDays: it is made of minuteBars; ask for that too",
