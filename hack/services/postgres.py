@@ -76,7 +76,7 @@ class PostgresServer(Server):
             **self.settings,
         }
         options = [part for name, value in given.items() for part in ("-c", f"{name}={value}")]
-        self._process.start([program("postgres"), "-D", str(self.data), *options], user=self._user)
+        self._launch([program("postgres"), "-D", str(self.data), *options], user=self._user)
         self._process.wait_until(self._ready, seconds=START_DEADLINE)
         if fresh:
             self.sql(f'CREATE DATABASE "{DATABASE}"', database="postgres")

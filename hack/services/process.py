@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import pwd
@@ -124,6 +125,35 @@ def answers(port: int, host: str = LOOPBACK) -> bool:
     with suppress(OSError), socket.create_connection((host, port), timeout=1):
         return True
     return False
+
+
+def port_holder(port: int, host: str = LOOPBACK) -> str | None:
+    """Who listens already where a server is to listen, in words; None where nobody does."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                return _listener(port)
+        return None
+
+
+def _listener(port: int) -> str:
+    """The process that listens at a port, as far as this user may see: never its arguments."""
+    uids: dict[str, int] = {}
+    for table in (Path("/proc/net/tcp"), Path("/proc/net/tcp6")):
+        for line in table.read_text().splitlines()[1:] if table.exists() else []:
+            _, local, _, state, _, _, _, uid, _, inode, *_ = line.split()
+            if state == "0A" and int(local.rpartition(":")[2], 16) == port:
+                uids[f"socket:[{inode}]"] = int(uid)
+    for path in sorted(Path("/proc").glob("[0-9]*/fd/*")):
+        with suppress(OSError):
+            if str(path.readlink()) in uids:
+                process = path.parents[1]
+                return f"{(process / 'comm').read_text().strip()} (pid {process.name})"
+    users = ", ".join(str(uid) for uid in sorted(set(uids.values())))
+    return f"a process of user {users}" if users else "another process"
 
 
 @dataclass(frozen=True)

@@ -83,7 +83,7 @@ class RedisServer(Server):
             return self
         program = _program(self.folder)
         self._prepare()
-        self._process.start([program, str(self.folder / "redis.conf"), *self._mode])
+        self._launch([program, str(self.folder / "redis.conf"), *self._mode])
         self._process.wait_until(self._ready, seconds=START_DEADLINE)
         return self
 

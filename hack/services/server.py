@@ -8,7 +8,8 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import ClassVar, Self
 
-from services.process import LOOPBACK, ServerProcess
+from console import Failure
+from services.process import LOOPBACK, ServerProcess, port_holder
 
 
 class Server(ABC):
@@ -47,6 +48,14 @@ class Server(ABC):
     def stop(self) -> None:
         """Shut it down in good order; clients are sent away, and what was acknowledged is kept."""
         self._process.end(self.ending)
+
+    def _launch(self, argv: list[str], *, user: str | None = None) -> None:
+        """Start its process, unless somebody has its port. Raises Failure that says who."""
+        holder = port_holder(self.port, self.host)
+        if holder is not None:
+            place = f"{self.host}:{self.port}"
+            raise Failure(f"{self.title} cannot listen at {place}: {holder} does; stop that first")
+        self._process.start(argv, user=user)
 
     def kill(self) -> None:
         """Kill -9, all its processes at once."""

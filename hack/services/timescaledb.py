@@ -71,7 +71,7 @@ class TimescaleServer(Server):
             "users": str(self.folder / "users.json"),
             "database": DATABASE,
         }
-        self._process.start([program, str(MANIFEST / "server.mjs"), json.dumps(settings)])
+        self._launch([program, str(MANIFEST / "server.mjs"), json.dumps(settings)])
         self._process.wait_until(lambda: answers(self.port, self.host), seconds=START_DEADLINE)
 
 
