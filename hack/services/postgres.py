@@ -66,8 +66,7 @@ class PostgresServer(Server):
         """Start it and wait until it answers; nothing where it runs already."""
         if self.running:
             return self
-        fresh = not (self.data / "PG_VERSION").exists()
-        if fresh:
+        if not (self.data / "PG_VERSION").exists():
             self._initialise()
         given = {
             "unix_socket_directories": str(self.folder),
@@ -78,7 +77,8 @@ class PostgresServer(Server):
         options = [part for name, value in given.items() for part in ("-c", f"{name}={value}")]
         self._launch([program("postgres"), "-D", str(self.data), *options], user=self._user)
         self._process.wait_until(self._ready, seconds=START_DEADLINE)
-        if fresh:
+        # A first start may have ended before this: at a port that was taken, say.
+        if not self.sql(f"SELECT 1 FROM pg_database WHERE datname = '{DATABASE}'", database="postgres"):
             self.sql(f'CREATE DATABASE "{DATABASE}"', database="postgres")
         return self
 

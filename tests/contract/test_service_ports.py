@@ -45,6 +45,8 @@ def test_whoever_has_the_port_is_named_and_once_it_is_free_the_server_starts(
         taken.close()
         with server:
             assert server.port == server.wanted_port
+            if isinstance(server, PostgresServer):
+                assert server.sql("SELECT current_database()") == server.uri().rpartition("/")[2]
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "0.0.0.0", "::"])
