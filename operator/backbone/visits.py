@@ -12,7 +12,7 @@ import random
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 from .errors import BackboneError, Conflict, Denied, Unreachable, Waiting
 from .handling import Reconciler, Visited
@@ -21,8 +21,6 @@ from .metrics import Metrics
 from .vocabulary import Reason
 
 logger = logging.getLogger(__name__)
-
-K = TypeVar("K", bound=Hashable)
 
 SETTLE = 0.1
 """Seconds to wait after a wake-up for those that follow on its heels."""
@@ -100,17 +98,28 @@ class Visits:
 
     def changed(self, key: Key, mark: Hashable | None) -> bool:
         """Whether an object's own mark differs from the last one; None forgets the object."""
-        return _differs(self._marks, key, mark)
+        if mark is None:
+            return self._marks.pop(key, None) is not None
+        known = self._marks.get(key)
+        self._marks[key] = mark
+        return known != mark
 
     def hear(self, key: Key, source: Hashable, mark: Hashable | None) -> None:
         """Have an object visited soon if something that its visits read has another mark than before.
 
-        None is for a source that is gone. An object that nobody visits is not there, or its own first visit,
-        which sees all of this, is yet to come.
+        None is for a source that is gone, which is news even where nothing was heard of it before. An object
+        that nobody visits is not there, or its own first visit, which sees all of this, is yet to come.
         """
         loop = self._loops.get(key)
-        if loop is not None and _differs(loop.heard, source, mark):
-            self.wake(key)
+        if loop is None:
+            return
+        if mark is None:
+            loop.heard.pop(source, None)
+        elif loop.heard.get(source) == mark:
+            return
+        else:
+            loop.heard[source] = mark
+        self.wake(key)
 
     def progress(self) -> dict[str, Progress]:
         """How the visits of each kind get on."""
@@ -249,14 +258,6 @@ class Visits:
             logger.warning("%s could not be told about %s: %s", key, reason, error)
         except Exception:
             logger.exception("a bug came to light while telling %s about %s", key, reason)
-
-
-def _differs(marks: dict[K, Hashable], source: K, mark: Hashable | None) -> bool:
-    if mark is None:
-        return marks.pop(source, None) is not None
-    known = marks.get(source)
-    marks[source] = mark
-    return known != mark
 
 
 def _rouse(loop: _Loop) -> None:
