@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -35,6 +36,11 @@ from .snapshot import Condition, Snapshot, View, inquiry_of
 
 __all__ = ["ConnectionSettings", "DatabaseClient", "DatabaseFault", "Finding", "from_folder", "from_keys"]
 
+READ_DEADLINE = 5.0
+"""Seconds that a read waits for an answer."""
+CONNECTING = 0.6
+"""Part of them in which a new connection has to come about: an old one may have been tried before."""
+
 
 class DatabaseClient:
     """Reads what runs commit to TimescaleDB. Safe to use from several threads; make one.
@@ -52,12 +58,20 @@ class DatabaseClient:
         policy: CachePolicy = INSTITUTIONAL,
         cache: Cache | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        deadline: float = READ_DEADLINE,
     ) -> None:
-        """Connects to nothing yet. Who makes a `cache` closes it."""
+        """Connects to nothing yet. Who makes a `cache` closes it.
+
+        A database that leaves a read without an answer for `deadline` seconds, or a batch without the next
+        one, ends it with StoreError. What takes longer in good health needs a longer one. One below three
+        seconds is kept by what is asked, and not by a new connection, which has two.
+        """
         self._policy = policy
         self._clock = clock
         self._cache: Cache = MemoryCache(policy, clock) if cache is None else cache
-        self._pool = DatabasePool(settings)
+        self._pool = DatabasePool(
+            replace(settings, patience=deadline, connect_timeout=max(2, int(deadline * CONNECTING)))
+        )
         self._closing = ExitStack()
         self._watch: SecretWatch | None = None
         self._lock = Lock()
@@ -67,14 +81,19 @@ class DatabaseClient:
 
     @classmethod
     def of_secret(
-        cls, folder: Path, *, policy: CachePolicy = INSTITUTIONAL, cache: Cache | None = None
+        cls,
+        folder: Path,
+        *,
+        policy: CachePolicy = INSTITUTIONAL,
+        cache: Cache | None = None,
+        deadline: float = READ_DEADLINE,
     ) -> Self:
         """With the connection that a Secret's folder names, followed while it changes.
 
         The folder is looked at every 10 s. Changed settings are tried first: good ones get new connections
         and the old ones drain; wrong ones change nothing but `trouble`. Raises Rejected where it names none.
         """
-        client = cls(from_folder(folder.name, folder), policy=policy, cache=cache)
+        client = cls(from_folder(folder.name, folder), policy=policy, cache=cache, deadline=deadline)
         client._watch = client._closing.enter_context(SecretWatch(client._pool, folder))
         return client
 

@@ -72,7 +72,8 @@ class TimescalePool(Model):
         default=60,
         ge=1,
         le=3600,
-        description="A statement that takes longer is stopped by the server: StatementTimedOut.",
+        description="A statement that takes longer is stopped by the server: StatementTimedOut. A server "
+        "that is silent for ten seconds more is given up: ConnectionTimedOut.",
     )
 
 

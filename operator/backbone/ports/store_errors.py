@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from ..errors import BackboneError
 from ..vocabulary import Outcome
+from .database import DatabaseFault
 
 
 class StoreError(BackboneError):
-    """The store could not do what was asked; `outcome` names why. The last published copy is untouched."""
+    """The store could not do what was asked; `outcome` names why. The last published copy is untouched.
 
-    def __init__(self, outcome: Outcome, message: str) -> None:
+    `fault` is what was wrong with the database, as one that is dead and one that refuses a password have one
+    outcome; None where no database was at fault.
+    """
+
+    def __init__(self, outcome: Outcome, message: str, fault: DatabaseFault | None = None) -> None:
         super().__init__(message)
         self.outcome = outcome
+        self.fault = fault
 
 
 class StoreCorrupt(StoreError):

@@ -122,7 +122,7 @@ def _migrated(
     Raises DatabaseError for what is wrong before.
     """
     patient = replace(settings, statement_timeout=STATEMENT_TIMEOUT.total_seconds())
-    finding = check(patient)
+    finding = check(settings)
     if finding is not None:
         raise DatabaseError(finding.fault, finding.message)
     plan = Migrator(patient, packaged(), LOCK_WAIT).migrate(

@@ -11,6 +11,7 @@ from psycopg import errors
 from ...ports.database import DatabaseError, DatabaseFault
 from ...ports.store_errors import StoreError
 from ...vocabulary import Outcome
+from .bounded import NoAnswer
 from .settings import ConnectionSettings
 
 _CONNECTING: tuple[tuple[tuple[str, ...], DatabaseFault, str], ...] = (
@@ -63,6 +64,7 @@ _CONNECTING: tuple[tuple[tuple[str, ...], DatabaseFault, str], ...] = (
 )
 
 _CODES: tuple[tuple[type[psycopg.Error] | tuple[type[psycopg.Error], ...], DatabaseFault], ...] = (
+    (NoAnswer, DatabaseFault.CONNECTION_TIMED_OUT),
     (errors.QueryCanceled, DatabaseFault.STATEMENT_TIMED_OUT),
     ((errors.LockNotAvailable, errors.DeadlockDetected), DatabaseFault.LOCKED),
     (errors.InsufficientPrivilege, DatabaseFault.PERMISSION_MISSING),
@@ -155,4 +157,5 @@ def store_faults(what: str, settings: ConnectionSettings) -> Iterator[None]:
         with translated(what, settings):
             yield
     except DatabaseError as error:
-        raise StoreError(_OUTCOMES.get(error.fault, Outcome.STORE_FAILED), str(error)) from None
+        outcome = _OUTCOMES.get(error.fault, Outcome.STORE_FAILED)
+        raise StoreError(outcome, str(error), error.fault) from None

@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from psycopg import Connection
 
+from ...ports.database import DatabaseFault
 from ...ports.store_errors import StoreError
 from ...vocabulary import Outcome
 from .session import Row
@@ -41,6 +42,7 @@ def take(connection: Connection[Row], wait: timedelta, pause: Callable[[float], 
             raise StoreError(
                 Outcome.STORE_BUSY,
                 f"waited {wait.total_seconds():g} s for the lock held by {_holder(connection)}",
+                DatabaseFault.LOCKED,
             )
         pause(min(RETRY, left))
 

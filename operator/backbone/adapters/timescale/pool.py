@@ -10,13 +10,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 import psycopg
-from psycopg import Connection
 from psycopg.conninfo import make_conninfo
 from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 
 from ...ports.database import DatabaseError, DatabaseFault, Finding
+from .bounded import BoundedConnection
 from .errors import translated
-from .session import Row, connected
+from .session import connected
 from .settings import ConnectionSettings
 
 RECONNECT = 60.0
@@ -57,7 +57,7 @@ class DatabasePool:
         return self._settings
 
     @contextmanager
-    def connection(self) -> Iterator[Connection[Row]]:
+    def connection(self) -> Iterator[BoundedConnection]:
         """A connection for the block; what it leaves open in a transaction is rolled back.
 
         Raises DatabaseError with the reason where none is to be had: at once where no new one comes about;
@@ -81,7 +81,7 @@ class DatabasePool:
             self._lent += change
             self._led_in = True
 
-    def _acquired(self) -> tuple[ConnectionPool[Connection[Row]], Connection[Row]]:
+    def _acquired(self) -> tuple[ConnectionPool[BoundedConnection], BoundedConnection]:
         deadline = time.monotonic() + self._settings.acquire_timeout
         while True:
             pool, settings = self._pool, self._settings
@@ -104,7 +104,7 @@ class DatabasePool:
                 if late:
                     raise _exhausted(settings) from None
 
-    def _begin_anew(self, pool: ConnectionPool[Connection[Row]], settings: ConnectionSettings) -> None:
+    def _begin_anew(self, pool: ConnectionPool[BoundedConnection], settings: ConnectionSettings) -> None:
         """Raise DatabaseError with the reason why there is no connection.
 
         Where there is none any more, a new pool need not wait for the next try of the old one.
@@ -124,20 +124,20 @@ class DatabasePool:
         in use. Where they do, whoever comes from now on gets a connection of the new ones, and whoever works
         on an old one ends his work there: it is closed when it comes back.
         """
+        if settings == self._settings:
+            return None
+        try:
+            with connected(settings) as connection, translated("ask", settings):
+                connection.execute("SELECT 1")
+        except DatabaseError as error:
+            return error.finding
         with self._renewing:
-            if settings == self._settings:
-                return None
-            try:
-                with connected(settings) as connection, translated("ask", settings):
-                    connection.execute("SELECT 1")
-            except DatabaseError as error:
-                return error.finding
             old = self._pool
             # The pool first: a reader that sees the new settings and the old pool only words an error oddly.
             self._pool = _opened(settings)
             self._settings = settings
-            old.close(CLOSING)
-            return None
+        old.close(CLOSING)
+        return None
 
     def reading(self) -> PoolReading:
         """How it stands."""
@@ -160,16 +160,18 @@ class DatabasePool:
         self.close()
 
 
-def _opened(settings: ConnectionSettings) -> ConnectionPool[Connection[Row]]:
+def _opened(settings: ConnectionSettings) -> ConnectionPool[BoundedConnection]:
     return ConnectionPool(
         make_conninfo("", **settings.parameters()),
+        connection_class=BoundedConnection,
+        configure=lambda connection: connection.bound(settings),
         kwargs={"autocommit": True, "prepare_threshold": None},
         min_size=0,
         max_size=settings.pool_size,
         timeout=settings.acquire_timeout,
         max_lifetime=LIFETIME,
         reconnect_timeout=RECONNECT,
-        check=ConnectionPool.check_connection,
+        check=BoundedConnection.answers,
         name=settings.application,
         open=True,
     )

@@ -10,22 +10,22 @@ import pyarrow as pa
 from psycopg import Connection
 from pyarrow import csv
 
+from .bounded import BoundedConnection
 from .session import Row
 
 BATCH_ROWS = 16_384
 """Rows of a record batch at the most: a few megabytes."""
-STREAM_LIMIT = "900s"
-"""How long one reading may take, the reader's own work on the rows included."""
+STREAM_LIMIT = 900.0
+"""Seconds that one reading may take, the reader's own work on the rows included."""
 
 Value = str | int | date | datetime | Sequence[object]
 
 
 def streamed(
-    connection: Connection[Row], statement: str, schema: pa.Schema, values: Mapping[str, Value]
+    connection: BoundedConnection, statement: str, schema: pa.Schema, values: Mapping[str, Value]
 ) -> Iterator[pa.RecordBatch]:
     """The same as `batches` for a reader who takes his time: STREAM_LIMIT bounds it."""
-    with connection.transaction():
-        connection.execute(f"SET LOCAL statement_timeout = '{STREAM_LIMIT}'".encode())
+    with connection.streaming(STREAM_LIMIT):
         yield from batches(connection, statement, schema, values)
 
 

@@ -12,6 +12,7 @@ from psycopg import Connection
 from psycopg.conninfo import make_conninfo
 
 from ...ports.database import DatabaseError, DatabaseFault, Finding
+from .bounded import BoundedConnection
 from .errors import refused_connection, translated
 from .settings import ConnectionSettings
 
@@ -44,14 +45,14 @@ _TABLE_RIGHTS = """
 """
 
 
-def connect(settings: ConnectionSettings) -> Connection[Row]:
+def connect(settings: ConnectionSettings) -> BoundedConnection:
     """A connection of its own, where each statement commits unless a transaction is opened.
 
     Raises DatabaseError, which names the first thing wrong.
     """
     try:
         # Nothing is prepared by name: a pooler before the server may give each transaction another one.
-        return psycopg.connect(
+        made = BoundedConnection.connect(
             make_conninfo("", **settings.parameters()), autocommit=True, prepare_threshold=None
         )
     except psycopg.Error as error:
@@ -62,10 +63,12 @@ def connect(settings: ConnectionSettings) -> Connection[Row]:
             f"cannot connect to {settings.place} as {settings.user}: that is no name of a host, as "
             "where it has two dots in a row; correct host",
         ) from None
+    made.bound(settings)
+    return made
 
 
 @contextmanager
-def connected(settings: ConnectionSettings) -> Iterator[Connection[Row]]:
+def connected(settings: ConnectionSettings) -> Iterator[BoundedConnection]:
     """A connection of its own, closed afterwards. Raises as `connect` does."""
     connection = connect(settings)
     try:

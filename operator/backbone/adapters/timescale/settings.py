@@ -41,7 +41,8 @@ class ConnectionSettings:
 
     `authority` is the file of the certificate authorities that the server's certificate is checked against;
     those of the web where it is None. `idle_timeout` bounds how long a transaction may lie idle: whoever
-    freezes in one loses it, with its locks.
+    freezes in one loses it, with its locks. `patience` is how long a reader waits for each piece of an
+    answer; None waits as long as the statement may take.
     """
 
     host: str
@@ -58,6 +59,7 @@ class ConnectionSettings:
     acquire_timeout: float = 10.0
     statement_timeout: float = 60.0
     idle_timeout: float = 60.0
+    patience: float | None = None
 
     @property
     def place(self) -> str:
