@@ -175,6 +175,21 @@ class TableReport(Model):
     last_drop: datetime | None = None
 
 
+class JobReport(Model):
+    """A job of the database's own, for a policy of a table: ports.policies.PolicyJob, times in UTC."""
+
+    table: str
+    kind: str
+    every_seconds: int
+    outcome: str | None = None
+    failures: int = 0
+    started_at: datetime | None = None
+    succeeded_at: datetime | None = None
+    next_start: datetime | None = None
+    since: datetime | None = None
+    message: str = ""
+
+
 class UnconfirmedReport(Model):
     """Something that would lose rows and waits for its token."""
 
@@ -200,7 +215,8 @@ class DatabaseReport(Model):
     """What a look at the database tells: Migrated or a ports.database.DatabaseFault, and what it saw so far.
 
     `request` is the digest of the sections of the spec that it worked by; `confirmed` the confirm annotation
-    that it was given and came to use. Times are UTC.
+    that it was given and came to use. `jobs` are those of the database, the worst first; `more_jobs` had no
+    room. `unread` says what of tables and jobs could not be looked at. Times are UTC.
     """
 
     outcome: str
@@ -215,15 +231,27 @@ class DatabaseReport(Model):
     server_limit: int | None = None
     tables: tuple[TableReport, ...] = ()
     aggregates: tuple[str, ...] = ()
+    jobs: tuple[JobReport, ...] = ()
+    more_jobs: int = 0
+    unread: str = ""
     unconfirmed: tuple[UnconfirmedReport, ...] = ()
     cache: CacheReport | None = None
     at: datetime
 
     def encode(self) -> bytes:
-        """Compact JSON of at most MESSAGE_BYTES; texts are cut, and nothing else is of any length."""
-        for text in (600, 150, 0):
+        """Compact JSON of at most MESSAGE_BYTES; texts are cut first, then jobs, whose count stays."""
+        for text, jobs in ((600, 16), (150, 16), (90, 8), (60, 3), (0, 0)):
             cache = self.cache and self.cache.model_copy(update={"message": self.cache.message[: text // 2]})
-            cut = self.model_copy(update={"message": self.message[:text], "cache": cache})
+            told = [job.model_copy(update={"message": job.message[: text // 2]}) for job in self.jobs[:jobs]]
+            cut = self.model_copy(
+                update={
+                    "message": self.message[:text],
+                    "unread": self.unread[:text],
+                    "cache": cache,
+                    "jobs": tuple(told),
+                    "more_jobs": self.more_jobs + len(self.jobs) - len(told),
+                }
+            )
             encoded = cut.model_dump_json(by_alias=True, exclude_defaults=True).encode()
             if len(encoded) <= MESSAGE_BYTES:
                 return encoded

@@ -90,7 +90,11 @@ class ConditionType(Documented):
         "Migrated",
         "A Job reached TimescaleDB, and schema and policies there are as version and spec want them.",
     )
-    RETENTION_MET = ("RetentionMet", "TimescaleDB holds nothing that is older than the spec keeps.")
+    RETENTION_MET = (
+        "RetentionMet",
+        "TimescaleDB drops what is older than the spec keeps, and has dropped it.",
+    )
+    POLICIES_RUN = ("PoliciesRun", "TimescaleDB's own jobs compress and refresh as the spec asks for.")
     CACHE_HEALTHY = ("CacheHealthy", "A Job reached Redis and did there what the cache does.")
     ON_REQUESTED_TIER = ("OnRequestedTier", "The tier that serves is the one that spec.mode asks for.")
     SCHEDULED = ("Scheduled", "The plan's CronJob stands as the spec describes it and will fire.")
@@ -176,6 +180,10 @@ class Reason(Documented):
         "RetentionOverdue",
         "A table holds rows that retention should have dropped: the database's job did not run.",
     )
+    POLICIES_RUN = ("PoliciesRun", "No job of the database that compresses or refreshes failed or is late.")
+    JOB_FAILED = ("JobFailed", "The last run of a job of the database failed; the message has its words.")
+    JOB_NOT_RUN = ("JobNotRun", "A job of the database has not run, or not ended, long after it was due.")
+    STATISTICS_UNREAD = ("StatisticsUnread", "The database did not tell how its jobs fare or what it holds.")
     CACHE_REACHABLE = ("CacheReachable", "Redis answers and does what the cache needs.")
 
     BACKBONE_NOT_FOUND = ("BackboneNotFound", "spec.backboneRef names no DataBackbone of this namespace.")

@@ -96,12 +96,16 @@ class PolicyDatabase:
 
     def run_job(self, table: str, procedure: str) -> None:
         """What the database does by itself, where it has background workers."""
+        self.execute(f"CALL run_job({self.job(table, procedure)})")
+
+    def job(self, table: str, procedure: str) -> int:
+        """The number of a job."""
         ((job,),) = self.execute(
             "SELECT job_id FROM timescaledb_information.jobs WHERE hypertable_name = %s AND proc_name = %s",
             table,
             procedure,
         )
-        self.execute(f"CALL run_job({job})")
+        return int(job)
 
     def add_bars(self, first: date, days: int, symbol: str = "AAA", source: str = "test") -> None:
         """One bar a day; prices follow from the day alone."""

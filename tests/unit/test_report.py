@@ -12,6 +12,7 @@ from backbone.report import (
     CacheReport,
     DatabaseReport,
     DimensionReport,
+    JobReport,
     PastRun,
     RowCount,
     RunReport,
@@ -134,6 +135,18 @@ def test_a_look_at_the_database_fits_whatever_was_said() -> None:
         last_drop=NOW,
     )
     waits = UnconfirmedReport(table="market.trade_minute_bars", rows=10**12, token="t" * 48)
+    job = JobReport(
+        table="trade_minute_bars",
+        kind="compression",
+        every_seconds=10**11,
+        outcome="Failed",
+        failures=10**12,
+        started_at=NOW,
+        succeeded_at=NOW,
+        next_start=NOW,
+        since=NOW,
+        message="\u20ac" * 300,
+    )
     sent = DatabaseReport(
         outcome="Migrated",
         message="\u20ac" * 5000,
@@ -142,6 +155,8 @@ def test_a_look_at_the_database_fits_whatever_was_said() -> None:
         version=5,
         tables=(table,) * 5,
         unconfirmed=(waits,) * 8,
+        jobs=(job,) * 13,
+        unread="\u20ac" * 5000,
         cache=CacheReport(outcome="PermissionMissing", message="\u20ac" * 5000),
         at=NOW,
     )
@@ -149,3 +164,7 @@ def test_a_look_at_the_database_fits_whatever_was_said() -> None:
     assert len(encoded) <= MESSAGE_BYTES
     read = DatabaseReport.model_validate_json(encoded)
     assert (len(read.tables), len(read.unconfirmed), read.confirmed) == (5, 8, "c" * 253)
+    assert len(read.jobs) + read.more_jobs == 13
+    usual = sent.model_copy(update={"message": "", "unread": "", "unconfirmed": (), "confirmed": None})
+    told = usual.model_copy(update={"jobs": (job.model_copy(update={"message": "m" * 80}),) * 8})
+    assert len(DatabaseReport.model_validate_json(told.encode()).jobs) == 8, "where all fail"

@@ -219,6 +219,7 @@ RESOURCE = Resource(
     optional=(
         (ConditionType.MIGRATED, "timescale"),
         (ConditionType.RETENTION_MET, "timescale"),
+        (ConditionType.POLICIES_RUN, "timescale"),
         (ConditionType.CACHE_HEALTHY, "redis"),
     ),
 )

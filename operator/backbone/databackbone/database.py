@@ -17,7 +17,14 @@ from ..report import CACHE_REACHABLE, CacheReport, DatabaseReport
 from ..vocabulary import ANNOTATION_CONFIRM, Outcome, Reason
 from .children import Backbone
 from .institutional import request_of
-from .institutional_status import CacheStatus, DatabaseStatus, PoolStatus, TableStatus, UnconfirmedStatus
+from .institutional_status import (
+    CacheStatus,
+    DatabaseStatus,
+    JobStatus,
+    PoolStatus,
+    TableStatus,
+    UnconfirmedStatus,
+)
 from .observation import Observation
 from .probing import SAYS_NOTHING, trouble_of
 
@@ -180,6 +187,9 @@ _NOTHING_SEEN: dict[str, object] = {
     "pool": None,
     "tables": (),
     "aggregates": (),
+    "jobs": (),
+    "more_jobs": 0,
+    "unread": "",
     "unconfirmed": (),
 }
 
@@ -198,6 +208,9 @@ def _seen(report: DatabaseReport) -> dict[str, object]:
         else None,
         "tables": tuple(TableStatus(**item.model_dump()) for item in report.tables),
         "aggregates": report.aggregates,
+        "jobs": tuple(JobStatus(**item.model_dump()) for item in report.jobs[:16]),
+        "more_jobs": report.more_jobs,
+        "unread": report.unread[:640],
         "unconfirmed": tuple(UnconfirmedStatus(**item.model_dump()) for item in report.unconfirmed[:8]),
     }
 

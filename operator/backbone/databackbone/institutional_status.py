@@ -27,6 +27,25 @@ class TableStatus(Model):
     )
 
 
+class JobStatus(Model):
+    """A job of the database's own that keeps a policy, by the database's statistics."""
+
+    table: str = Field(max_length=64, description="The table or the aggregate.")
+    kind: Word = Field(description="retention, compression or refresh.")
+    every_seconds: int = Field(ge=0, description="How often it is to run.")
+    outcome: Word | None = Field(
+        default=None, description="Succeeded, Failed or Running; absent before its first run."
+    )
+    failures: int = Field(default=0, ge=0, description="How many of its runs failed.")
+    started_at: datetime | None = Field(default=None, description="When it last began (UTC).")
+    succeeded_at: datetime | None = Field(default=None, description="When it last ended well (UTC).")
+    next_start: datetime | None = Field(default=None, description="When it runs next (UTC).")
+    since: datetime | None = Field(default=None, description="When the policy was set (UTC).")
+    message: str = Field(
+        default="", max_length=320, description="What the database said of its last run, if that failed."
+    )
+
+
 class UnconfirmedStatus(Model):
     """Something that would lose rows and waits for the confirm annotation."""
 
@@ -86,6 +105,15 @@ class DatabaseStatus(Model):
     )
     aggregates: tuple[Word, ...] = Field(
         default=(), max_length=3, description="Continuous aggregates that are kept up to date."
+    )
+    jobs: tuple[JobStatus, ...] = Field(
+        default=(), max_length=16, description="The database's own jobs, those that failed first."
+    )
+    more_jobs: int = Field(default=0, ge=0, description="Jobs for which there was no room.")
+    unread: str = Field(
+        default="",
+        max_length=640,
+        description="What of tables and jobs could not be looked at, in the database's words.",
     )
     unconfirmed: tuple[UnconfirmedStatus, ...] = Field(
         default=(), max_length=8, description="What would lose rows and is not done before it is confirmed."

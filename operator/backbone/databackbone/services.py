@@ -9,16 +9,14 @@ from ..evaluation import Finding, Measure
 from ..ports.cache import CacheFault
 from ..ports.database import DatabaseFault
 from ..report import CACHE_REACHABLE
-from ..vocabulary import ANNOTATION_CONFIRM, ConditionType, Documented, Reason
+from ..vocabulary import ConditionType, Documented, Reason
 from .api import DataBackboneStatus
 from .children import Backbone
 from .database import Wish, interval_of, next_check, read_checks, wish_of
-from .institutional_status import CacheStatus, DatabaseStatus, TableStatus
+from .institutional_status import CacheStatus, DatabaseStatus
 from .observation import Observation
+from .policies import policies_run, retention_met
 from .probing import STANDS_FOR
-
-DROP_SLACK = timedelta(days=3)
-"""The database's own job drops once a day, and a chunk goes when the last of its rows is too old."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +53,7 @@ def services_of(
     findings = {
         ConditionType.MIGRATED: found,
         ConditionType.RETENTION_MET: retention_met(database, found),
+        ConditionType.POLICIES_RUN: policies_run(database, found),
     }
     if backbone.spec.redis is not None:
         speaks = database.request == wish.request
@@ -79,34 +78,6 @@ def migrated(database: DatabaseStatus, wish: Wish, interval: timedelta, now: dat
         return Finding(True, Reason.MIGRATED, message)
     reason = _reason_of(database)
     return Finding(False, reason, database.message or reason.meaning)
-
-
-def retention_met(database: DatabaseStatus, found: Finding) -> Finding:
-    """Whether no table holds more than it should; `found` is what is true of the database as a whole."""
-    if found.holds is not True or database.checked_at is None:
-        return Finding(None, found.reason, f"Nobody could look: {found.message}")
-    if database.unconfirmed:
-        first = database.unconfirmed[0]
-        tokens = ",".join(item.token for item in database.unconfirmed)
-        message = (
-            f"{first.table} would lose {first.rows:,} rows; nothing is dropped before the annotation "
-            f"{ANNOTATION_CONFIRM}={tokens} confirms it{_again(database, tokens)}."
-        )
-        return Finding(False, Reason.RETENTION_UNCONFIRMED, message)
-    late = [table for table in database.tables if _overdue(table, database.checked_at)]
-    since = database.policies_since or database.checked_at
-    if late and database.checked_at - since > DROP_SLACK:
-        told = "; ".join(
-            f"{table.name} begins at {table.oldest:%Y-%m-%d} and keeps {table.retention_days} days"
-            for table in late
-        )
-        message = f"{told}: the database's own jobs do not run, or a plan stores rows that are older."
-        return Finding(False, Reason.RETENTION_OVERDUE, message)
-    kept = [f"{table.name} {table.retention_days} d" for table in database.tables if table.retention_days]
-    message = (
-        f"Kept: {', '.join(kept)}; everything else for good." if kept else "Everything is kept for good."
-    )
-    return Finding(True, Reason.RETENTION_MET, message)
 
 
 def cache_healthy(cache: CacheStatus | None, interval: timedelta, now: datetime) -> Finding:
@@ -136,21 +107,6 @@ def measures_of(cache: CacheStatus | None) -> tuple[Measure, ...]:
         Measure("room", share(cache.room_percent) if cache else None),
         Measure("evictions", share(cache.eviction_percent) if cache else None),
     )
-
-
-def _again(database: DatabaseStatus, tokens: str) -> str:
-    """What is to be done where the annotation has been handled: each of its values is handled once."""
-    if database.confirmed is None:
-        return ""
-    if database.confirmed == tokens:
-        return "; it has said so before, so remove it first and then add it again"
-    return f"; {database.confirmed[:64]}, which it said last, confirms nothing that waits"
-
-
-def _overdue(table: TableStatus, at: datetime) -> bool:
-    if table.retention_days is None or table.oldest is None:
-        return False
-    return table.oldest < at - timedelta(days=table.retention_days + table.chunk_days) - DROP_SLACK
 
 
 def _reason_of(database: DatabaseStatus) -> Documented:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from ..vocabulary import Documented
@@ -98,7 +98,7 @@ class TableSpan:
     """What is set of a dimension's table, and what it really holds. Times are UTC, None where it is empty.
 
     `rows` is the server's estimate, None where it has none yet. `last_drop` is when the job of the retention
-    last ended well.
+    last ended well; None too where nobody could look.
     """
 
     dimension: Dimension
@@ -111,14 +111,46 @@ class TableSpan:
     last_drop: datetime | None
 
 
+class JobOutcome(Documented):
+    """How the last run of a database's own job ended."""
+
+    SUCCEEDED = ("Succeeded", "Its last run ended well.")
+    FAILED = ("Failed", "Its last run failed, or its process died; while it tries again that still stands.")
+    RUNNING = ("Running", "It runs, and has not failed since it last ended well.")
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyJob:
+    """How the database's own job for a policy has fared, by the database's statistics. Times are UTC.
+
+    `kind` is retention, compression or refresh. `outcome` is None where no run has ended yet; `failures`
+    counts all that failed. A time is None where it has not been, or is not known; `since` is when the policy
+    was set. `words` are the first line of what the server said of the last failure.
+    """
+
+    table: str
+    kind: str
+    every: timedelta
+    outcome: JobOutcome | None = None
+    failures: int = 0
+    started_at: datetime | None = None
+    succeeded_at: datetime | None = None
+    next_start: datetime | None = None
+    since: datetime | None = None
+    words: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class PolicyReport:
     """What a reconciliation did, in its order, what waits for a word, and what there is now.
 
-    `aggregates` are those that the database keeps up to date.
+    `aggregates` are those that the database keeps up to date. `unread` says what could not be looked at of
+    spans and jobs, and why; what there is of them then is not all.
     """
 
     changes: tuple[PolicyChange, ...]
     unconfirmed: tuple[Unconfirmed, ...]
     spans: tuple[TableSpan, ...]
     aggregates: tuple[Aggregate, ...]
+    jobs: tuple[PolicyJob, ...] = ()
+    unread: str = ""

@@ -20,7 +20,7 @@ from ..errors import Rejected
 from ..migrations import packaged
 from ..ports.cache import CacheFault, CacheTrouble
 from ..ports.database import DatabaseError, DatabaseFault
-from ..ports.policies import TableSpan
+from ..ports.policies import JobOutcome, PolicyJob, TableSpan
 from ..providers.secrets import secret
 from ..report import (
     CACHE_REACHABLE,
@@ -28,6 +28,7 @@ from ..report import (
     EXIT_RUN_FAILED,
     CacheReport,
     DatabaseReport,
+    JobReport,
     TableReport,
     UnconfirmedReport,
 )
@@ -53,6 +54,11 @@ def look(files: list[Path], confirm: str | None) -> None:
     write_termination_log(report)
     for text in _told(report):
         typer.echo(text)
+    for job in report.jobs:
+        if job.outcome == JobOutcome.FAILED:
+            notice(f"the {job.kind} of {job.table} failed, {job.failures} times so far: {job.message}")
+    if report.unread:
+        notice(report.unread)
     if report.cache is not None and report.cache.outcome != CACHE_REACHABLE:
         notice(f"the cache: {report.cache.outcome}: {report.cache.message}")
     if report.outcome != Reason.MIGRATED:
@@ -144,6 +150,8 @@ def _migrated(
             "changes": len(policies.changes),
             "tables": tuple(_table(span) for span in policies.spans),
             "aggregates": tuple(str(item) for item in policies.aggregates),
+            "jobs": tuple(_job(item) for item in sorted(policies.jobs, key=_concern)),
+            "unread": policies.unread,
             "unconfirmed": tuple(
                 UnconfirmedReport(table=item.table, rows=item.rows, token=item.token)
                 for item in policies.unconfirmed
@@ -170,6 +178,30 @@ def _table(span: TableSpan) -> TableReport:
         oldest=span.oldest,
         newest=span.newest,
         last_drop=span.last_drop,
+    )
+
+
+def _concern(job: PolicyJob) -> tuple[bool, datetime]:
+    """The worst first: what failed, then what waits for its run for longest."""
+    waits = job.next_start or job.started_at or job.since or datetime.now(UTC)
+    return job.outcome is not JobOutcome.FAILED, waits
+
+
+def _job(job: PolicyJob) -> JobReport:
+    def second(moment: datetime | None) -> datetime | None:
+        return moment and moment.replace(microsecond=0)
+
+    return JobReport(
+        table=job.table.removeprefix("market."),
+        kind=job.kind,
+        every_seconds=int(job.every.total_seconds()),
+        outcome=job.outcome,
+        failures=job.failures,
+        started_at=second(job.started_at),
+        succeeded_at=second(job.succeeded_at),
+        next_start=second(job.next_start),
+        since=second(job.since),
+        message=job.words[:300],
     )
 
 

@@ -401,7 +401,7 @@ async def test_what_could_not_be_looked_at_is_unknown_and_never_healthy(cluster:
 async def test_what_is_not_configured_has_no_condition_and_what_is_begins_unknown(
     cluster: Any, visit: Any, custom: Callable[..., Any]
 ) -> None:
-    optional = {"Migrated", "RetentionMet", "CacheHealthy"}
+    optional = {"Migrated", "RetentionMet", "PoliciesRun", "CacheHealthy"}
     await visit()
     assert not optional & {entry["type"] for entry in market(cluster)["status"]["conditions"]}
     spec = {"mode": "Institutional", "timescale": {"connection": {"secretName": "db"}}}
@@ -416,5 +416,5 @@ async def test_what_is_not_configured_has_no_condition_and_what_is_begins_unknow
 
     cluster.replace_status = recorded
     await visit()
-    assert seen[0] & optional == {"Migrated", "RetentionMet"}
+    assert seen[0] & optional == {"Migrated", "RetentionMet", "PoliciesRun"}
     assert condition(cluster, "Migrated")[:2] == ("False", "MigrationPending")

@@ -7,20 +7,20 @@ whoever comes next goes on. Only filling an aggregate cannot be part of one; it 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
-from contextlib import AbstractContextManager
-from datetime import timedelta
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from datetime import datetime, timedelta
 
 from psycopg import Connection
 
 from ...market.dimensions import moment_of
 from ...ports.database import DatabaseError, DatabaseFault
-from ...ports.policies import DesiredPolicies, PolicyChange, PolicyReport, TableSpan
+from ...ports.policies import DesiredPolicies, PolicyChange, PolicyJob, PolicyReport, TableSpan
 from . import policy_sql as sql
 from .errors import translated
 from .policy_plan import Loss, PolicyPlan, Step, losing, plan, refusal
-from .policy_reading import holdings
-from .policy_settings import MADE, TABLES, VIEWS, Key, Kind, Setting
+from .policy_reading import holdings, outcomes
+from .policy_settings import MADE, TABLES, VIEWS, WORDS, Key, Kind, Setting
 from .schema_lock import LOCK_WAIT, alone
 from .session import Row, check, connected
 from .settings import ConnectionSettings
@@ -126,16 +126,43 @@ class Policies:
         self, changes: list[PolicyChange], found: PolicyPlan, connection: Connection[Row]
     ) -> PolicyReport:
         current = holdings(connection).current
+        unread: list[str] = []
+        jobs: tuple[PolicyJob, ...] = ()
+        with self._statistics(connection, "the database's jobs", unread):
+            jobs = outcomes(connection)
+        dropped = {job.table: job.succeeded_at for job in jobs if job.kind == WORDS[Kind.RETENTION]}
+        spans: list[TableSpan] = []
+        for table in TABLES:
+            with self._statistics(connection, table, unread):
+                spans.append(_span(connection, table, current, dropped.get(table)))
         return PolicyReport(
             tuple(changes),
             found.unconfirmed,
-            tuple(_span(connection, table, current) for table in TABLES),
+            tuple(spans),
             tuple(view.aggregate for table, view in VIEWS.items() if (Kind.REFRESH, table) in current),
+            jobs,
+            "; ".join(unread),
         )
 
+    @contextmanager
+    def _statistics(self, connection: Connection[Row], what: str, unread: list[str]) -> Iterator[None]:
+        """What cannot be looked at is told and stops nothing: the policies are set all the same.
 
-def _span(connection: Connection[Row], table: str, current: Mapping[Key, Setting]) -> TableSpan:
-    oldest, newest, rows, dropped = _run(connection, sql.span(table))[0]
+        Raises DatabaseError where the connection is gone.
+        """
+        try:
+            with translated(f"look at {what}", self._settings):
+                yield
+        except DatabaseError as error:
+            if connection.closed:
+                raise
+            unread.append(str(error))
+
+
+def _span(
+    connection: Connection[Row], table: str, current: Mapping[Key, Setting], dropped: datetime | None
+) -> TableSpan:
+    oldest, newest, rows = _run(connection, sql.span(table))[0]
     width, kept, packed = (
         setting.days if (setting := current.get((kind, table))) else None
         for kind in (Kind.CHUNK_WIDTH, Kind.RETENTION, Kind.COMPRESSION)

@@ -64,6 +64,27 @@ WORDS = {
     Kind.RETENTION: "retention",
 }
 Key = tuple[Kind, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """When the database's job of a policy runs: every so many seconds, and for at most `longest` of them.
+
+    `every` is None where it is what the policy itself is about; `longest` is 0 where nothing ends a run.
+    """
+
+    procedure: str
+    every: int | None
+    longest: int
+
+
+SCHEDULES = {
+    Kind.REFRESH: Schedule("policy_refresh_continuous_aggregate", None, 0),
+    Kind.COMPRESSION: Schedule("policy_compression", 43_200, 0),
+    Kind.RETENTION: Schedule("policy_retention", 86_400, 300),
+}
+"""As TimescaleDB has them where nothing else is asked for."""
+KINDS = {item.procedure: kind for kind, item in SCHEDULES.items()}
 MADE = "made"
 """An aggregate that has been filled once."""
 

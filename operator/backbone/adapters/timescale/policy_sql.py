@@ -6,7 +6,7 @@ Identifiers come from the closed lists of timescale_policy_settings; values are 
 from __future__ import annotations
 
 from ...ports.policies import Aggregate
-from .policy_settings import TABLES, VIEWS, Kind, Setting, ordering, segments
+from .policy_settings import SCHEDULES, TABLES, VIEWS, Kind, Setting, ordering, segments
 
 Statement = tuple[str, list[object]]
 
@@ -33,12 +33,34 @@ COLUMNSTORES = """
 """
 JOBS = """
     SELECT hypertable_schema || '.' || hypertable_name, proc_name, scheduled,
-           extract(epoch FROM schedule_interval)::bigint,
+           extract(epoch FROM schedule_interval)::float8, extract(epoch FROM max_runtime)::float8,
+           (extract(epoch FROM next_start) - extract(epoch FROM now()))::float8,
            extract(epoch FROM coalesce(config->>'drop_after', config->>'compress_after',
-                                       config->>'start_offset')::interval)::bigint,
-           extract(epoch FROM (config->>'end_offset')::interval)::bigint
+                                       config->>'start_offset')::interval)::float8,
+           extract(epoch FROM (config->>'end_offset')::interval)::float8
     FROM timescaledb_information.jobs WHERE hypertable_schema = 'market' AND proc_name = ANY(%s)
 """
+"""Spans are seconds, each of which may be infinite."""
+OUTCOMES = """
+    SELECT DISTINCT ON (job.job_id)
+           job.hypertable_schema || '.' || job.hypertable_name, job.proc_name,
+           extract(epoch FROM job.schedule_interval)::float8, wish.since,
+           stats.last_run_status, stats.job_status, stats.last_run_started_at,
+           stats.last_successful_finish, stats.next_start, stats.total_failures,
+           failed.start_time, failed.err_message
+    FROM timescaledb_information.jobs AS job
+    LEFT JOIN timescaledb_information.job_stats AS stats USING (job_id)
+    LEFT JOIN telemetry.policies AS wish
+        ON wish."table" = job.hypertable_schema || '.' || job.hypertable_name
+        AND wish.kind = %s::jsonb->>job.proc_name::text
+    LEFT JOIN LATERAL (
+        SELECT start_time, err_message FROM timescaledb_information.job_errors AS error
+        WHERE error.job_id = job.job_id AND err_message IS NOT NULL ORDER BY start_time DESC LIMIT 1
+    ) AS failed ON TRUE
+    WHERE job.hypertable_schema = 'market' AND job.proc_name IN (SELECT jsonb_object_keys(%s::jsonb))
+    ORDER BY job.job_id, stats.job_status = 'Running' DESC NULLS LAST
+"""
+"""How each job has fared; the statistics have a row for each process that works on one."""
 AGGREGATES = """
     SELECT view_schema || '.' || view_name, materialized_only
     FROM timescaledb_information.continuous_aggregates WHERE view_schema = 'market'
@@ -84,6 +106,12 @@ _DEFINITIONS = {
 }
 
 
+_SCHEDULED = """
+    SELECT alter_job(job_id, schedule_interval => make_interval(secs => %s),
+                     max_runtime => make_interval(secs => %s))
+    FROM timescaledb_information.jobs
+    WHERE hypertable_schema || '.' || hypertable_name = %s AND proc_name = %s
+"""
 _JOBS = {
     Kind.REFRESH: (
         "SELECT remove_continuous_aggregate_policy('{table}')",
@@ -109,7 +137,11 @@ def statements(kind: Kind, table: str, old: Setting | None, new: Setting | None)
         remove, add = (text.format(table=table, batch=batch) for text in _JOBS[kind])
         values: list[object] = [] if new is None else [new.days, new.seconds]
         ended: list[Statement] = [(remove, [])] if old else []
-        return [*ended, (add, values[: add.count("%s")])] if new else ended
+        if new is None:
+            return ended
+        when = SCHEDULES[kind]
+        at: list[object] = [when.every or new.seconds, when.longest, table, when.procedure]
+        return [*ended, (add, values[: add.count("%s")]), (_SCHEDULED, at)]
     if kind is Kind.CHUNK_WIDTH and new is not None:
         return [(f"SELECT set_chunk_time_interval('{table}', make_interval(days => %s))", [new.days])]
     return [(_columnstore(table) if kind is Kind.COLUMNSTORE else _aggregate(table, old, new), [])]
@@ -137,16 +169,12 @@ def count(view: str) -> str:
 
 
 def span(table: str) -> str:
-    """First and last time of a dimension's table, rows as estimated, when retention last ended well."""
+    """First and last time of a dimension's table, and rows as estimated."""
     time = f'"{TABLES[table].time}"'
     return f"""
         SELECT (SELECT {time} FROM {table} ORDER BY {time} LIMIT 1),
                (SELECT {time} FROM {table} ORDER BY {time} DESC LIMIT 1),
-               approximate_row_count('{table}'),
-               (SELECT last_successful_finish FROM timescaledb_information.job_stats
-                JOIN timescaledb_information.jobs AS job USING (job_id)
-                WHERE job.proc_name = 'policy_retention'
-                  AND job.hypertable_schema || '.' || job.hypertable_name = '{table}')
+               approximate_row_count('{table}')
     """  # noqa: S608
 
 

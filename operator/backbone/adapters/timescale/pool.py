@@ -16,7 +16,7 @@ from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 from ...ports.database import DatabaseError, DatabaseFault, Finding
 from .bounded import BoundedConnection
 from .errors import translated
-from .session import connected
+from .session import CONNECTING, connected
 from .settings import ConnectionSettings
 
 RECONNECT = 60.0
@@ -165,7 +165,7 @@ def _opened(settings: ConnectionSettings) -> ConnectionPool[BoundedConnection]:
         make_conninfo("", **settings.parameters()),
         connection_class=BoundedConnection,
         configure=lambda connection: connection.bound(settings),
-        kwargs={"autocommit": True, "prepare_threshold": None},
+        kwargs=CONNECTING,
         min_size=0,
         max_size=settings.pool_size,
         timeout=settings.acquire_timeout,

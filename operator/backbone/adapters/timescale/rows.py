@@ -7,11 +7,13 @@ from datetime import date, datetime
 from itertools import islice
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from psycopg import Connection
 from pyarrow import csv
 
 from .bounded import BoundedConnection
 from .session import Row
+from .times import EARLIEST, LATEST
 
 BATCH_ROWS = 16_384
 """Rows of a record batch at the most: a few megabytes."""
@@ -67,6 +69,29 @@ def _bind(connection: Connection[Row], values: Mapping[str, Value]) -> None:
 
 
 def _read(block: bytes, schema: pa.Schema) -> pa.RecordBatch:
+    try:
+        columns = _columns(block, schema)
+    except pa.ArrowInvalid:
+        # A time that Arrow does not read, such as infinity: those of the block are read one by one.
+        texts = [
+            field.with_type(pa.string()) if pa.types.is_temporal(field.type) else field for field in schema
+        ]
+        columns = [
+            column if column.type == field.type else _bounded(column, field.type)
+            for column, field in zip(_columns(block, pa.schema(texts)), schema, strict=True)
+        ]
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+def _bounded(texts: pa.Array, kind: pa.DataType) -> pa.Array:
+    """Times from their text; those that Python cannot hold become its first or its last one."""
+    known = pc.match_substring_regex(texts, r"^[0-9]{4}-.*[0-9]$")
+    before = pc.or_(pc.starts_with(texts, "-"), pc.ends_with(texts, "BC"))
+    beyond = pc.if_else(before, *(pa.scalar(time).cast(kind) for time in (EARLIEST, LATEST)))
+    return pc.if_else(known, pc.if_else(known, texts, None).cast(kind), beyond)
+
+
+def _columns(block: bytes, schema: pa.Schema) -> list[pa.Array]:
     """Only what stands without quotes and is empty is null: an empty text has quotes."""
     found = csv.read_csv(
         pa.BufferReader(block),
@@ -80,5 +105,4 @@ def _read(block: bytes, schema: pa.Schema) -> pa.RecordBatch:
             timestamp_parsers=[csv.ISO8601],
         ),
     )
-    columns = [column.combine_chunks() for column in found.columns]
-    return pa.RecordBatch.from_arrays(columns, schema=schema)
+    return [column.combine_chunks() for column in found.columns]

@@ -15,11 +15,17 @@ from ...ports.database import DatabaseError, DatabaseFault, Finding
 from .bounded import BoundedConnection
 from .errors import refused_connection, translated
 from .settings import ConnectionSettings
+from .times import BoundedTimes
 
 Row = tuple[Any, ...]
 
 OLDEST_EXTENSION = (2, 20)
 """The first TimescaleDB with the columnstore's interface whose refreshes take a batch of a width."""
+CONNECTING: dict[str, Any] = {"autocommit": True, "prepare_threshold": None, "context": BoundedTimes()}
+"""How every connection is made, whether it is one of a pool or not.
+
+Nothing is prepared by name: a pooler before the server may give each transaction another one.
+"""
 SCHEMAS = ("telemetry", "market")
 _RIGHTS = ("SELECT", "INSERT", "UPDATE", "DELETE")
 
@@ -51,10 +57,7 @@ def connect(settings: ConnectionSettings) -> BoundedConnection:
     Raises DatabaseError, which names the first thing wrong.
     """
     try:
-        # Nothing is prepared by name: a pooler before the server may give each transaction another one.
-        made = BoundedConnection.connect(
-            make_conninfo("", **settings.parameters()), autocommit=True, prepare_threshold=None
-        )
+        made = BoundedConnection.connect(make_conninfo("", **settings.parameters()), **CONNECTING)
     except psycopg.Error as error:
         raise refused_connection(error, settings) from None
     except UnicodeError:
@@ -78,13 +81,19 @@ def connected(settings: ConnectionSettings) -> Iterator[BoundedConnection]:
             connection.close()
 
 
-def load(settings: ConnectionSettings) -> tuple[int | None, int]:
-    """How many connections the server has, and how many it takes. Raises DatabaseError.
+def load(settings: ConnectionSettings) -> tuple[int | None, int | None]:
+    """How many connections the server has, and how many it takes; None where it does not tell.
 
-    None where the server does not count them: this one is there.
+    Raises DatabaseError where there is no connection.
     """
     with connected(settings) as connection, translated("count connections", settings):
-        row = connection.execute(_LOAD).fetchone() or (None, 0)
+        try:
+            row = connection.execute(_LOAD).fetchone() or (None, None)
+        except psycopg.Error:
+            if connection.closed:
+                raise
+            return None, None
+    # A server that does not count them says 0: this one is there.
     return int(row[0] or 0) or None, int(row[1])
 
 

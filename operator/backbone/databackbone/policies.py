@@ -1,0 +1,145 @@
+"""What is true of a database's policies: whether retention is met, and whether its own jobs run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from ..evaluation import Finding
+from ..ports.policies import JobOutcome
+from ..vocabulary import ANNOTATION_CONFIRM, Reason
+from .institutional_status import DatabaseStatus, JobStatus, TableStatus
+
+DROP_SLACK = timedelta(days=3)
+"""The database's own job drops once a day, and a chunk goes when the last of its rows is too old."""
+
+
+LATE_INTERVALS, LATE_LEAST = 3, timedelta(hours=1)
+"""How long after its time a job is taken not to run: the database may be busy, or down for a while."""
+RETENTION = "retention"
+
+
+def retention_met(database: DatabaseStatus, found: Finding) -> Finding:
+    """Whether no table holds more than it should, and goes on to; `found` is what is true of the database.
+
+    The first thing that is wrong gives the reason, and the message has all of them.
+    """
+    if found.holds is not True or database.checked_at is None:
+        return _unseen(found)
+    at = database.checked_at
+    jobs = [job for job in database.jobs if job.kind == RETENTION]
+    wrong = [*_unconfirmed(database), *_jobs_trouble(jobs, at), *_kept_too_long(database, at)]
+    if wrong:
+        return _together(wrong)
+    kept = [f"{table.name} {table.retention_days} d" for table in database.tables if table.retention_days]
+    if database.unread:
+        return _unread(database)
+    message = (
+        f"Kept: {', '.join(kept)}; everything else for good." if kept else "Everything is kept for good."
+    )
+    return Finding(True, Reason.RETENTION_MET, message)
+
+
+def policies_run(database: DatabaseStatus, found: Finding) -> Finding:
+    """Whether the database's own jobs compress and refresh; `found` is what is true of the database."""
+    if found.holds is not True or database.checked_at is None:
+        return _unseen(found)
+    jobs = [job for job in database.jobs if job.kind != RETENTION]
+    wrong = _jobs_trouble(jobs, database.checked_at)
+    if wrong:
+        return _together(wrong)
+    if database.unread:
+        return _unread(database)
+    if not jobs:
+        return Finding(True, Reason.POLICIES_RUN, "There is nothing to compress and nothing to refresh.")
+    told = ", ".join(f"{job.kind} of {job.table}" for job in jobs)
+    return Finding(True, Reason.POLICIES_RUN, f"Nothing failed and nothing is late: {told}.")
+
+
+def _unseen(found: Finding) -> Finding:
+    return Finding(None, found.reason, f"Nobody could look: {found.message}")
+
+
+def _unread(database: DatabaseStatus) -> Finding:
+    return Finding(None, Reason.STATISTICS_UNREAD, f"Not all of it could be looked at: {database.unread}")
+
+
+def _together(wrong: Sequence[Finding]) -> Finding:
+    return Finding(False, wrong[0].reason, " ".join(item.message for item in wrong))
+
+
+def _unconfirmed(database: DatabaseStatus) -> list[Finding]:
+    if not database.unconfirmed:
+        return []
+    first = database.unconfirmed[0]
+    tokens = ",".join(item.token for item in database.unconfirmed)
+    message = (
+        f"{first.table} would lose {first.rows:,} rows; nothing is dropped before the annotation "
+        f"{ANNOTATION_CONFIRM}={tokens} confirms it{_again(database, tokens)}."
+    )
+    return [Finding(False, Reason.RETENTION_UNCONFIRMED, message)]
+
+
+def _jobs_trouble(jobs: Sequence[JobStatus], at: datetime) -> list[Finding]:
+    """Jobs that failed, then those that are late."""
+    failed = [
+        Finding(False, Reason.JOB_FAILED, _failed(job)) for job in jobs if job.outcome == JobOutcome.FAILED
+    ]
+    late = [
+        Finding(False, Reason.JOB_NOT_RUN, _late(job))
+        for job in jobs
+        if job.outcome != JobOutcome.FAILED and _is_late(job, at)
+    ]
+    return [*failed, *late]
+
+
+def _failed(job: JobStatus) -> str:
+    words = f": {job.message.rstrip('.')}" if job.message else ""
+    times = f", {job.failures} times so far" if job.failures > 1 else ""
+    again = f" It runs again at {_told(job.next_start)}." if job.next_start is not None else ""
+    return f"The {job.kind} of {job.table} failed{times}{words}.{again}"
+
+
+def _is_late(job: JobStatus, at: datetime) -> bool:
+    due = job.next_start or job.started_at or job.since
+    slack = max(LATE_INTERVALS * timedelta(seconds=job.every_seconds), LATE_LEAST)
+    return due is not None and at - due > slack
+
+
+def _late(job: JobStatus) -> str:
+    begun = f"it last began at {_told(job.started_at)}" if job.started_at is not None else "it has never run"
+    if job.outcome == JobOutcome.RUNNING:
+        return f"The {job.kind} of {job.table} has not come to an end: {begun}."
+    due = job.next_start or job.since
+    return f"The {job.kind} of {job.table} was due at {_told(due)}: {begun}."
+
+
+def _told(moment: datetime | None) -> str:
+    return "an unknown time" if moment is None else f"{moment:%Y-%m-%d %H:%M} UTC"
+
+
+def _kept_too_long(database: DatabaseStatus, at: datetime) -> list[Finding]:
+    late = [table for table in database.tables if _overdue(table, at)]
+    if not late or at - (database.policies_since or at) <= DROP_SLACK:
+        return []
+    told = "; ".join(
+        f"{table.name} begins at {table.oldest:%Y-%m-%d} and keeps {table.retention_days} days"
+        for table in late
+    )
+    message = f"{told}: the database's own jobs do not run, or a plan stores rows that are older."
+    return [Finding(False, Reason.RETENTION_OVERDUE, message)]
+
+
+def _again(database: DatabaseStatus, tokens: str) -> str:
+    """What is to be done where the annotation has been handled: each of its values is handled once."""
+    if database.confirmed is None:
+        return ""
+    if database.confirmed == tokens:
+        return "; it has said so before, so remove it first and then add it again"
+    return f"; {database.confirmed[:64]}, which it said last, confirms nothing that waits"
+
+
+def _overdue(table: TableStatus, at: datetime) -> bool:
+    if table.retention_days is None or table.oldest is None:
+        return False
+    return table.oldest < at - timedelta(days=table.retention_days + table.chunk_days) - DROP_SLACK
