@@ -183,6 +183,7 @@ class Reason(Documented):
     POLICIES_RUN = ("PoliciesRun", "No job of the database that compresses or refreshes failed or is late.")
     JOB_FAILED = ("JobFailed", "The last run of a job of the database failed; the message has its words.")
     JOB_NOT_RUN = ("JobNotRun", "A job of the database has not run, or not ended, long after it was due.")
+    POLICIES_NOT_SET = ("PoliciesNotSet", "Bootstrap serves, and nothing is set of TimescaleDB's tables.")
     STATISTICS_UNREAD = ("StatisticsUnread", "The database did not tell how its jobs fare or what it holds.")
     CACHE_REACHABLE = ("CacheReachable", "Redis answers and does what the cache needs.")
 

@@ -365,3 +365,51 @@ def test_policies_follow_the_spec_and_what_would_lose_rows_waits_for_its_token(
     assert "unconfirmed" not in told
     assert emp("database", "-f", files).returncode == 0
     assert report(tmp_path).get("changes", 0) == 0, "it stays as it is"
+
+
+ON = {"hypertables": {"dailyBars": {"chunkDays": 9, "retentionDays": 3650, "compressAfterDays": 1000}}}
+
+
+@pytest.mark.parametrize(
+    ("mode", "active", "rows_there", "serves"),
+    [
+        pytest.param("Institutional", None, False, True, id="asked for, and the folder is empty"),
+        pytest.param("Institutional", "Bootstrap", False, True, id="about to serve in a cluster"),
+        pytest.param("Bootstrap", "Institutional", False, True, id="serves, and Bootstrap is asked for"),
+        pytest.param("Institutional", "Institutional", True, True, id="serves, and rows lie on the volume"),
+        pytest.param("Bootstrap", None, False, False, id="not asked for"),
+        pytest.param("Bootstrap", "Bootstrap", False, False, id="not asked for in a cluster"),
+        pytest.param("Institutional", None, True, False, id="rows keep Bootstrap"),
+        pytest.param("Institutional", "Bootstrap", True, False, id="rows keep Bootstrap in a cluster"),
+    ],
+)
+def test_policies_are_set_only_where_the_database_serves_or_is_to(
+    timescale: ConnectionSettings,
+    tmp_path: Path,
+    emp: Emp,
+    *,
+    mode: str,
+    active: str | None,
+    rows_there: bool,
+    serves: bool,
+) -> None:
+    secret(tmp_path, timescale)
+    if rows_there:
+        assert emp("ingest-once", "-f", given(tmp_path, {**backbone(), "spec": {}}, PLAN)).returncode == 0
+    document = backbone()
+    document["spec"] |= {"mode": mode, "timescale": {**document["spec"]["timescale"], **ON}}
+    if active is not None:
+        document["status"] = {"tier": {"active": active, "requested": mode}}
+    files = given(tmp_path, document, PLAN)
+    looked = emp("database", "-f", files)
+    assert looked.returncode == 0, looked.stderr
+    told = report(tmp_path)
+    assert told["outcome"] == "Migrated"
+    assert (told.get("policiesSet", True), "tables" in told) == (serves, serves)
+    remembered = execute(
+        timescale, "SELECT kind FROM telemetry.policies WHERE \"table\" = 'market.daily_bars'"
+    )
+    wanted = {"CHUNK_WIDTH", "COLUMNSTORE", "COMPRESSION", "RETENTION"}
+    assert {kind for (kind,) in remembered} == (wanted if serves else set())
+    assert ("Bootstrap serves" in looked.stdout) != serves
+    assert ("nothing is set" in emp("database", "-f", files, "--plan").stdout) != serves

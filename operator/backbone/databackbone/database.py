@@ -63,7 +63,9 @@ def wish_of(backbone: Backbone) -> Wish | None:
     if token is not None and len(token) > TOKEN_LIMIT:
         # Nothing that we ask for is so long, and a status has no room for it.
         token = None
-    return Wish(request_of(spec.timescale, spec.redis), token)
+    active = (backbone.status.get("tier") or {}).get("active")
+    serves = "Institutional" in {active, spec.requested_tier}
+    return Wish(request_of(spec.timescale, spec.redis, serves=serves), token)
 
 
 def interval_of(seen: Observation) -> timedelta:
@@ -88,6 +90,11 @@ def read_checks(
     if backbone.spec.redis is None:
         cache = None
     return database.model_copy(update={"trouble": str(trouble)[:512] if trouble else None}), cache
+
+
+def soon(database: DatabaseStatus) -> datetime | None:
+    """When a look that has to be taken again is: at once if there was none."""
+    return database.attempted_at and database.attempted_at + RETRY_LIMIT
 
 
 def next_check(database: DatabaseStatus, seen: Observation, wish: Wish) -> datetime | None:
@@ -140,6 +147,7 @@ def _record(
             "message": _ANOTHER_SPEC if elsewhere else report.message[:640],
             "checked_at": finished,
             "request": report.request,
+            "policies_set": report.policies_set,
             "confirmed": confirmed,
             "policies_since": (database.policies_since if same else None) or finished,
             **_seen(report),

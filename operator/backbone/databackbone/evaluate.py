@@ -27,7 +27,7 @@ def evaluate(backbone: Backbone, seen: Observation, refusals: Sequence[Refusal],
     volume = read_probes(previous.volume or VolumeStatus(claim_name=claim_name(backbone.name)), seen, now)
     if previous.tier is None or previous.tier.active == "Bootstrap":
         volume = note_rows(volume, seen, backbone.created)
-    services = services_of(backbone, previous, seen, now)
+    services = services_of(backbone, previous, seen, now, holds_rows=volume.holds_rows)
     change = _change(backbone, previous, now)
     running = tuple(plan.name for plan in seen.plans if plan.running)
     evidence = Evidence(volume.holds_rows, running, services.migrated)

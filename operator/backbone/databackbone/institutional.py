@@ -234,8 +234,15 @@ class Redis(Model):
     )
 
 
-def request_of(timescale: Timescale, redis: Redis | None) -> str:
-    """Digest of what is asked of the services: what was found for another one does not speak of this."""
+def request_of(timescale: Timescale, redis: Redis | None, *, serves: bool = True) -> str:
+    """Digest of what is asked of the services: what was found for another one does not speak of this.
+
+    `serves` is whether the institutional tier does, or is asked for: else no policies are.
+    """
     sections = (timescale, redis)
-    dumped = [item.model_dump(mode="json", by_alias=True) if item else None for item in sections]
+    dumped: list[object] = [
+        item.model_dump(mode="json", by_alias=True) if item else None for item in sections
+    ]
+    if not serves:
+        dumped.append("Bootstrap")
     return digest(json.dumps(dumped, sort_keys=True), length=16)

@@ -97,6 +97,9 @@ class DatabaseStatus(Model):
         description="Since when spec and annotation are as they are (UTC): from then on the database's own "
         "jobs have three days to drop what is too old.",
     )
+    policies_set: bool = Field(
+        default=True, description="Whether policies were set: not while Bootstrap serves with its rows."
+    )
     migration: int | None = Field(default=None, ge=0, description="The last migration that was applied.")
     pending: int | None = Field(default=None, ge=0, description="Migrations that were not applied yet.")
     pool: PoolStatus | None = Field(default=None, description="Connections.")

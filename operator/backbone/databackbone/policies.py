@@ -17,6 +17,11 @@ DROP_SLACK = timedelta(days=3)
 LATE_INTERVALS, LATE_LEAST = 3, timedelta(hours=1)
 """How long after its time a job is taken not to run: the database may be busy, or down for a while."""
 RETENTION = "retention"
+_NOT_SET = Finding(
+    None,
+    Reason.POLICIES_NOT_SET,
+    "Bootstrap serves; nothing is set of the database's tables before Institutional does.",
+)
 
 
 def retention_met(database: DatabaseStatus, found: Finding) -> Finding:
@@ -26,6 +31,8 @@ def retention_met(database: DatabaseStatus, found: Finding) -> Finding:
     """
     if found.holds is not True or database.checked_at is None:
         return _unseen(found)
+    if not database.policies_set:
+        return _NOT_SET
     at = database.checked_at
     jobs = [job for job in database.jobs if job.kind == RETENTION]
     wrong = [*_unconfirmed(database), *_jobs_trouble(jobs, at), *_kept_too_long(database, at)]
@@ -44,6 +51,8 @@ def policies_run(database: DatabaseStatus, found: Finding) -> Finding:
     """Whether the database's own jobs compress and refresh; `found` is what is true of the database."""
     if found.holds is not True or database.checked_at is None:
         return _unseen(found)
+    if not database.policies_set:
+        return _NOT_SET
     jobs = [job for job in database.jobs if job.kind != RETENTION]
     wrong = _jobs_trouble(jobs, database.checked_at)
     if wrong:

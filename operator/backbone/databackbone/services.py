@@ -12,7 +12,7 @@ from ..report import CACHE_REACHABLE
 from ..vocabulary import ConditionType, Documented, Reason
 from .api import DataBackboneStatus
 from .children import Backbone
-from .database import Wish, interval_of, next_check, read_checks, wish_of
+from .database import Wish, interval_of, next_check, read_checks, soon, wish_of
 from .institutional_status import CacheStatus, DatabaseStatus
 from .observation import Observation
 from .policies import policies_run, retention_met
@@ -36,9 +36,14 @@ class Services:
 
 
 def services_of(
-    backbone: Backbone, previous: DataBackboneStatus, seen: Observation, now: datetime
+    backbone: Backbone,
+    previous: DataBackboneStatus,
+    seen: Observation,
+    now: datetime,
+    *,
+    holds_rows: bool | None,
 ) -> Services:
-    """What the Jobs say of the services that are configured."""
+    """What the Jobs say of the services that are configured; `holds_rows` is whether the volume does."""
     wish = wish_of(backbone)
     if wish is None:
         return Services()
@@ -50,6 +55,11 @@ def services_of(
         database = database.model_copy(update={"confirmed": None})
     interval = interval_of(seen)
     found = migrated(database, wish, interval, now)
+    due = next_check(database, seen, wish)
+    if found.holds and not database.policies_set and _to_serve(backbone, holds_rows):
+        # The volume had rows when a Job looked last: nobody has set policies for what is to come.
+        found = Finding(None, Reason.MIGRATION_PENDING, _pending_message(database))
+        due = soon(database)
     findings = {
         ConditionType.MIGRATED: found,
         ConditionType.RETENTION_MET: retention_met(database, found),
@@ -58,7 +68,11 @@ def services_of(
     if backbone.spec.redis is not None:
         speaks = database.request == wish.request
         findings[ConditionType.CACHE_HEALTHY] = cache_healthy(cache if speaks else None, interval, now)
-    return Services(wish, database, cache, findings, next_check(database, seen, wish))
+    return Services(wish, database, cache, findings, due)
+
+
+def _to_serve(backbone: Backbone, holds_rows: bool | None) -> bool:
+    return backbone.spec.requested_tier == "Institutional" and holds_rows is False
 
 
 def migrated(database: DatabaseStatus, wish: Wish, interval: timedelta, now: datetime) -> Finding:
@@ -72,9 +86,10 @@ def migrated(database: DatabaseStatus, wish: Wish, interval: timedelta, now: dat
         return Finding(None, Reason.OUT_OF_DATE, _outdated(database))
     if database.outcome == Reason.MIGRATED:
         but = ", but for what waits to be confirmed" if database.unconfirmed else ""
-        message = (
-            f"The database is at migration {database.migration}; its policies are as the spec says{but}."
+        policies = (
+            "its policies are as the spec says" if database.policies_set else "policies are not touched"
         )
+        message = f"The database is at migration {database.migration}; {policies}{but}."
         return Finding(True, Reason.MIGRATED, message)
     reason = _reason_of(database)
     return Finding(False, reason, database.message or reason.meaning)

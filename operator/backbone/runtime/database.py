@@ -36,7 +36,8 @@ from ..vocabulary import Reason
 from .configuration import journal_configuration
 from .console import EXIT_FAILED, Progress, failed, notice
 from .ingesting import write_termination_log
-from .institutional import policy_of, settings_of, timescale_of
+from .institutional import policy_of, serves_institutional, settings_of, timescale_of
+from .location import data_dir
 from .manifest import Backbone, read_manifest
 from .migrating import STATEMENT_TIMEOUT, show
 from .policies import desired_policies, show_policies, tokens_of
@@ -82,6 +83,9 @@ def tell_plan(files: list[Path], confirm: str | None) -> None:
         if migrations.pending:
             typer.echo("what there is to set of chunks, retention and aggregates is told once that is done")
             return
+        if not serves_institutional(backbone, _folder_of(backbone)):
+            typer.echo("Bootstrap serves: nothing is set of the database's tables")
+            return
         show_policies(Policies(settings, desired_policies(timescale_of(backbone))).plan(tokens_of(confirm)))
     except DatabaseError as error:
         raise typer.Exit(failed(f"{error.fault}: {error}", EXIT_FAILED)) from None
@@ -96,12 +100,18 @@ def _only_backbone(files: list[Path]) -> Backbone:
     return found[0]
 
 
+def _folder_of(backbone: Backbone) -> Path:
+    return data_dir(None, (backbone.name,))[backbone.name]
+
+
 def _looked(backbone: Backbone, confirm: str | None, progress: Progress) -> DatabaseReport:
     """What there is to tell: the cache is looked at whatever became of the database."""
     section = timescale_of(backbone)
+    asked = "Institutional" in {backbone.tier, backbone.spec.requested_tier}
     told = DatabaseReport(
         outcome=Reason.MIGRATED,
-        request=request_of(section, backbone.spec.redis),
+        request=request_of(section, backbone.spec.redis, serves=asked),
+        policies_set=serves_institutional(backbone, _folder_of(backbone)),
         pool_size=section.pool.size,
         at=datetime.now(UTC),
     )
@@ -136,16 +146,16 @@ def _migrated(
     )
     told = told.model_copy(update={"version": plan.version, "pending": len(plan.pending)})
     try:
+        if not told.policies_set:
+            return _counted(told, settings)
         wished = Policies(patient, desired_policies(section), LOCK_WAIT)
         _tell_what_fits_nothing(wished, confirm)
         policies = wished.reconcile(tokens_of(confirm), lambda change: progress(str(change)))
-        clients, limit = load(settings)
+        told = _counted(told, settings)
     except DatabaseError as error:
         return told.model_copy(update=_fault(error.fault, str(error)))
     return told.model_copy(
         update={
-            "server_connections": clients,
-            "server_limit": limit,
             "confirmed": confirm,
             "changes": len(policies.changes),
             "tables": tuple(_table(span) for span in policies.spans),
@@ -158,6 +168,11 @@ def _migrated(
             ),
         }
     )
+
+
+def _counted(told: DatabaseReport, settings: ConnectionSettings) -> DatabaseReport:
+    clients, limit = load(settings)
+    return told.model_copy(update={"server_connections": clients, "server_limit": limit})
 
 
 def _tell_what_fits_nothing(wished: Policies, confirm: str | None) -> None:
@@ -255,7 +270,8 @@ def _told(report: DatabaseReport) -> list[str]:
     if report.version is not None:
         said.append(f"migration {report.version}, {report.pending} pending")
     if report.server_limit is not None:
-        said.append(f"{report.changes} policies changed now")
+        done = f"{report.changes} policies changed now"
+        said.append(done if report.policies_set else "Bootstrap serves: no policy is touched")
         used = "an unknown number" if report.server_connections is None else report.server_connections
         said.append(f"{used} of {report.server_limit} connections of the server in use")
     said += [

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from ..authority.tier import Tier
 from ..errors import Rejected
 from ..ports.cache import CachePolicy
+from ..ports.store_errors import StoreError
 from ..providers.secrets import secret
 from .manifest import Backbone
 
@@ -48,6 +49,23 @@ def tier_of(backbone: Backbone, folder: Path, tell: Callable[[str], None]) -> Ti
         "take there: Bootstrap serves on; name another --data-dir to begin anew on TimescaleDB"
     )
     return "Bootstrap"
+
+
+def serves_institutional(backbone: Backbone, folder: Path) -> bool:
+    """Whether Institutional serves, or is to: it is asked for, and no rows keep Bootstrap.
+
+    A copy that does not read may hold rows.
+    """
+    if "Institutional" not in {backbone.tier, backbone.spec.requested_tier}:
+        return False
+    if backbone.tier == "Institutional":
+        return True
+    from ..adapters.duckdb.reader import holds_rows  # noqa: PLC0415 - see above
+
+    try:
+        return not holds_rows(folder)
+    except StoreError:
+        return False
 
 
 def timescale_of(backbone: Backbone) -> Timescale:
@@ -122,7 +140,7 @@ class _Invalidation:
         """Rows of these subjects have changed."""
         from ..adapters.timescale.pool import DatabasePool  # noqa: PLC0415 - see above
         from ..adapters.timescale.reader import cache_version, mark_of  # noqa: PLC0415 - see above
-        from ..ports.store_errors import NothingPublished, StoreError  # noqa: PLC0415 - see above
+        from ..ports.store_errors import NothingPublished  # noqa: PLC0415 - see above
 
         if self._cache is None:
             return

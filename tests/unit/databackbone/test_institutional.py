@@ -474,3 +474,46 @@ def test_a_volume_that_an_older_worker_probed_is_probed_again_before_its_hour() 
     recent = backbone(holds=None)
     recent.status["volume"] |= {"probedAt": NOW.isoformat(), "attemptedAt": NOW.isoformat()}
     assert evaluate(recent, looked(), (), NOW).recheck_after == timedelta(minutes=10)
+
+
+ON_BOOTSTRAP = SPEC.model_copy(update={"mode": "Bootstrap"})
+
+
+def request(*, serves: bool) -> str:
+    assert SPEC.timescale is not None
+    return request_of(SPEC.timescale, SPEC.redis, serves=serves)
+
+
+def test_a_backbone_on_bootstrap_asks_for_no_policies_and_says_so() -> None:
+    report = REPORT.model_copy(update={"request": request(serves=False), "policies_set": False})
+    subject = backbone(spec=ON_BOOTSTRAP)
+    seen = looked(report, cause=cause_of(subject))
+    found = conditions(evaluate(subject, seen, (), NOW))
+    assert found["Migrated"] == ("True", "Migrated")
+    assert found["Ready"] == ("True", "Available")
+    assert found["RetentionMet"] == found["PoliciesRun"] == ("Unknown", "PoliciesNotSet")
+
+    # Once Institutional is asked for, that look speaks of something else: no run before policies are set.
+    status = fields(evaluate(subject, seen, (), NOW))
+    asked = evaluate(backbone(status), seen, (), NOW)
+    assert conditions(asked)["Ready"] == ("Unknown", "MigrationPending")
+    assert fields(asked)["tier"]["active"] == "Bootstrap"
+    assert len(looks(asked)) == 1
+    after = job(REPORT, "e", finished=NOW + MINUTE)
+    done = evaluate(backbone(fields(asked)), replace(SEEN, checks=(after,)), (), NOW + MINUTE)
+    assert fields(done)["tier"]["active"] == "Institutional"
+
+
+def test_a_volume_that_lost_its_rows_waits_for_policies_before_institutional_serves() -> None:
+    report = REPORT.model_copy(update={"policies_set": False})
+    held = evaluate(backbone(holds=True), looked(report), (), NOW)
+    assert conditions(held)["OnRequestedTier"] == ("False", "SwitchNotAvailable")
+    assert conditions(held)["PoliciesRun"] == ("Unknown", "PoliciesNotSet")
+    status = {**fields(held), "volume": backbone(holds=False).status["volume"]}
+    emptied = evaluate(backbone(status), looked(report), (), NOW + MINUTE)
+    assert fields(emptied)["tier"]["active"] == "Bootstrap"
+    assert conditions(emptied)["Migrated"] == ("Unknown", "MigrationPending")
+    later = NOW + 5 * MINUTE
+    assert len(looks(evaluate(backbone(fields(emptied)), looked(report), (), later))) == 1
+    again = replace(SEEN, checks=(job(REPORT, "e", finished=later),))
+    assert fields(evaluate(backbone(fields(emptied)), again, (), later))["tier"]["active"] == "Institutional"
