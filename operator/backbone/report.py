@@ -215,9 +215,9 @@ class DatabaseReport(Model):
     """What a look at the database tells: Migrated or a ports.database.DatabaseFault, and what it saw so far.
 
     `request` is the digest of the sections of the spec that it worked by; `confirmed` the confirm annotation
-    that it was given and came to use. `policies_set` is False where Bootstrap serves. `jobs` are those of the
-    database, the worst first; `more_jobs` had no room. `unread` says what of tables and jobs could not be
-    looked at. Times are UTC.
+    that it was given and came to use. `mark` is the database's own, once it was taken. `policies_set` is
+    False where Bootstrap serves. `jobs` are those of the database, the worst first; `more_jobs` had no room.
+    `unread` says what of tables and jobs could not be looked at. Times are UTC.
     """
 
     outcome: str
@@ -226,6 +226,7 @@ class DatabaseReport(Model):
     confirmed: str | None = None
     version: int | None = None
     pending: int | None = None
+    mark: str | None = None
     policies_set: bool = True
     changes: int = 0
     pool_size: int | None = None

@@ -158,6 +158,7 @@ def test_a_list_of_namespaces_means_no_right_elsewhere(render: Render) -> None:
         ("markets", "databackbone-operator"),
         ("research", "databackbone-operator"),
         ("backbone-system", "databackbone-operator-lease"),
+        ("kube-system", "databackbone-operator-backbone-system"),
     ]
     assert names(documents, "RoleBinding") == roles
     assert operator_environment(documents)["EMP_WATCH_NAMESPACES"] == "markets,research"
@@ -197,6 +198,20 @@ def test_the_operator_may_do_the_same_with_each_of_its_kinds(render: Render, val
             assert may[plural] == {"get", "list", "watch"}
             assert may[f"{plural}/status"] == {"update"}
             assert may[f"{plural}/finalizers"] == {"update"}
+
+
+@SETUPS
+def test_of_the_cluster_the_operator_reads_one_namespace(render: Render, values: dict[str, Any]) -> None:
+    [role] = [
+        role
+        for role in of_kind(render(values), "Role", "ClusterRole")
+        for rule in role["rules"]
+        if "namespaces" in rule["resources"]
+    ]
+    assert role["metadata"]["namespace"] == "kube-system"
+    assert role["rules"] == [
+        {"apiGroups": [""], "resources": ["namespaces"], "resourceNames": ["kube-system"], "verbs": ["get"]}
+    ]
 
 
 def test_starting_drills_is_a_right_of_its_own(render: Render) -> None:

@@ -41,7 +41,7 @@ DUCKDB_TYPES = {
     "INTEGER": "integer",
     "TIMESTAMP WITH TIME ZONE": "timestamp with time zone",
 }
-INSTITUTIONAL = ("policies", "configuration_changes", "configuration_salt")
+INSTITUTIONAL = ("authority", "policies", "configuration_changes", "configuration_salt")
 """Tables of telemetry that the bootstrap tier has no use for."""
 EVERY_STATEMENT = os.environ.get("EVERY_STATEMENT") == "1"
 """Kill before every statement on TimescaleDB too, where each takes a second; else before every tenth."""

@@ -248,7 +248,8 @@ def _root(kind: Kind) -> str:
 
 
 def _path(kind: Kind, namespace: str, name: str | None = None) -> str:
-    path = f"{_root(kind)}/namespaces/{quote(namespace, safe='')}/{kind.plural}"
+    space = f"namespaces/{quote(namespace, safe='')}/" if kind.namespaced else ""
+    path = f"{_root(kind)}/{space}{kind.plural}"
     return path if name is None else f"{path}/{quote(name, safe='')}"
 
 

@@ -141,6 +141,19 @@ class TierStatus(Model):
     requested: Tier = Field(description="The tier that spec.mode asks for.")
     epoch: int = Field(ge=0, description="Counts the changes of the active tier.")
     since: datetime = Field(description="When the active tier began to serve (UTC).")
+    cluster: str | None = Field(
+        default=None,
+        max_length=64,
+        exclude_if=lambda known: known is None,
+        description="Which cluster this is, by the uid of its namespace kube-system: with namespace and name "
+        "it says whose a database is.",
+    )
+    database: str | None = Field(
+        default=None,
+        max_length=64,
+        exclude_if=lambda known: known is None,
+        description="Mark of the database that holds the rows.",
+    )
 
 
 class VolumeStatus(Model):

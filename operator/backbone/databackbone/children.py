@@ -99,6 +99,7 @@ def binding(backbone: Backbone, tier: TierStatus) -> dict[str, Any]:
                 "epoch": str(tier.epoch),
                 "claimName": claim_name(backbone.name),
                 "published": PUBLISHED,
+                **({"cluster": tier.cluster} if tier.cluster else {}),
                 BACKBONE_FILE: document(
                     DATA_BACKBONE.kind, identity, spec, tier.model_dump(mode="json", by_alias=True)
                 ),

@@ -148,6 +148,7 @@ def _record(
             "checked_at": finished,
             "request": report.request,
             "policies_set": report.policies_set,
+            "mark": report.mark or database.mark,
             "confirmed": confirmed,
             "policies_since": (database.policies_since if same else None) or finished,
             **_seen(report),

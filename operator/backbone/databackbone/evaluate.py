@@ -12,7 +12,7 @@ from ..vocabulary import LABEL_BACKBONE, ConditionType, Reason
 from ..workload import claim_name
 from . import accepted
 from .actions import Standing, actions_of, leaving, prunes
-from .api import DataBackboneStatus, VolumeStatus
+from .api import DataBackboneStatus, TierStatus, VolumeStatus
 from .audit import LastChange, differences, last_change
 from .children import Backbone
 from .observation import Observation
@@ -44,7 +44,8 @@ def evaluate(backbone: Backbone, seen: Observation, refusals: Sequence[Refusal],
         ConditionType.STALLED: _stalled(ready, storage, refusals),
     }
     findings[ConditionType.RECONCILING] = _reconciling(ready, findings[ConditionType.STALLED])
-    standing = Standing(volume, services, decision.tier, _probe_due(volume, seen, decision))
+    tier = _placed(decision.tier, seen, services)
+    standing = Standing(volume, services, tier, _probe_due(volume, seen, decision))
     if taken is not None:
         actions: tuple[Action, ...] = ()
     elif leaving(seen):
@@ -54,7 +55,7 @@ def evaluate(backbone: Backbone, seen: Observation, refusals: Sequence[Refusal],
     return Evaluation(
         conditions=as_conditions(findings, backbone.generation),
         fields=DataBackboneStatus(
-            tier=decision.tier,
+            tier=tier,
             volume=volume,
             database=services.database,
             cache=services.cache,
@@ -67,6 +68,13 @@ def evaluate(backbone: Backbone, seen: Observation, refusals: Sequence[Refusal],
         measures=measures_of(services.cache),
         recheck_after=None if backbone.spec.suspend else standing.next_after(now),
     )
+
+
+def _placed(tier: TierStatus, seen: Observation, services: Services) -> TierStatus:
+    """The tier with what says whose its database is; what nobody could see stays as it was."""
+    mark = services.database.mark if services.database and tier.active == "Institutional" else None
+    placed = {"cluster": seen.cluster or tier.cluster, "database": mark or tier.database}
+    return tier.model_copy(update=placed)
 
 
 def _change(backbone: Backbone, previous: DataBackboneStatus, now: datetime) -> LastChange | None:

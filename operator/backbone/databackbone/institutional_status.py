@@ -97,6 +97,9 @@ class DatabaseStatus(Model):
         description="Since when spec and annotation are as they are (UTC): from then on the database's own "
         "jobs have three days to drop what is too old.",
     )
+    mark: Word | None = Field(
+        default=None, description="The database's own mark, by which another one in its place is known."
+    )
     policies_set: bool = Field(
         default=True, description="Whether policies were set: not while Bootstrap serves with its rows."
     )

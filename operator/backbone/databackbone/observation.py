@@ -33,3 +33,5 @@ class Observation:
     probe_interval: timedelta
     checks: tuple[JobReading, ...] = ()
     """Jobs that look at the database, the oldest first."""
+    cluster: str | None = None
+    """Which cluster this is, where a database is configured."""

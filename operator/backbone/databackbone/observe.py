@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from ..evaluation import Subject
@@ -13,6 +13,7 @@ from ..vocabulary import Component
 from ..workload import WorkerImages, child_labels, claim_name
 from .api import DataBackboneSpec
 from .children import binding_name
+from .cluster import ClusterIdentity
 from .observation import Observation
 from .plans import RELIST_SECONDS, SHARED_SECONDS, Plans
 
@@ -25,16 +26,22 @@ class Observer:
     plans: Plans
     images: WorkerImages
     probe_interval: timedelta
+    _identity: ClusterIdentity = field(init=False)
+
+    def __post_init__(self) -> None:
+        """What every backbone asks is asked once."""
+        object.__setattr__(self, "_identity", ClusterIdentity(self.cluster))
 
     async def __call__(self, backbone: Subject[DataBackboneSpec]) -> Observation:
         """Look once."""
         space, name = backbone.namespace, backbone.name
-        claim, binding, probes, checks, plans = await asyncio.gather(
+        claim, binding, probes, checks, plans, cluster = await asyncio.gather(
             self.cluster.get(CLAIM, space, claim_name(name)),
             self.cluster.get(CONFIG_MAP, space, binding_name(name)),
             self._jobs(backbone, Component.VOLUME_PROBE, ("volume", "probeJob")),
             self._checks(backbone),
             self.plans.of(space, name, SHARED_SECONDS if _may_choose(backbone) else RELIST_SECONDS),
+            self._cluster_of(backbone),
         )
         return Observation(
             claim=ClaimReading.read(claim) if claim else None,
@@ -44,7 +51,12 @@ class Observer:
             images=self.images,
             probe_interval=self.probe_interval,
             checks=checks,
+            cluster=cluster,
         )
+
+    async def _cluster_of(self, backbone: Subject[DataBackboneSpec]) -> str | None:
+        """Only a database asks whose it is."""
+        return await self._identity() if backbone.spec.timescale is not None else None
 
     async def _checks(self, backbone: Subject[DataBackboneSpec]) -> tuple[JobReading, ...]:
         """Where no database is configured, and none was, nobody looked at one."""

@@ -18,6 +18,9 @@ from .observation import Observation
 from .policies import policies_run, retention_met
 from .probing import STANDS_FOR
 
+_FOR_A_PERSON = {DatabaseFault.DATABASE_TAKEN, DatabaseFault.DATABASE_REPLACED}
+"""Faults that no retry mends: somebody has to say which database is meant."""
+
 
 @dataclass(frozen=True, slots=True)
 class Services:
@@ -92,7 +95,7 @@ def migrated(database: DatabaseStatus, wish: Wish, interval: timedelta, now: dat
         message = f"The database is at migration {database.migration}; {policies}{but}."
         return Finding(True, Reason.MIGRATED, message)
     reason = _reason_of(database)
-    return Finding(False, reason, database.message or reason.meaning)
+    return Finding(False, reason, database.message or reason.meaning, stuck=reason in _FOR_A_PERSON)
 
 
 def cache_healthy(cache: CacheStatus | None, interval: timedelta, now: datetime) -> Finding:

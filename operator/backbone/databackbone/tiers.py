@@ -87,7 +87,8 @@ def _obstacle(evidence: Evidence) -> Finding | None:
     migrated = evidence.migrated
     if migrated is None or migrated.holds is not True:
         found = migrated or Finding(None, Reason.MIGRATION_PENDING, "The database was not looked at yet.")
-        return Finding(found.holds, found.reason, f"Institutional waits for its database. {found.message}")
+        message = f"Institutional waits for its database. {found.message}"
+        return Finding(found.holds, found.reason, message, stuck=found.stuck)
     if evidence.holds_rows is None:
         message = "Institutional waits until the volume was looked at: it may hold rows."
         return Finding(False, Reason.TIER_PENDING, message)

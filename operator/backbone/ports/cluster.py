@@ -18,6 +18,7 @@ class Kind:
     api_version: str
     kind: str
     plural: str
+    namespaced: bool = True
 
 
 DATA_BACKBONE = Kind(API_VERSION, "DataBackbone", "databackbones")
@@ -28,6 +29,7 @@ CONFIG_MAP = Kind("v1", "ConfigMap", "configmaps")
 POD = Kind("v1", "Pod", "pods")
 JOB = Kind("batch/v1", "Job", "jobs")
 CRON_JOB = Kind("batch/v1", "CronJob", "cronjobs")
+NAMESPACE = Kind("v1", "Namespace", "namespaces", namespaced=False)
 LEASE = Kind("coordination.k8s.io/v1", "Lease", "leases")
 
 KINDS = {
@@ -41,6 +43,7 @@ KINDS = {
         POD,
         JOB,
         CRON_JOB,
+        NAMESPACE,
         LEASE,
     )
 }
@@ -55,7 +58,7 @@ class Cluster(Protocol):
     """
 
     async def get(self, kind: Kind, namespace: str, name: str) -> JsonObject | None:
-        """One object, or None where there is none."""
+        """One object, or None where there is none; of a kind without namespaces that one is empty."""
 
     async def list(self, kind: Kind, namespace: str, labels: Mapping[str, str]) -> list[JsonObject]:
         """Every object of the namespace that carries the labels."""

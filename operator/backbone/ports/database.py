@@ -32,6 +32,15 @@ class DatabaseFault(Documented):
     STATEMENT_TIMED_OUT = ("StatementTimedOut", "A statement was stopped by its time limit.")
     LOCKED = ("Locked", "Another program held a lock for the whole wait.")
     DISK_FULL = ("DiskFull", "The server has no space left.")
+    DATABASE_TAKEN = (
+        "DatabaseTaken",
+        "The database belongs to another backbone; the message names it, and the token that takes it over.",
+    )
+    DATABASE_REPLACED = (
+        "DatabaseReplaced",
+        "The database is empty, or another one, and not the one with the backbone's rows; the message names "
+        "the token that takes it all the same.",
+    )
     SCHEMA_REFUSED = (
         "SchemaRefused",
         "What is in the database is not what this version made or can go on from.",

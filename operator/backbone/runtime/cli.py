@@ -194,6 +194,7 @@ def database(
         typer.Option(help="Tokens of what would lose rows and waits for a word, separated by commas."),
     ] = None,
     plan: Annotated[bool, typer.Option("--plan", help="Say what would be done, and do nothing.")] = False,
+    data_dir: DataDir = None,
 ) -> None:
     """Bring a backbone's database to its spec.
 
@@ -202,7 +203,7 @@ def database(
     with _interruptible("what was done stays; run it again for the rest"):
         from .database import look, tell_plan
 
-        (tell_plan if plan else look)(filename, confirm)
+        (tell_plan if plan else look)(filename, confirm, data_dir)
 
 
 @app.command("probe-volume")

@@ -11,6 +11,7 @@ import typer
 from ..adapters.redis.cache import RedisCache
 from ..adapters.redis.client import validated
 from ..adapters.redis.settings import from_folder
+from ..adapters.timescale.guard import DatabaseGuard, is_of_guard
 from ..adapters.timescale.migrator import Migrator
 from ..adapters.timescale.policies import Policies
 from ..adapters.timescale.session import check, load
@@ -21,6 +22,7 @@ from ..migrations import packaged
 from ..ports.cache import CacheFault, CacheTrouble
 from ..ports.database import DatabaseError, DatabaseFault
 from ..ports.policies import JobOutcome, PolicyJob, TableSpan
+from ..ports.store_errors import StoreError
 from ..providers.secrets import secret
 from ..report import (
     CACHE_REACHABLE,
@@ -40,18 +42,19 @@ from .institutional import policy_of, serves_institutional, settings_of, timesca
 from .location import data_dir
 from .manifest import Backbone, read_manifest
 from .migrating import STATEMENT_TIMEOUT, show
+from .ownership import claim, expect_ours, guard_of
 from .policies import desired_policies, show_policies, tokens_of
 
 LOCK_WAIT = timedelta(seconds=120)
 
 
-def look(files: list[Path], confirm: str | None) -> None:
+def look(files: list[Path], confirm: str | None, given: Path | None) -> None:
     """Look at the database of the one backbone of some files; the report goes to the termination log too.
 
     Raises Rejected where the files do not say which database.
     """
     backbone = _only_backbone(files)
-    report = _looked(backbone, confirm, Progress())
+    report = _looked(backbone, _folder_of(backbone, given), confirm, Progress())
     write_termination_log(report)
     for text in _told(report):
         typer.echo(text)
@@ -67,23 +70,25 @@ def look(files: list[Path], confirm: str | None) -> None:
     raise typer.Exit(EXIT_OK)
 
 
-def tell_plan(files: list[Path], confirm: str | None) -> None:
+def tell_plan(files: list[Path], confirm: str | None, given: Path | None) -> None:
     """Say what a look would do to the database of the one backbone of some files, and do nothing.
 
-    Raises Rejected where files or Secret do not say which database.
+    Raises Rejected where files or Secret do not say which database, StoreError.
     """
     backbone = _only_backbone(files)
-    settings = replace(settings_of(backbone), statement_timeout=STATEMENT_TIMEOUT.total_seconds())
+    folder = _folder_of(backbone, given)
+    settings = _patient(settings_of(backbone))
     try:
         finding = check(settings)
         if finding is not None:
             raise DatabaseError(finding.fault, finding.message)
         migrations = Migrator(settings, packaged()).plan()
+        expect_ours(guard_of(backbone, folder, settings, tokens_of(confirm), make=False), migrations)
         show(settings, migrations)
         if migrations.pending:
             typer.echo("what there is to set of chunks, retention and aggregates is told once that is done")
             return
-        if not serves_institutional(backbone, _folder_of(backbone)):
+        if not serves_institutional(backbone, folder):
             typer.echo("Bootstrap serves: nothing is set of the database's tables")
             return
         show_policies(Policies(settings, desired_policies(timescale_of(backbone))).plan(tokens_of(confirm)))
@@ -100,23 +105,27 @@ def _only_backbone(files: list[Path]) -> Backbone:
     return found[0]
 
 
-def _folder_of(backbone: Backbone) -> Path:
-    return data_dir(None, (backbone.name,))[backbone.name]
+def _folder_of(backbone: Backbone, given: Path | None) -> Path:
+    return data_dir(given, (backbone.name,))[backbone.name]
 
 
-def _looked(backbone: Backbone, confirm: str | None, progress: Progress) -> DatabaseReport:
+def _looked(backbone: Backbone, folder: Path, confirm: str | None, progress: Progress) -> DatabaseReport:
     """What there is to tell: the cache is looked at whatever became of the database."""
     section = timescale_of(backbone)
     asked = "Institutional" in {backbone.tier, backbone.spec.requested_tier}
     told = DatabaseReport(
         outcome=Reason.MIGRATED,
         request=request_of(section, backbone.spec.redis, serves=asked),
-        policies_set=serves_institutional(backbone, _folder_of(backbone)),
+        policies_set=serves_institutional(backbone, folder),
         pool_size=section.pool.size,
         at=datetime.now(UTC),
     )
     try:
-        told = _migrated(told, section, settings_of(backbone), confirm, progress)
+        settings = settings_of(backbone)
+        guard = guard_of(backbone, folder, _patient(settings), tokens_of(confirm))
+        told = _migrated(told, section, (settings, guard), confirm, progress)
+    except StoreError as error:
+        told = told.model_copy(update=_fault(DatabaseFault.FAILED, str(error)))
     except Rejected as error:
         told = told.model_copy(update=_fault(DatabaseFault.INVALID_SETTINGS, str(error)))
     except DatabaseError as error:
@@ -129,7 +138,7 @@ def _looked(backbone: Backbone, confirm: str | None, progress: Progress) -> Data
 def _migrated(
     told: DatabaseReport,
     section: Timescale,
-    settings: ConnectionSettings,
+    place: tuple[ConnectionSettings, DatabaseGuard | None],
     confirm: str | None,
     progress: Progress,
 ) -> DatabaseReport:
@@ -137,14 +146,16 @@ def _migrated(
 
     Raises DatabaseError for what is wrong before.
     """
-    patient = replace(settings, statement_timeout=STATEMENT_TIMEOUT.total_seconds())
+    settings, guard = place
+    patient = _patient(settings)
     finding = check(settings)
     if finding is not None:
         raise DatabaseError(finding.fault, finding.message)
-    plan = Migrator(patient, packaged(), LOCK_WAIT).migrate(
-        lambda migration: progress(f"migration {migration.number} {migration.name}")
-    )
-    told = told.model_copy(update={"version": plan.version, "pending": len(plan.pending)})
+    migrator = Migrator(patient, packaged(), LOCK_WAIT)
+    expect_ours(guard, migrator.plan())
+    plan = migrator.migrate(lambda migration: progress(f"migration {migration.number} {migration.name}"))
+    mark = claim(guard)
+    told = told.model_copy(update={"version": plan.version, "pending": len(plan.pending), "mark": mark})
     try:
         if not told.policies_set:
             return _counted(told, settings)
@@ -170,13 +181,17 @@ def _migrated(
     )
 
 
+def _patient(settings: ConnectionSettings) -> ConnectionSettings:
+    return replace(settings, statement_timeout=STATEMENT_TIMEOUT.total_seconds())
+
+
 def _counted(told: DatabaseReport, settings: ConnectionSettings) -> DatabaseReport:
     clients, limit = load(settings)
     return told.model_copy(update={"server_connections": clients, "server_limit": limit})
 
 
 def _tell_what_fits_nothing(wished: Policies, confirm: str | None) -> None:
-    tokens = tokens_of(confirm)
+    tokens = [token for token in tokens_of(confirm) if not is_of_guard(token)]
     asked = {item.token for item in wished.plan().unconfirmed} if tokens else set()
     for token in tokens:
         if token not in asked:

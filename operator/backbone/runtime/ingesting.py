@@ -106,7 +106,7 @@ def _store(
     settings = settings_of(plan.backbone)
     progress(f"plan {plan.name} into database {settings.database} on {settings.place}")
     expect_present(settings, packaged())
-    return closing.enter_context(institutional_store(plan.backbone, progress, stop.pause))
+    return closing.enter_context(institutional_store(plan.backbone, folder, progress, stop.pause))
 
 
 def _providers(plan: Plan, stop: StopRequest, progress: Callable[[str], None]) -> dict[str, Provider]:

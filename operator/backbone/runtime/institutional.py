@@ -14,6 +14,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..authority.owner import Owner
 from ..authority.tier import Tier
 from ..errors import Rejected
 from ..ports.cache import CachePolicy
@@ -68,6 +69,19 @@ def serves_institutional(backbone: Backbone, folder: Path) -> bool:
         return False
 
 
+def owner_of(backbone: Backbone, folder: Path, *, make: bool = True) -> Owner | None:
+    """Whose its database is: by its cluster, or without one by a mark that its data folder gets with `make`.
+
+    None in a cluster that the operator could not name. Raises StoreError.
+    """
+    from ..adapters.duckdb.folder_mark import folder_mark  # noqa: PLC0415 - see above
+
+    if backbone.in_cluster and not backbone.cluster:
+        return None
+    cluster = backbone.cluster or folder_mark(folder, make=make)
+    return Owner(cluster, backbone.namespace, backbone.name)
+
+
 def timescale_of(backbone: Backbone) -> Timescale:
     """What its spec says of TimescaleDB. Raises Rejected where it says nothing."""
     if backbone.spec.timescale is None:
@@ -112,9 +126,12 @@ def policy_of(section: Redis) -> CachePolicy:
 
 @contextmanager
 def institutional_store(
-    backbone: Backbone, tell: Callable[[str], None], pause: Callable[[float], None] = time.sleep
+    backbone: Backbone,
+    folder: Path,
+    tell: Callable[[str], None],
+    pause: Callable[[float], None] = time.sleep,
 ) -> Iterator[TimescaleStore]:
-    """Its store, which ends the cached answers that a batch made old. Raises Rejected.
+    """Its store, which ends the cached answers that a batch made old. Raises Rejected, StoreError.
 
     A cache that cannot be asked fails nothing and is told: such answers live out their time.
     """
@@ -122,7 +139,8 @@ def institutional_store(
 
     invalidation = _Invalidation(backbone, tell)
     try:
-        yield TimescaleStore(settings_of(backbone), pause, changed=invalidation)
+        owner = owner_of(backbone, folder)
+        yield TimescaleStore(settings_of(backbone), pause, changed=invalidation, owner=owner)
     finally:
         invalidation.close()
 

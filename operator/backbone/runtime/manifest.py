@@ -5,6 +5,7 @@ Nothing is half accepted: one bad document refuses them all, with one error that
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, get_args
@@ -60,7 +61,8 @@ class Document:
     kind: str
     metadata: Metadata
     spec: BaseModel
-    tier: Tier | None = None
+    status: Mapping[str, object]
+    """What its status says of the tier."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,12 @@ class Backbone:
     generation: int = 0
     identity: str = ""
     """Its uid; outside a cluster, where it has none, its namespace and name."""
+    namespace: str = ""
+    in_cluster: bool = False
+    cluster: str | None = None
+    """Which cluster it is in, as its status says."""
+    database: str | None = None
+    """Mark of the database that holds its rows, as its status says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +133,7 @@ def read_manifest(paths: list[Path]) -> Manifest:
 def _joined(documents: list[Document], notices: tuple[str, ...]) -> Manifest:
     named = {item.metadata.name: item for item in documents if isinstance(item.spec, DataBackboneSpec)}
     backbones = {
-        name: Backbone(name, item.spec, item.tier, item.metadata.generation, _identity_of(item.metadata))
+        name: _backbone(name, item.spec, item)
         for name, item in named.items()
         if isinstance(item.spec, DataBackboneSpec)
     }
@@ -143,6 +151,24 @@ def _joined(documents: list[Document], notices: tuple[str, ...]) -> Manifest:
             )
         plans.append(Plan(item.metadata.name, item.metadata.generation, item.spec, backbones[wanted]))
     return Manifest(tuple(backbones.values()), tuple(plans), notices)
+
+
+def _backbone(name: str, spec: DataBackboneSpec, found: Document) -> Backbone:
+    def said(field: str) -> str | None:
+        value = found.status.get(field)
+        return value if isinstance(value, str) and value else None
+
+    return Backbone(
+        name,
+        spec,
+        next((known for known in get_args(Tier) if known == said("active")), None),
+        found.metadata.generation,
+        _identity_of(found.metadata),
+        found.metadata.namespace or "",
+        found.metadata.uid is not None,
+        said("cluster"),
+        said("database"),
+    )
 
 
 def _identity_of(metadata: Metadata) -> str:
@@ -179,14 +205,10 @@ def _document(place: str, kind: str, version: str, content: dict[str, object]) -
         ):
             if problem:
                 raise Rejected(f"{where}: spec.{field}: {problem}")
-    return Document(place, kind, metadata, spec, _tier(content.get("status")))
-
-
-def _tier(status: object) -> Tier | None:
-    """The active tier of a status, if there is one; a status says nothing else to us."""
+    status = content.get("status")
     tier = status.get("tier") if isinstance(status, dict) else None
-    active = tier.get("active") if isinstance(tier, dict) else None
-    return next((known for known in get_args(Tier) if known == active), None)
+    # A status says nothing else to us.
+    return Document(place, kind, metadata, spec, tier if isinstance(tier, dict) else {})
 
 
 def _validated(where: str, section: str, model: type[Parsed], content: object) -> Parsed:

@@ -125,11 +125,11 @@ def _changed(act: Callable[[Writer, str], Release], place: Place, what: str, wai
 
 @contextmanager
 def _store(place: Place) -> Iterator[Store]:
-    """Where a backbone stores. Raises Rejected."""
+    """Where a backbone stores. Raises Rejected, StoreError."""
     if place.backbone is None or place.tier == "Bootstrap":
         yield DuckDBStore(place.folder)
         return
-    with institutional_store(place.backbone, notice) as store:
+    with institutional_store(place.backbone, place.folder, notice) as store:
         yield store
 
 

@@ -16,6 +16,7 @@ from datetime import date, datetime, timedelta
 import pyarrow as pa
 from psycopg import Connection
 
+from ...authority.owner import Owner
 from ...market.dimensions import Dimension, moment_of
 from ...ports.journal import JournalEntry, RunLost, closed_by_another
 from ...ports.quarantine import Origin, QuarantineFilter, Release
@@ -24,6 +25,7 @@ from ...ports.store_errors import StoreError
 from ...vocabulary import Outcome
 from . import lock, quarantine, sql
 from .errors import store_faults
+from .guard import DatabaseGuard
 from .rows import Value, table
 from .session import Row, connect
 from .settings import ConnectionSettings
@@ -34,7 +36,8 @@ class TimescaleStore:
     """A store.Store. `pause` waits between two tries for the lock, and may raise to give up.
 
     `changed` is told, after each batch, of which subjects it committed rows that were new or differed, and
-    also where nobody knows whether the commit came about.
+    also where nobody knows whether the commit came about. For an `owner` each writer takes a database that is
+    nobody's, and refuses one that is another one's.
     """
 
     def __init__(
@@ -43,8 +46,10 @@ class TimescaleStore:
         pause: Callable[[float], None] = time.sleep,
         *,
         changed: Callable[[Dimension, AbstractSet[str]], None] = lambda *_: None,
+        owner: Owner | None = None,
     ) -> None:
         self._settings = settings
+        self._owner = owner
         self._pause = pause
         self._changed = changed
 
@@ -85,6 +90,8 @@ class TimescaleStore:
                         "`emp-runtime database -f FOLDER` makes them",
                     )
                 lock.take(connection, wait, self._pause)
+                if self._owner is not None:
+                    DatabaseGuard(settings, self._owner).claim(connection)
             yield TimescaleWriter(connection, settings, self._changed)
 
 
