@@ -10,8 +10,9 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -55,6 +56,12 @@ class Kubectl:
         """The same cluster, another default namespace."""
         return Kubectl(self.bin_dir, self.kubeconfig, namespace)
 
+    def _command(self, tool: str, arguments: tuple[str, ...]) -> tuple[list[str], dict[str, str]]:
+        """A command line of a tool, and its environment."""
+        flags = ["--kubeconfig", str(self.kubeconfig), "--namespace", self.namespace]
+        environment = {**os.environ, "KUBECONFIG": str(self.kubeconfig)}
+        return [str(self.bin_dir / tool), *flags, *arguments], environment
+
     def try_run(
         self,
         *arguments: str,
@@ -63,10 +70,9 @@ class Kubectl:
         tool: str = "kubectl",
     ) -> subprocess.CompletedProcess[str]:
         """Run kubectl (or helm) and return whatever came of it."""
-        flags = ["--kubeconfig", str(self.kubeconfig), "--namespace", self.namespace]
-        environment = {**os.environ, "KUBECONFIG": str(self.kubeconfig)}
+        command, environment = self._command(tool, arguments)
         return subprocess.run(
-            [str(self.bin_dir / tool), *flags, *arguments],
+            command,
             input=stdin,
             capture_output=True,
             text=True,
@@ -102,6 +108,30 @@ class Kubectl:
         if "(NotFound)" in done.stderr:
             return None
         raise Failure(f"kubectl get {' '.join(arguments)}: {done.stderr.strip()}")
+
+    def watch(self, *arguments: str, deadline: float) -> Iterator[dict[str, Any]]:
+        """`kubectl get … --watch`: objects as they are, and again after every change that leaves them there.
+
+        It ends after so many seconds, or when the API server ends it. What cannot be watched ends it at once.
+        """
+        flags = ("--watch", "--output-watch-events", "-o", "json")
+        command, environment = self._command("kubectl", ("get", *arguments, *flags))
+        with subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment
+        ) as process:
+            assert process.stdout is not None
+            timer = threading.Timer(deadline, process.kill)
+            timer.start()
+            try:
+                for line in process.stdout:
+                    if not line.endswith("\n"):
+                        break  # killed in the middle of it
+                    event = json.loads(line)
+                    if event["type"] in {"ADDED", "MODIFIED"}:
+                        yield event["object"]
+            finally:
+                timer.cancel()
+                process.kill()
 
     def apply(self, *documents: dict[str, Any]) -> None:
         """`kubectl apply` of documents in memory."""

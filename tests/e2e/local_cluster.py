@@ -7,11 +7,14 @@ A suite that runs on several processes has one cluster: the first process minds 
 
 from __future__ import annotations
 
+import json
+import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from console import Failure
 from deployment import (
     Image,
     Kubectl,
@@ -20,7 +23,6 @@ from deployment import (
     ensure_cluster,
     ensure_images,
     program,
-    until,
 )
 
 Wait = Callable[..., dict[str, Any]]
@@ -66,14 +68,30 @@ def wait_condition(kubectl: Kubectl) -> Wait:
     def wait(
         target: str, kind: str, status: str, reason: str | None = None, deadline: float = 120
     ) -> dict[str, Any]:
-        return until(
-            lambda: kubectl.get(target),
-            lambda seen: _stands(seen, kind, status, reason),
-            deadline,
-            f"{target} {kind}={status} {reason or ''}",
-        )
+        return wait_until_stands(kubectl, target, kind, status, reason, deadline=deadline)
 
     return wait
+
+
+def wait_until_stands(
+    kubectl: Kubectl,
+    target: str,
+    kind: str,
+    status: str,
+    reason: str | None = None,
+    *,
+    deadline: float = 120,
+) -> dict[str, Any]:
+    """Watch an object until a condition stands so: to look again and again takes many more kubectls."""
+    end = time.monotonic() + deadline
+    seen: dict[str, Any] | None = None
+    while (left := end - time.monotonic()) > 0:
+        for seen in kubectl.watch(target, deadline=left):
+            if _stands(seen, kind, status, reason):
+                return seen
+        time.sleep(min(0.5, left))  # the API server ended the watch, or has no such object yet
+    last = json.dumps(seen)[:3000]
+    raise Failure(f"not within {deadline:.0f} s: {target} {kind}={status} {reason or ''}; last seen: {last}")
 
 
 def _stands(item: dict[str, Any], kind: str, status: str, reason: str | None) -> bool:
