@@ -1,4 +1,4 @@
-"""IngestPlan on a real API server: schedule, triggers, drift, and references that do not hold."""
+"""IngestPlan on a real API server: schedule, triggers and drift, on a backbone that these tests share."""
 
 from __future__ import annotations
 
@@ -8,12 +8,17 @@ from typing import Any
 import pytest
 
 from deployment import Kubectl, until
-from documents import backbone, conditions, message, plan
+from documents import conditions, message, plan
+
+
+@pytest.fixture
+def kubectl(on_market: Kubectl) -> Kubectl:
+    return on_market
 
 
 @pytest.fixture
 def ready(kubectl: Kubectl, wait_condition: Any) -> Kubectl:
-    kubectl.apply(backbone(), plan())
+    kubectl.apply(plan())
     wait_condition("ingestplan/daily", "Ready", "True", "Delivered")
     return kubectl
 
@@ -24,16 +29,12 @@ def jobs(kubectl: Kubectl, name: str = "daily") -> dict[str, str]:
     return {job["metadata"]["name"]: job["metadata"]["uid"] for job in items}
 
 
-def last_run(kubectl: Kubectl, name: str = "daily") -> str | None:
-    found = kubectl.get("ingestplan", name).get("status", {}).get("lastRun", {}).get("id")
-    return found if found is None else str(found)
-
-
 def test_creation_starts_one_run_a_token_one_more_and_a_change_of_the_spec_none(
     ready: Kubectl, wait_condition: Any
 ) -> None:
     first = jobs(ready)
     assert len(first) == 1
+    sequence = ready.get("ingestplan", "daily")["status"]["lastRun"]["sequence"]
     patch = {"spec": {"dailyBars": {"symbols": ["AAPL"]}, "schedule": "30 1 29 2 *"}}
     ready.run("patch", "ingestplan", "daily", "--type=merge", "-p", json.dumps(patch))
     until(
@@ -57,42 +58,13 @@ def test_creation_starts_one_run_a_token_one_more_and_a_change_of_the_spec_none(
     assert seen["triggers"]["runNow"] == "one"
     assert seen["lastRun"]["generation"] == 2, "it ran the new spec"
     assert seen["dimensions"][0]["symbols"] == 1
-    assert seen["lastRun"]["sequence"] == 2
+    assert seen["lastRun"]["sequence"] == sequence + 1
     ready.run("annotate", "ingestplan", "daily", "backbone.emp.dev/run-now=one", "--overwrite")
     assert len(jobs(ready)) == 2
 
 
-def test_of_tokens_on_each_other_s_heels_every_run_is_told(ready: Kubectl) -> None:
-    for token in range(6):
-        ready.run("annotate", "ingestplan", "daily", f"backbone.emp.dev/run-now={token}", "--overwrite")
-    until(
-        lambda: ready.get("ingestplan", "daily")["status"]["triggers"].get("runNow"),
-        lambda seen: seen == "5",
-        60,
-        "the last token in status",
-    )
-    made, told = until(
-        lambda: (of_events(ready, "Job", "SuccessfulCreate"), of_events(ready, "IngestPlan", "RunStarted")),
-        lambda seen: len(seen[1]) >= len(seen[0]) > 1,
-        60,
-        "an event for every Job",
-    )
-    assert told == made
-
-
-def of_events(kubectl: Kubectl, kind: str, reason: str) -> set[str]:
-    """Names of a plan's Jobs that events of this reason speak of."""
-    found = [item for item in kubectl.get("events")["items"] if item["reason"] == reason]
-    about = [item for item in found if item["involvedObject"]["kind"] == kind]
-    names = {
-        item["involvedObject"]["name"] if kind == "Job" else item["message"].split()[1].rstrip(":")
-        for item in about
-    }
-    return {name for name in names if name.startswith("daily-")}
-
-
 def test_the_schedule_starts_runs(kubectl: Kubectl, wait_condition: Any) -> None:
-    kubectl.apply(backbone(), plan(schedule="* * * * *"))
+    kubectl.apply(plan(schedule="* * * * *"))
     wait_condition("ingestplan/daily", "Ready", "True")
     until(
         lambda: [name for name, _ in jobs(kubectl).items() if scheduled(kubectl, name)],
@@ -131,7 +103,7 @@ def test_drift_of_children_is_put_back(ready: Kubectl) -> None:
 
 
 def test_two_plans_and_a_token_at_once_take_turns(kubectl: Kubectl, wait_condition: Any) -> None:
-    kubectl.apply(backbone(), plan("one"), plan("two"))
+    kubectl.apply(plan("one"), plan("two"))
     until(lambda: len(jobs(kubectl, "one")), lambda count: count == 1, 60, "the first run of the first plan")
     kubectl.run("annotate", "ingestplan", "one", "backbone.emp.dev/run-now=now")
     wait_condition("ingestplan/one", "Ready", "True")
@@ -155,28 +127,6 @@ def finished(kubectl: Kubectl, name: str) -> list[str]:
     ]
 
 
-def test_a_plan_without_its_backbone_says_so_and_recovers(kubectl: Kubectl, wait_condition: Any) -> None:
-    kubectl.apply(plan())
-    seen = wait_condition("ingestplan/daily", "Ready", "False", "BackboneNotFound")
-    assert "market" in message(seen, "Ready")
-    assert jobs(kubectl) == {}
-    kubectl.apply(backbone())
-    wait_condition("ingestplan/daily", "Ready", "True", "Delivered")
-
-
-def test_a_backbone_that_is_being_deleted_takes_no_new_plan(kubectl: Kubectl, wait_condition: Any) -> None:
-    held = backbone()
-    held["metadata"]["finalizers"] = ["example.com/hold"]
-    kubectl.apply(held)
-    wait_condition("databackbone/market", "Ready", "True")
-    kubectl.run("delete", "databackbone", "market", "--wait=false")
-    kubectl.apply(plan())
-    wait_condition("ingestplan/daily", "Ready", "False", "BackboneDeleted")
-    assert jobs(kubectl) == {}
-    kubectl.run("patch", "databackbone", "market", "--type=merge", "-p", '{"metadata":{"finalizers":null}}')
-    wait_condition("ingestplan/daily", "Ready", "False", "BackboneNotFound")
-
-
 @pytest.mark.parametrize(
     ("field", "value", "reason"),
     [
@@ -187,22 +137,12 @@ def test_a_backbone_that_is_being_deleted_takes_no_new_plan(kubectl: Kubectl, wa
 def test_what_no_rule_can_refuse_is_a_condition_and_mends(
     kubectl: Kubectl, wait_condition: Any, field: str, value: str, reason: str
 ) -> None:
-    kubectl.apply(backbone(), plan(**{field: value}))
+    kubectl.apply(plan(**{field: value}))
     seen = wait_condition("ingestplan/daily", "Ready", "False", reason)
     assert value in message(seen, "Ready")
     assert conditions(seen)["Stalled"][0] == "True"
     kubectl.apply(plan())
     wait_condition("ingestplan/daily", "Ready", "True", "Delivered")
-
-
-def test_an_unknown_symbol_is_named_and_the_rest_is_stored(kubectl: Kubectl, wait_condition: Any) -> None:
-    bars = {"provider": "Sample", "symbols": ["AAPL", "NOSUCH"]}
-    kubectl.apply(backbone(), plan(dailyBars=bars))
-    seen = wait_condition("ingestplan/daily", "Ready", "False", "Partial")
-    assert "NOSUCH" in message(seen, "Ready")
-    dimension = seen["status"]["dimensions"][0]
-    assert dimension["missing"] == ["NOSUCH"]
-    assert dimension["rows"] > 0
 
 
 def test_suspending_a_plan_suspends_its_schedule(ready: Kubectl, wait_condition: Any) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from deployment import Image, Kubectl
-from documents import backbone, message, plan
+from documents import message, plan
 from provider_servers import NAME, PORTS, start, switch
 
 BARS = {
@@ -23,20 +23,23 @@ SERIES = {
 }
 
 
+@pytest.fixture(scope="module")
+def servers(market: Kubectl, images: dict[str, Image]) -> None:
+    start(market, images["worker-sample"].reference)
+
+
 @pytest.fixture
-def served(kubectl: Kubectl, images: dict[str, Image]) -> Kubectl:
-    start(kubectl, images["worker-sample"].reference)
-    kubectl.apply(backbone())
-    return kubectl
+def kubectl(on_market: Kubectl, servers: None) -> Kubectl:
+    return on_market
 
 
 def test_each_symbol_that_did_not_come_is_named_and_the_next_run_mends_it(
-    served: Kubectl, wait_condition: Any
+    kubectl: Kubectl, wait_condition: Any
 ) -> None:
     gone = {"kind": "unknown", "symbol": "GONE"}
     limited = {"kind": "rate-limited", "symbol": "LIMITED", "retryAfter": 3600}
-    switch(served, "yahoo", gone, limited)
-    served.apply(plan(dailyBars=BARS))
+    switch(kubectl, "yahoo", gone, limited)
+    kubectl.apply(plan(dailyBars=BARS))
     seen = wait_condition("ingestplan/daily", "Ready", "False", "Partial", deadline=240)
     (dimension,) = seen["status"]["dimensions"]
     assert set(dimension["missing"]) == {"GONE", "LIMITED"}
@@ -44,27 +47,29 @@ def test_each_symbol_that_did_not_come_is_named_and_the_next_run_mends_it(
     assert "Yahoo does not know GONE" in message(seen, "Ready")
     assert "RateLimited: LIMITED" in message(seen, "Ready")
 
-    switch(served, "yahoo")
-    served.run("annotate", "ingestplan", "daily", "backbone.emp.dev/run-now=again")
+    switch(kubectl, "yahoo")
+    kubectl.run("annotate", "ingestplan", "daily", "backbone.emp.dev/run-now=again")
     seen = wait_condition("ingestplan/daily", "Ready", "True", "Delivered", deadline=240)
     (dimension,) = seen["status"]["dimensions"]
     assert dimension["symbols"] == len(BARS["symbols"])
     assert dimension["sources"][0]["priceBasis"] == "splitAdjusted"
 
 
-def test_series_come_with_their_vintages_by_the_key_of_a_secret(served: Kubectl, wait_condition: Any) -> None:
-    served.apply(plan(dailyBars=None, macroSeries=SERIES))
+def test_series_come_with_their_vintages_by_the_key_of_a_secret(
+    kubectl: Kubectl, wait_condition: Any
+) -> None:
+    kubectl.apply(plan(dailyBars=None, macroSeries=SERIES))
     seen = wait_condition("ingestplan/daily", "Ready", "True", "Delivered", deadline=240)
     (dimension,) = seen["status"]["dimensions"]
     assert dimension["rows"] == 743 + 24
 
 
-def test_a_secret_that_is_not_there_is_named_and_mends(served: Kubectl, wait_condition: Any) -> None:
+def test_a_secret_that_is_not_there_is_named_and_mends(kubectl: Kubectl, wait_condition: Any) -> None:
     series = {**SERIES, "connection": {**SERIES["connection"], "secretName": "later"}}
-    served.apply(plan(dailyBars=None, macroSeries=series))
+    kubectl.apply(plan(dailyBars=None, macroSeries=series))
     seen = wait_condition("ingestplan/daily", "Ready", "False", "AccessRefused", deadline=240)
     assert "the Secret later is not there or has no api-key" in message(seen, "Ready")
-    key = served.get("secret", "fred")["data"]
-    served.apply({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "later"}, "data": key})
-    served.run("annotate", "ingestplan", "daily", "backbone.emp.dev/run-now=again")
+    key = kubectl.get("secret", "fred")["data"]
+    kubectl.apply({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "later"}, "data": key})
+    kubectl.run("annotate", "ingestplan", "daily", "backbone.emp.dev/run-now=again")
     wait_condition("ingestplan/daily", "Ready", "True", "Delivered", deadline=240)
