@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 import backbone
+import turns
 from backbone.crds.files import RESOURCES
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -209,6 +210,10 @@ def test_every_suite_runs() -> None:
     }
     (suites,) = re.findall(r"^SUITES := (.*)$", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
     assert {part for parts in folders for part in parts} == {"unit", *suites.split()}
+
+
+def test_modules_that_one_process_takes_whole_exist() -> None:
+    assert {path.stem for path in TESTS if named(path).startswith("tests/e2e/")} >= turns.TOGETHER
 
 
 def test_unit_tests_mirror_the_product() -> None:

@@ -1,10 +1,16 @@
-"""The operator on a real API server: one deployment per session, one namespace per test."""
+"""The operator on a real API server: one deployment per session, one namespace per test.
+
+The suite runs on one process or on several. A test marked `alone` rolls, kills or uninstalls the operator, or
+takes the API server away: it runs while no other test does. A lock sees to that rather than a second call of
+pytest, which would have to bring the cluster up again; and it holds however pytest is called.
+"""
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
@@ -18,6 +24,7 @@ from local_cluster import (
     wait_condition,
     wait_until_stands,
 )
+from turns import Turns, held, once, turn
 
 __all__ = ["cluster", "images", "pytest_sessionfinish", "pytest_sessionstart", "wait_condition"]
 
@@ -25,10 +32,28 @@ RESYNC_SECONDS = 15
 """Visits without a cause; short, so that a test sees what an event did not announce."""
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long tests first and short ones in the gaps that are left, so that all processes end together."""
+    items.sort(key=turn)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Turns:
+    """How several processes share the tests, whatever `--dist` says."""
+    return Turns(config, log)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Tests share the cluster, from the first of their fixtures to the last, or have it alone."""
+    with held("cluster", shared=item.get_closest_marker("alone") is None):
+        return (yield)
+
+
 @pytest.fixture(scope="session")
-def operator(cluster: Kubectl, images: dict[str, Image]) -> Kubectl:
+def operator(cluster: Kubectl, images: dict[str, Image], testrun_uid: str) -> Kubectl:
     """The chart, installed from the checkout; returns kubectl bound to nothing in particular."""
-    install(cluster, images, f"operator.resyncSeconds={RESYNC_SECONDS}")
+    setting = f"operator.resyncSeconds={RESYNC_SECONDS}"
+    once(testrun_uid, "operator", lambda: install(cluster, images, setting))
     return cluster
 
 

@@ -22,6 +22,7 @@ def samples(kubectl: Kubectl, wait_condition: Any) -> Kubectl:
     return kubectl
 
 
+@pytest.mark.long
 def test_samples_become_ready_and_every_recorded_row_is_stored(samples: Kubectl) -> None:
     plan = samples.get("ingestplan", "sample")
     rows = {item["name"]: item["rows"] for item in plan["status"]["dimensions"]}

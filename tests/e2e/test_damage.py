@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from deployment import Image, Kubectl, until
 from documents import backbone, conditions, message, plan
 from volume_pods import run_on_the_volume
 
 
+@pytest.mark.long
 def test_a_worker_whose_sandbox_cannot_be_made_is_named_while_it_waits(
     kubectl: Kubectl, wait_condition: Any
 ) -> None:

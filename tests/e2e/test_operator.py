@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from deployment import RELEASE, SYSTEM_NAMESPACE, Image, Kubectl, install, program, until
 from documents import backbone, plan
 
@@ -62,6 +64,7 @@ def can(kubectl: Kubectl, user: str, verb: str, resource: str) -> str:
     return kubectl.try_run("auth", "can-i", verb, resource, f"--as={user}").stdout.strip()
 
 
+@pytest.mark.alone
 def test_the_api_server_is_restarted_while_a_backbone_is_made(
     operator: Kubectl, kubectl: Kubectl, wait_condition: Any
 ) -> None:
@@ -90,6 +93,7 @@ def test_uninstalling_in_order_keeps_retained_data_and_leaves_nothing_else(
     assert kubectl.find("pvc", "market-data") is not None
 
 
+@pytest.mark.alone
 def test_objects_can_be_deleted_with_the_operator_already_gone(
     operator: Kubectl, kubectl: Kubectl, wait_condition: Any, images: dict[str, Image]
 ) -> None:

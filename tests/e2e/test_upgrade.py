@@ -13,6 +13,8 @@ import yaml
 from deployment import RELEASE, ROOT, SYSTEM_NAMESPACE, Image, Kubectl, install, until
 from documents import backbone, plan
 
+pytestmark = pytest.mark.alone
+
 TRADES = {"provider": "Sample", "symbols": ["ES"]}
 PODS = "app.kubernetes.io/name=databackbone"
 
