@@ -48,6 +48,13 @@ class ApiServer(kmock.KubernetesEmulator):
     _uids: Any = attrs.field(factory=lambda: itertools.count(1))
 
     async def _handle(self, request: kmock.Request) -> aiohttp.web.StreamResponse:
+        answer = await self._answer(request)
+        if not answer.prepared:
+            # kopf ends once every task of its loop has: no connection waits there for another request.
+            answer.force_close()
+        return answer
+
+    async def _answer(self, request: kmock.Request) -> aiohttp.web.StreamResponse:
         self.log.append(request)
         for fault in self.faults:
             matches, status, message = fault
@@ -217,6 +224,7 @@ def working(cluster: KubernetesCluster, settings: Settings) -> Working:
         try:
             yield operator
         finally:
+            await operator.visits.close()
             stop.set()
             async with asyncio.timeout(20):
                 await task

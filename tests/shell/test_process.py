@@ -38,7 +38,7 @@ def ports(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 @pytest.fixture
 async def page(ports: Settings) -> AsyncIterator[Callable[[str], Any]]:
-    async with aiohttp.ClientSession() as session:
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True)) as session:
 
         async def fetch(path: str) -> tuple[int, str]:
             port = ports.metrics_port if path == "/metrics" else ports.health_port
