@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -11,9 +10,6 @@ import truth
 from api_proxy import ApiProxy, Harm
 from deployment import Image, Kubectl, until
 from operator_process import OperatorProcess
-
-QUIET = 1.5
-"""Seconds without a write after which nothing more comes of what was asked for."""
 
 
 @dataclass(slots=True)
@@ -58,11 +54,11 @@ class Lifetimes:
         self.api.writes = 0
         self.api.harm = Harm(after_write=self._death(name, number))
         act()
-        self._settle()
+        truth.wait_quiet(self.operator, self.api)
         if not self.operator.alive:
             self._revive()
             act()
-            self._settle()
+            truth.wait_quiet(self.operator, self.api)
         return self.api.writes
 
     def _death(self, name: str, number: int) -> Callable[[int], None]:
@@ -78,14 +74,6 @@ class Lifetimes:
         self.operator.wait_end()
         self.kubectl.run("delete", "lease", "databackbone-operator", "--ignore-not-found")
         self.operator.start().wait_leading()
-
-    def _settle(self) -> None:
-        """Wait until the operator has died, or has written nothing for a while."""
-        seen, since = -1, time.monotonic()
-        while self.operator.alive and time.monotonic() - since < QUIET:
-            if self.api.writes != seen:
-                seen, since = self.api.writes, time.monotonic()
-            time.sleep(0.05)
 
     def _until(self, met: Callable[[], bool], what: str) -> None:
         """Wait for something, or for the operator's death."""

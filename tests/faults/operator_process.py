@@ -7,6 +7,7 @@ killed, frozen and given another clock, which a pod cannot on every kind of clus
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import socket
@@ -18,6 +19,7 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from pathlib import Path
 
 import yaml
@@ -142,15 +144,17 @@ class OperatorProcess:
             return 0, ""
 
     def metric(self, name: str, **labels: str) -> float:
-        """The sum of a family's series that carry these labels; 0 where there is none."""
-        total = 0.0
-        for line in self.page("/metrics")[1].splitlines():
-            series, _, value = line.rpartition(" ")
-            if series.split("{")[0] == name and all(
-                f'{key}="{text}"' in series for key, text in labels.items()
-            ):
-                total += float(value)
-        return total
+        """The sum of a family's series that carry these labels, 0 if there is none; NaN without an answer."""
+        status, text = self.page("/metrics")
+        return _sum(text, name, labels) if status == HTTPStatus.OK else math.nan
+
+    def visits_at_rest(self) -> float | None:
+        """How many visits have ended; None while one is owed or under way, or without an answer."""
+        status, text = self.page("/metrics")
+        if status != HTTPStatus.OK or "backbone_visits_queued{" not in text:
+            return None
+        waiting = _sum(text, "backbone_visits_queued", {}) + _sum(text, "backbone_visits_under_way", {})
+        return None if waiting else _sum(text, "backbone_visits_total", {})
 
     def wait_leading(self, deadline: float = 60.0) -> OperatorProcess:
         """Wait until it holds the Lease."""
@@ -206,6 +210,15 @@ class OperatorProcess:
 
 Replica = Callable[..., OperatorProcess]
 """Make a replica by name, with more settings; it is not started yet."""
+
+
+def _sum(page: str, name: str, labels: Mapping[str, str]) -> float:
+    total = 0.0
+    for line in page.splitlines():
+        series, _, value = line.rpartition(" ")
+        if series.split("{")[0] == name and all(f'{key}="{text}"' in series for key, text in labels.items()):
+            total += float(value)
+    return total
 
 
 def _kubeconfig(server: str, token: str) -> dict[str, object]:

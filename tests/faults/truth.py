@@ -9,8 +9,14 @@ from collections.abc import Callable
 from typing import Any
 
 from api_proxy import ApiProxy
+from console import Failure
 from deployment import Image, Kubectl, reader_pod, until
 from documents import backbone, conditions, plan
+from operator_process import OperatorProcess
+
+QUIET = 0.5
+"""Seconds after which nothing more comes of what happened, if meanwhile nothing was written and no visit was
+owed, under way or ended."""
 
 TRUE_AGAIN = 60.0
 """Seconds from the end of a fault until `kubectl get` is true."""
@@ -70,6 +76,23 @@ def ran(seen: dict[str, Any], token: str) -> bool:
     status = seen.get("status", {})
     triggers, last = status.get("triggers", {}), status.get("lastRun", {})
     return triggers.get("runNow") == token and last.get("id") == triggers.get("runNowJob")
+
+
+def wait_quiet(
+    operator: OperatorProcess, api: ApiProxy, quiet: float = QUIET, deadline: float = 60.0
+) -> None:
+    """Wait until the operator has had nothing to do for a while, or has died; Failure if it never has."""
+    seen: tuple[float | None, int] = (None, -1)
+    since = started = time.monotonic()
+    while operator.alive:
+        look, now = (operator.visits_at_rest(), api.writes), time.monotonic()
+        if look[0] is None or look != seen:
+            seen, since = look, now
+        elif now - since >= quiet:
+            return
+        if now - started > deadline:
+            raise Failure(f"the operator did not come to rest within {deadline:.0f} s: {seen}")
+        time.sleep(0.05)
 
 
 def runs(kubectl: Kubectl) -> list[str]:
