@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,11 +9,14 @@ from pathlib import Path
 import pytest
 
 import figures
+import ground
 from api_proxy import ApiProxy
+from api_reader import ApiReader
 from deployment import RELEASE, ROOT, SYSTEM_NAMESPACE, Image, Kubectl, apply_crds, until
 from figures import Figure
+from ground import Ground
 from local_cluster import cluster, images, pytest_sessionfinish, pytest_sessionstart, wait_condition
-from operator_process import OperatorProcess, Replica, grant, operator_token
+from operator_process import OperatorProcess, Replica
 
 __all__ = ["cluster", "images", "pytest_sessionfinish", "pytest_sessionstart", "wait_condition"]
 
@@ -28,17 +30,14 @@ def served(cluster: Kubectl, images: dict[str, Image]) -> Kubectl:
         system.try_run("uninstall", RELEASE, "--wait", tool="helm")
         until(lambda: system.find("deployment", RELEASE), lambda seen: seen is None, 90, "no operator of all")
     apply_crds(cluster)
-    return cluster
+    return ApiReader(cluster.bin_dir, cluster.kubeconfig)
 
 
 @pytest.fixture
 def kubectl(served: Kubectl) -> Iterator[Kubectl]:
     """kubectl in a namespace of the test's own with the operator's rights in it; gone afterwards."""
-    name = f"f-{secrets.token_hex(4)}"
-    served.run("create", "namespace", name)
-    grant(served.of(name))
-    yield served.of(name)
-    served.run("delete", "namespace", name, "--wait=false", "--ignore-not-found")
+    with ground.namespace(served, "f") as kubectl:
+        yield kubectl
 
 
 @pytest.fixture
@@ -50,21 +49,15 @@ def api(kubectl: Kubectl) -> Iterator[ApiProxy]:
 
 @pytest.fixture
 def replica(kubectl: Kubectl, api: ApiProxy, images: dict[str, Image], tmp_path: Path) -> Iterator[Replica]:
-    """Make replicas of the operator, not started yet; what is alive at the end is stopped."""
-    made: list[OperatorProcess] = []
-    token = operator_token(kubectl)
+    """Make replicas of the operator, not started yet."""
+    with ground.replicas(kubectl, api, images, tmp_path) as make:
+        yield make
 
-    def make(name: str = "operator", **settings: str) -> OperatorProcess:
-        process = OperatorProcess(
-            tmp_path, api.url, token, [kubectl.namespace], images, name=name, settings=settings
-        )
-        made.append(process)
-        return process
 
-    yield make
-    for process in made:
-        if process.alive:
-            process.kill()
+@pytest.fixture
+def place(kubectl: Kubectl, api: ApiProxy, replica: Replica, images: dict[str, Image]) -> Ground:
+    """All four at once."""
+    return Ground(kubectl, api, replica, images)
 
 
 @pytest.fixture

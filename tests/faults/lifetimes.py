@@ -77,7 +77,7 @@ class Lifetimes:
 
     def _until(self, met: Callable[[], bool], what: str) -> None:
         """Wait for something, or for the operator's death."""
-        until(lambda: met() or not self.operator.alive, bool, 120, what, 0.2)
+        until(lambda: met() or not self.operator.alive, bool, 120, what, truth.LOOK_EVERY)
 
     def _create(self) -> None:
         truth.create(self.kubectl)

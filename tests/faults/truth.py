@@ -18,6 +18,9 @@ QUIET = 0.5
 """Seconds after which nothing more comes of what happened, if meanwhile nothing was written and no visit was
 owed, under way or ended."""
 
+LOOK_EVERY = 0.2
+"""Seconds between two looks at what is waited for."""
+
 TRUE_AGAIN = 60.0
 """Seconds from the end of a fault until `kubectl get` is true."""
 
@@ -56,6 +59,7 @@ def wait_delivered(kubectl: Kubectl, deadline: float = 120.0) -> dict[str, Any]:
         lambda found: found[:2] == (("True", "Available"), ("True", "Delivered")),
         deadline,
         "market is Available and daily is Delivered",
+        LOOK_EVERY,
     )
     found: dict[str, Any] = seen[2]
     return found
@@ -68,6 +72,7 @@ def wait_run(kubectl: Kubectl, token: str, deadline: float = 120.0) -> dict[str,
         lambda seen: ran(seen, token) and current(seen) == ("True", "Delivered"),
         deadline,
         f"the run of token {token}",
+        LOOK_EVERY,
     )
 
 
@@ -116,6 +121,7 @@ def stored_rows(kubectl: Kubectl, images: dict[str, Image], name: str = "counter
         lambda phase: phase in {"Succeeded", "Failed"},
         120,
         "the reader's end",
+        LOOK_EVERY,
     )
     (found,) = json.loads(kubectl.run("logs", name))["backbones"]
     kubectl.run("delete", "pod", name, "--grace-period=1", "--wait=false")
