@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -29,12 +30,14 @@ class Measured:
 
 
 def keep(path: Path, measured: Measured) -> None:
-    """Put a figure into the file, in place of an earlier one of its name."""
+    """Put a figure into the file, in place of an earlier one of its name; processes take turns."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    kept = {item.name: item for item in read(path)} | {measured.name: measured}
-    scratch = path.with_suffix(".new")
-    scratch.write_text(json.dumps([asdict(item) for item in kept.values()], indent=2) + "\n")
-    scratch.rename(path)
+    with path.with_suffix(".lock").open("w") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        kept = {item.name: item for item in read(path)} | {measured.name: measured}
+        scratch = path.with_suffix(".new")
+        scratch.write_text(json.dumps([asdict(item) for item in kept.values()], indent=2) + "\n")
+        scratch.rename(path)
 
 
 def read(path: Path) -> list[Measured]:
