@@ -1,37 +1,31 @@
-"""The long fault schedules: `make soak`. What is done is remembered, so a run that was stopped goes on.
+"""The long fault schedules: `make soak`. Each leaves a line in build/soak.jsonl, so a stopped run goes on.
 
-Two parts, each in namespaces of its own and several at a time: the operator killed after every n-th write,
-and seeds, each a random order of faults among what users do. What was measured, with what the suite of fault
-tests measured last, becomes docs/reliability.md.
+What `make test` has room for only in part is whole here, several schedules at a time and each in a namespace
+of its own: the operator killed after every n-th write, a leader frozen for two minutes, a thousand generated
+specs, and seeds, each a random order of faults among what users do. What was measured, with what the suite of
+fault tests measured last, becomes docs/reliability.md.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
-import json
 import os
 import platform
-import secrets
 import sys
-import tempfile
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
 
 import figures
+import frozen_leader
+import hostile_rounds
 import schedules
-from api_proxy import ApiProxy
+from api_reader import ApiReader
 from deployment import (
     RELEASE,
     ROOT,
     SYSTEM_NAMESPACE,
-    Image,
-    Kubectl,
     apply_crds,
     cluster_status,
     demo_marker,
@@ -39,101 +33,71 @@ from deployment import (
     ensure_images,
     program,
 )
+from ground import Ground, ground
 from lifetimes import Lifetimes
-from operator_process import OperatorProcess, grant, operator_token
+from record import Record, Result
 
-STATE = ROOT / "build" / "soak.json"
+LINES = ROOT / "build" / "soak.jsonl"
 FAULTS = ROOT / "build" / "figures" / "faults.json"
 PAGE = ROOT / "docs" / "reliability.md"
-KILL = "killed after write"
-SEED = "seed"
+
+KILL, SEED, FREEZE, SPECS = "killed after write", "seed", "frozen for seconds", "generated specs"
+FROZEN = 120
+MANY = 1000
+SPECS_SEED = 20_240_301
+SPECS_QUIET = 15.0
+"""Seconds in which no object may ask for a visit after all were created."""
 
 
-class Progress:
-    """What is done, by name; written down each time something is."""
-
-    def __init__(self, images: dict[str, Image]) -> None:
-        mark = images["operator"].archive.name
-        kept = json.loads(STATE.read_text()) if STATE.exists() else {}
-        self.mark = mark
-        self.done: dict[str, dict[str, Any]] = kept["done"] if kept.get("operator") == mark else {}
-        self._lock = threading.Lock()
-
-    def keep(self, name: str, result: dict[str, Any]) -> None:
-        """Remember a result."""
-        with self._lock:
-            self.done[name] = result
-            STATE.parent.mkdir(parents=True, exist_ok=True)
-            scratch = STATE.with_suffix(".new")
-            scratch.write_text(json.dumps({"operator": self.mark, "done": self.done}, indent=1) + "\n")
-            scratch.rename(STATE)
-            say(f"{name}: {result}")
-
-    def of(self, part: str) -> dict[int, dict[str, Any]]:
-        """Results of one part, by number."""
-        return {
-            int(name.removeprefix(part)): result
-            for name, result in self.done.items()
-            if name.startswith(part)
-        }
+def lifetimes(at: Ground) -> Lifetimes:
+    """One operator at work, that can be killed and started again."""
+    return Lifetimes(at.kubectl, at.api, at.replica().start().wait_leading(), at.images)
 
 
-def say(text: str) -> None:
-    """A line of progress, with the time."""
-    sys.stderr.write(f"  {datetime.now(UTC):%H:%M:%S} {text}\n")
+def killed(at: Ground, number: int) -> Result:
+    """Create, update, run and delete, with a death after the n-th write of each."""
+    lives = lifetimes(at)
+    return {"writes": lives.cycle(number), "deaths": lives.kills}
 
 
-@contextlib.contextmanager
-def ground(cluster: Kubectl, images: dict[str, Image], resync: int = 15) -> Iterator[Lifetimes]:
-    """A namespace, the way to the API server, and an operator at work; all gone afterwards."""
-    kubectl = cluster.of(f"soak-{secrets.token_hex(4)}")
-    cluster.run("create", "namespace", kubectl.namespace)
-    grant(kubectl)
-    with tempfile.TemporaryDirectory() as folder, ApiProxy(kubectl.kubeconfig) as api:
-        settings = {"EMP_RESYNC_SECONDS": str(resync)}
-        operator = OperatorProcess(
-            Path(folder), api.url, operator_token(kubectl), [kubectl.namespace], images, settings=settings
-        )
-        try:
-            yield Lifetimes(kubectl, api, operator.start().wait_leading(), images)
-        finally:
-            operator.kill()
-            cluster.run("delete", "namespace", kubectl.namespace, "--wait=false", "--ignore-not-found")
+def seeded(at: Ground, number: int) -> Result:
+    """One random schedule."""
+    return schedules.run(lifetimes(at), number)
 
 
-def every_write(cluster: Kubectl, images: dict[str, Image], progress: Progress, at_once: int) -> None:
-    """Kill the operator after its n-th write in each operation, for every n."""
-    if f"{KILL} 0" not in progress.done:
-        with ground(cluster, images) as lifetimes:
-            progress.keep(f"{KILL} 0", {"writes": lifetimes.cycle(0)})
-    most = max(progress.done[f"{KILL} 0"]["writes"].values())
-    left = [number for number in range(1, most + 1) if f"{KILL} {number}" not in progress.done]
-
-    def one(number: int) -> None:
-        with ground(cluster, images) as lifetimes:
-            took = time.monotonic()
-            lifetimes.cycle(number)
-            result = {"deaths": lifetimes.kills, "seconds": round(time.monotonic() - took, 1)}
-            progress.keep(f"{KILL} {number}", result)
-
-    in_turns(one, left, at_once)
+def frozen(at: Ground, seconds: int) -> Result:
+    """A leader frozen for so long."""
+    replicas = frozen_leader.pair(at.replica)
+    return asdict(frozen_leader.freeze(at, replicas, seconds))
 
 
-def seeds(cluster: Kubectl, images: dict[str, Image], progress: Progress, count: int, at_once: int) -> None:
-    """Run one random schedule per seed."""
-    left = [number for number in range(1, count + 1) if f"{SEED} {number}" not in progress.done]
-
-    def one(number: int) -> None:
-        with ground(cluster, images) as lifetimes:
-            progress.keep(f"{SEED} {number}", schedules.run(lifetimes, number))
-
-    in_turns(one, left, at_once)
+def generated(at: Ground, count: int) -> Result:
+    """So many generated specs."""
+    each = count // hostile_rounds.ROUNDS
+    return asdict(hostile_rounds.run(at, SPECS_SEED, each, SPECS_QUIET))
 
 
-def in_turns(one: Callable[[int], None], numbers: list[int], at_once: int) -> None:
+PARTS: dict[str, Callable[[Ground, int], Result]] = {
+    KILL: killed,
+    SEED: seeded,
+    FREEZE: frozen,
+    SPECS: generated,
+}
+
+
+def left(record: Record, seeds: int) -> list[tuple[str, int]]:
+    """What the record does not have yet; its life without a death says how many deaths there are."""
+    most = max(record.of(KILL)[0]["writes"].values())
+    wanted = [(SPECS, MANY), (FREEZE, FROZEN)]
+    wanted += [(KILL, number) for number in range(1, most + 1)]
+    wanted += [(SEED, number) for number in range(1, seeds + 1)]
+    return [schedule for schedule in wanted if schedule not in record.done]
+
+
+def in_turns(one: Callable[[str, int], None], wanted: list[tuple[str, int]], at_once: int) -> None:
     """Do all, several side by side. Raises the first failure, once those under way have ended."""
     with ThreadPoolExecutor(at_once) as pool:
-        for future in [pool.submit(one, number) for number in numbers]:
+        for future in [pool.submit(one, *schedule) for schedule in wanted]:
             try:
                 future.result()
             except BaseException:
@@ -141,9 +105,10 @@ def in_turns(one: Callable[[int], None], numbers: list[int], at_once: int) -> No
                 raise
 
 
-def page(progress: Progress) -> str:
+def page(record: Record) -> str:
     """The page of what was measured."""
-    kills, schedule = progress.of(KILL), progress.of(SEED)
+    kills, schedule = record.of(KILL), record.of(SEED)
+    woken, specs = record.of(FREEZE)[FROZEN], record.of(SPECS)[MANY]
     writes = kills[0]["writes"]
     deaths = sum(sum(item["deaths"].values()) for number, item in kills.items() if number)
     slowest = max(item["slowest"] for item in schedule.values())
@@ -171,6 +136,16 @@ twice.**
 {len(schedule)} seeds, {faults} faults of {len(tried)} sorts, in random order among what users do:
 {", ".join(sorted(tried))}. The slowest was true again, with a run more, {slowest:.1f} s after its last fault.
 
+## A leader frozen for two minutes
+
+Frozen between two writes of one visit for {FROZEN} s: its standby led after {woken["took_over"]:.1f} s. What
+the leader wrote when it woke did no harm, {woken["refused"]} writes were refused, and it ended.
+
+## Generated specs
+
+{MANY:,} objects drawn over the schemas and beyond them: {specs["refused"]} were refused with a reason, and
+{specs["reconciled"]} reconciled. The second half added {specs["grown_mib"]:.1f} MiB to the operator's memory.
+
 ## Single faults
 
 As the tests measured them last.
@@ -195,12 +170,23 @@ def main() -> int:
     try:
         cluster.of(SYSTEM_NAMESPACE).try_run("uninstall", RELEASE, "--wait", tool="helm")
         apply_crds(cluster)
-        progress = Progress(images)
-        say(f"{len(progress.done)} parts are done already")
-        every_write(cluster, images, progress, arguments.at_once)
-        seeds(cluster, images, progress, arguments.seeds, arguments.at_once)
-        PAGE.write_text(page(progress))
-        say(f"{PAGE.relative_to(ROOT)} is written")
+        record = Record(LINES, images["operator"].archive.name)
+        reader = ApiReader(cluster.bin_dir, cluster.kubeconfig)
+
+        def one(part: str, number: int) -> None:
+            def act() -> Result:
+                with ground(reader, images, "soak") as at:
+                    return PARTS[part](at, number)
+
+            record.attempt(part, number, act)
+
+        if (KILL, 0) not in record.done:
+            one(KILL, 0)
+        wanted = left(record, arguments.seeds)
+        sys.stderr.write(f"  {len(record.done)} schedules are done already, {len(wanted)} are left\n")
+        in_turns(one, wanted, arguments.at_once)
+        PAGE.write_text(page(record))
+        sys.stderr.write(f"  {PAGE.relative_to(ROOT)} is written\n")
     finally:
         if status is None:
             program("cluster", "down")
