@@ -44,12 +44,6 @@ PROVIDER = "native" if os.geteuid() == 0 else "kind"
 """What can be brought up here; without root only Docker is left, and `up` says so where it is missing."""
 
 
-@pytest.fixture
-def machine_to_itself() -> None:
-    if status()["running"]:
-        pytest.fail("a cluster is up on this machine: `python3 hack/cluster down` first")
-
-
 def traces() -> dict[str, str]:
     """Everything on the machine that a native cluster could leave behind."""
 
@@ -75,24 +69,22 @@ def traces() -> dict[str, str]:
     }
 
 
-@pytest.mark.usefixtures("machine_to_itself")
-def test_it_leaves_no_trace_even_when_up_was_killed() -> None:
+@pytest.fixture(scope="module")
+def before() -> dict[str, str]:
+    """The machine before anything of a cluster was on it; it has to be without one."""
+    if status()["running"]:
+        pytest.fail("a cluster is up on this machine: `python3 hack/cluster down` first")
     cluster("up", f"--provider={PROVIDER}", "--with-builds-only")
-    before = traces()
+    return traces()
+
+
+def test_it_leaves_no_trace_when_up_was_killed(before: dict[str, str]) -> None:
     for seconds in (0.5, 1.5, 3.0):
         with subprocess.Popen([sys.executable, str(HERE), "up", f"--provider={PROVIDER}"]) as going:
             time.sleep(seconds)
             going.send_signal(signal.SIGKILL)
         cluster("down")
         assert traces() == before, f"killed after {seconds} s"
-    cluster("up", f"--provider={PROVIDER}")
-    for component in status()["components"].values():
-        os.kill(component["pid"], signal.SIGKILL)
-    if PROVIDER == "native":
-        cluster("status", expect=3)
-    cluster("down")
-    assert traces() == before
-    cluster("down")
 
 
 Kubectl = Callable[..., str]
@@ -102,7 +94,8 @@ Kubectl = Callable[..., str]
 def kubectl(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kubectl]:
     """kubectl in a namespace of our own, with an image to run; a cluster is left as it was found."""
     found = status()["running"]
-    cluster("up")
+    if not found:
+        cluster("up", f"--provider={PROVIDER}")
     facts = status()
 
     def run(*arguments: str, given: object = None, expect: int = 0) -> str:
@@ -122,8 +115,9 @@ def kubectl(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kubectl]:
     run("create", "namespace", NAMESPACE)
     run("wait", "--for=create", "serviceaccount/default", "--timeout=30s")
     yield run
-    run("delete", "namespace", NAMESPACE, "--wait")
-    if not found:
+    if found:
+        run("delete", "namespace", NAMESPACE, "--wait")
+    else:
         cluster("down")
 
 
@@ -243,3 +237,16 @@ def test_pods_reach_the_services_for_development_by_the_printed_addresses(kubect
 
 def test_the_api_server_takes_what_the_official_images_run_by(kubectl: Kubectl) -> None:
     kubectl("apply", "--dry-run=server", "-f", str(HERE.with_name("services") / "official.yaml"))
+
+
+def test_it_leaves_no_trace_of_its_work_even_when_all_of_it_was_killed(
+    before: dict[str, str], kubectl: Kubectl
+) -> None:
+    # The last test: it takes the cluster away that the others worked on.
+    for component in status()["components"].values():
+        os.kill(component["pid"], signal.SIGKILL)
+    if PROVIDER == "native":
+        cluster("status", expect=3)
+    cluster("down")
+    assert traces() == before
+    cluster("down")
