@@ -73,7 +73,7 @@ suites:
 	@$(foreach suite,$(SUITES),hack/timed $(suite) \
 	    $(BIN)/pytest --quiet $(call NOTED,$(suite)) $(SIDE_BY_SIDE_$(suite)) tests/$(suite) &&) true
 
-soak: ## Fault schedules for hours, SEEDS=20 of them; goes on where it was stopped; write docs/reliability.md
+soak: ## Every fault schedule whole, and SEEDS=20 random ones; goes on where it was stopped; write docs/reliability.md
 	@hack/setup --cluster
 	@PYTHONPATH=hack:tests/e2e:tests/faults $(PYTHON) tests/faults/soak.py --seeds $(SEEDS)
 
