@@ -18,12 +18,13 @@ from backbone.migrations import packaged, portable
 from backbone.providers.sample.fetch import fetch
 from backbone.providers.sample.files import sample_root
 from databases import Database
+from forks import Forks, forking
 from redis_place import CACHE_USER, RedisPlace
 from services.postgres import PostgresServer
 from services.redis_server import RedisServer
 from services.timescaledb import TimescaleServer
 from stores import OnDuckDB, OnTimescale, Tier
-from worker import ROOT, Emp, command
+from worker import ROOT, SAMPLES, Emp, command
 from yahoo.service import Yahoo, serve
 from yahoo_market import Clock, Market, market
 
@@ -51,9 +52,25 @@ def environment(tmp_path: Path, recorded: Path) -> dict[str, str]:
     }
 
 
+@pytest.fixture(scope="session")
+def forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
+    with forking(tmp_path_factory.mktemp("forks"), ROOT / "operator") as found:
+        yield found
+
+
 @pytest.fixture
-def emp(tmp_path: Path, environment: dict[str, str]) -> Emp:
-    """Runs `emp-runtime` in the test's folder."""
+def emp(tmp_path: Path, environment: dict[str, str], forks: Forks) -> Emp:
+    """Runs `emp-runtime` in the test's folder, in a fork of a process that has imported what it needs."""
+
+    def run(*arguments: str | Path, **variables: str) -> subprocess.CompletedProcess[str]:
+        return forks.run([*map(str, arguments)], tmp_path, environment | variables)
+
+    return run
+
+
+@pytest.fixture
+def emp_anew(tmp_path: Path, environment: dict[str, str]) -> Emp:
+    """Runs `emp-runtime` in the test's folder from the beginning, as a pod does; several at once may."""
 
     def run(*arguments: str | Path, **variables: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -67,6 +84,16 @@ def emp(tmp_path: Path, environment: dict[str, str]) -> Emp:
         )
 
     return run
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory, recorded: Path, forks: Forks) -> Path:
+    """A folder in which the samples were ingested, as the first page of the documentation does it."""
+    folder = tmp_path_factory.mktemp("home")
+    variables = {"PATH": os.environ["PATH"], "EMP_SAMPLE_DIR": str(recorded)}
+    done = forks.run(["ingest-once", "-f", str(SAMPLES)], folder, variables)
+    assert done.returncode == 0, done.stderr
+    return folder
 
 
 @pytest.fixture

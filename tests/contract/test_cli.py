@@ -14,7 +14,7 @@ import pyarrow.parquet
 import pytest
 
 from backbone.providers.sample.files import DATA_FILES
-from worker import ROOT, SAMPLES, Emp, command, report
+from worker import SAMPLES, Emp, command, report
 
 BACKBONE = (SAMPLES / "backbone.yaml").read_text()
 PLAN = """
@@ -34,21 +34,6 @@ def written(folder: Path, *texts: str) -> Path:
     return path
 
 
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory, recorded: Path) -> Path:
-    """A folder in which the samples were ingested, as the first page of the documentation does it."""
-    folder = tmp_path_factory.mktemp("home")
-    environment = {
-        "EMP_SAMPLE_DIR": str(recorded),
-        "PYTHONPATH": str(ROOT / "operator"),
-        "PATH": os.environ["PATH"],
-    }
-    subprocess.run(
-        command("ingest-once", "-f", SAMPLES), cwd=folder, env=environment, check=True, capture_output=True
-    )
-    return folder
-
-
 @pytest.fixture
 def at_home(home: Path, emp: Emp) -> Emp:
     """`emp-runtime` on what is stored at home."""
@@ -57,6 +42,27 @@ def at_home(home: Path, emp: Emp) -> Emp:
         return emp(*arguments, "--data-dir", home / "backbone-data" / "market")
 
     return run
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--help",),
+        ("summary",),
+        ("read", "daily-bars", "AAPL", "--last", "2"),
+        ("export", "daily-bars", "--symbol", "IBM", "--to", "bars.csv"),
+        ("quarantine", "list"),
+        ("sample", "list"),
+    ],
+    ids=" ".join,
+)
+def test_a_process_that_begins_anew_says_what_a_fork_says(
+    home: Path, emp: Emp, emp_anew: Emp, arguments: tuple[str, ...]
+) -> None:
+    data = {"EMP_DATA_DIR": str(home / "backbone-data" / "market")}
+    anew, forked = emp_anew(*arguments, **data), emp(*arguments, **data)
+    assert anew.stdout
+    assert (anew.returncode, anew.stdout, anew.stderr) == (forked.returncode, forked.stdout, forked.stderr)
 
 
 def test_a_run_prints_each_dimension(tmp_path: Path, emp: Emp) -> None:
@@ -409,8 +415,8 @@ def test_bad_input_writes_nothing_and_says_one_line(tmp_path: Path, emp: Emp, te
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_in_a_pod_bad_input_is_an_outcome(tmp_path: Path, emp: Emp) -> None:
-    done = emp("ingest-once", "-f", written(tmp_path, PLAN), EMP_RUN_ID="bars-1")
+def test_in_a_pod_bad_input_is_an_outcome(tmp_path: Path, emp_anew: Emp) -> None:
+    done = emp_anew("ingest-once", "-f", written(tmp_path, PLAN), EMP_RUN_ID="bars-1")
     told = report(tmp_path)
     assert (done.returncode, told["outcome"], told["runId"]) == (3, "InvalidPlan", "bars-1")
     assert "no DataBackbone 'market'" in told["message"]
@@ -445,9 +451,9 @@ def test_fetching_again_fetches_only_what_is_missing(tmp_path: Path, recorded: P
     assert "is complete" in emp("sample", "fetch", "--into", root).stderr.splitlines()[-1]
 
 
-def test_what_cannot_be_fetched_is_told_in_one_line(tmp_path: Path, emp: Emp) -> None:
+def test_what_cannot_be_fetched_is_told_in_one_line(tmp_path: Path, emp_anew: Emp) -> None:
     nothing = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(tmp_path)}
-    done = emp("sample", "fetch", "--into", tmp_path / "sample", **nothing)
+    done = emp_anew("sample", "fetch", "--into", tmp_path / "sample", **nothing)
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].startswith("error: cannot fetch arch, bokeh-sampledata")
     assert "Traceback" not in done.stderr

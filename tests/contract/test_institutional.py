@@ -74,12 +74,12 @@ def rows(settings: ConnectionSettings) -> int:
 
 
 def test_an_empty_database_is_migrated_filled_and_left_as_it_is(
-    timescale: ConnectionSettings, redis_place: RedisPlace, tmp_path: Path, emp: Emp
+    timescale: ConnectionSettings, redis_place: RedisPlace, tmp_path: Path, emp: Emp, emp_anew: Emp
 ) -> None:
     secret(tmp_path, timescale)
     files = given(tmp_path, backbone(**redis_secret(tmp_path, redis_place)), PLAN)
 
-    done = emp("database", "-f", files)
+    done = emp_anew("database", "-f", files)
     assert done.returncode == 0, done.stderr
     told = report(tmp_path)
     assert (told["outcome"], told["version"], told["cache"]["outcome"]) == (
@@ -90,7 +90,7 @@ def test_an_empty_database_is_migrated_filled_and_left_as_it_is(
     assert told["serverLimit"] >= told.get("serverConnections", 1) > 0
     assert report_again(emp, files, tmp_path)["request"] == told["request"]
 
-    first = emp("ingest-once", "-f", files)
+    first = emp_anew("ingest-once", "-f", files)
     assert first.returncode == 0, first.stderr
     held = rows(timescale)
     assert held == report(tmp_path)["rows"] > 5_000
@@ -300,7 +300,7 @@ def test_files_that_name_no_database_are_wrong_input(tmp_path: Path, emp: Emp) -
 
 
 def test_rows_are_read_through_the_cache_and_the_summary_and_quarantine_are_the_databases(
-    timescale: ConnectionSettings, redis_place: RedisPlace, tmp_path: Path, emp: Emp
+    timescale: ConnectionSettings, redis_place: RedisPlace, tmp_path: Path, emp: Emp, emp_anew: Emp
 ) -> None:
     secret(tmp_path, timescale)
     files = given(tmp_path, backbone(**redis_secret(tmp_path, redis_place)), PLAN)
@@ -310,7 +310,7 @@ def test_rows_are_read_through_the_cache_and_the_summary_and_quarantine_are_the_
     assert emp("ingest-once", "-f", files).returncode == 0
 
     command = ("read", "daily-bars", "AAPL", "--last", "2", "-o", "json", "-f", files)
-    told = [json.loads(emp(*command).stdout) for _ in range(2)]
+    told = [json.loads(run(*command).stdout) for run in (emp, emp_anew)]
     assert told[0] == told[1]
     assert [row["session_date"] for row in told[0]] == ["2023-09-20", "2023-09-21"]
     assert len(redis_place.answers()) == 1
@@ -318,12 +318,12 @@ def test_rows_are_read_through_the_cache_and_the_summary_and_quarantine_are_the_
     assert (looked["misses"], looked["keys"]) == (1, 1), "two processes share an answer"
     assert looked["hits"] > 0
 
-    shown = json.loads(emp("summary", "-o", "json", "-f", files).stdout)["backbones"][0]
+    shown = json.loads(emp_anew("summary", "-o", "json", "-f", files).stdout)["backbones"][0]
     assert shown["dataDir"] == f"database {timescale.database} on {timescale.place}"
     assert sum(item["rows"] for item in shown["holdings"]) == rows(timescale)
     assert [item["outcome"] for item in shown["runs"]] == ["Succeeded"]
     assert "Quarantine: 0 entries" in emp("quarantine", "list", "-f", files).stdout
-    released = emp("quarantine", "release", "--all", "-f", files)
+    released = emp_anew("quarantine", "release", "--all", "-f", files)
     assert (released.returncode, "0 rows released" in released.stdout) == (0, True), released.stderr
     assert emp("quarantine", "expire", "--older-than-days", "0", "-f", files).returncode == 0
 

@@ -25,18 +25,20 @@ def secret(folder: Path, settings: ConnectionSettings, name: str = "timescale") 
         (place / key).write_text(value)
 
 
-def test_the_plan_is_told_then_done(timescale: ConnectionSettings, tmp_path: Path, emp: Emp) -> None:
+def test_the_plan_is_told_then_done(
+    timescale: ConnectionSettings, tmp_path: Path, emp: Emp, emp_anew: Emp
+) -> None:
     database = Database("timescale", timescale, packaged())
     secret(tmp_path, timescale)
 
-    told = emp("migrate", "--plan")
+    told = emp_anew("migrate", "--plan")
     assert told.returncode == 0, told.stderr
     assert "migration 0" in told.stdout
     for migration in database.migrations:
         assert re.search(rf"{migration.number} +{migration.name}", told.stdout)
     assert database.columns == []
 
-    done = emp("migrate")
+    done = emp_anew("migrate")
     assert done.returncode == 0, done.stderr
     assert f"migration {len(database.migrations)}, {len(database.migrations)} applied now" in done.stdout
     assert database.applied == database.whole

@@ -1,4 +1,4 @@
-"""`emp-runtime quarantine` as a process of its own, on a store that holds bad rows."""
+"""`emp-runtime quarantine` on a store that holds bad rows."""
 
 from __future__ import annotations
 
@@ -70,9 +70,10 @@ def test_a_release_stores_the_rows_leaves_a_report_and_does_nothing_the_second_t
     assert listed(emp, data, "--state", "Released")["entries"][0]["reason"] == "NonPositivePrice"
 
 
-def test_one_entry_is_released_by_its_id(emp: Emp, data: Path) -> None:
+def test_one_entry_is_released_by_its_id(emp: Emp, emp_anew: Emp, data: Path) -> None:
     chosen = listed(emp, data, "--reason", "NonPositivePrice")["entries"][0]["id"]
-    assert emp("quarantine", "release", "--data-dir", data, "--id", chosen).stdout == "1 rows released\n"
+    done = emp_anew("quarantine", "release", "--data-dir", data, "--id", chosen)
+    assert done.stdout == "1 rows released\n"
 
 
 def test_an_id_that_no_entry_has_is_an_error_that_names_it_and_releases_nothing(
@@ -120,10 +121,10 @@ def test_a_wrong_word_is_told_and_nothing_written(
     assert len(held(OnDuckDB(data))) == 7
 
 
-def test_entries_expire_by_the_days_since_a_run_saw_them(emp: Emp, data: Path) -> None:
+def test_entries_expire_by_the_days_since_a_run_saw_them(emp: Emp, emp_anew: Emp, data: Path) -> None:
     young = emp("quarantine", "expire", "--data-dir", data, "--older-than-days", "36500")
     assert young.stdout == "0 entries dropped that no run has seen for 36500 days\n"
-    old = emp("quarantine", "expire", "--data-dir", data, "--older-than-days", "1")
+    old = emp_anew("quarantine", "expire", "--data-dir", data, "--older-than-days", "1")
     assert old.stdout == "2 entries dropped that no run has seen for 1 days\n"
     assert listed(emp, data) == {"counts": [], "entries": []}
 

@@ -240,12 +240,12 @@ def test_a_reader_of_a_damaged_copy_is_told_so_in_one_line(tmp_path: Path, plan:
 
 
 def test_a_full_volume_is_named_and_the_published_copy_stays(
-    tmp_path: Path, plan: Path, emp: Emp, small_volume: Path
+    tmp_path: Path, plan: Path, emp: Emp, emp_anew: Emp, small_volume: Path
 ) -> None:
     assert emp("ingest-once", "-f", plan, "--data-dir", small_volume).returncode == 0
     before = content.digest(small_volume)
 
-    done = emp("ingest-once", "-f", SAMPLES, "--data-dir", small_volume)
+    done = emp_anew("ingest-once", "-f", SAMPLES, "--data-dir", small_volume)
 
     assert (done.returncode, report(tmp_path)["outcome"]) == (3, "VolumeFull")
     assert "VolumeFull" in done.stderr and "No space left on device" in done.stderr
@@ -307,13 +307,13 @@ def test_a_read_only_volume_is_named_and_still_read(
 def test_the_probe_names_the_state_of_the_volume(
     *,
     tmp_path: Path,
-    emp: Emp,
+    emp_anew: Emp,
     small_volume: Path,
     prepare: Callable[[Path], object],
     code: int,
     outcome: str,
 ) -> None:
     prepare(small_volume)
-    done = emp("probe-volume", EMP_DATA_DIR=str(small_volume))
+    done = emp_anew("probe-volume", EMP_DATA_DIR=str(small_volume))
     assert (done.returncode, report(tmp_path)["outcome"]) == (code, outcome)
     assert not list(small_volume.glob("probe/*"))
