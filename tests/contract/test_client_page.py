@@ -13,7 +13,7 @@ import pytest
 from backbone.adapters.redis.scripts import rights
 from backbone.client import INSTITUTIONAL, Unfit, errors
 from backbone.ports.cache import CacheFault
-from worker import ROOT, SAMPLES, Emp
+from worker import ROOT
 
 PAGE = (ROOT / "docs" / "client.md").read_text()
 PROGRAM = re.compile(r"```python\n(.*?)```", re.DOTALL)
@@ -34,12 +34,11 @@ def run(program: str, folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_the_example_prints_what_the_page_shows_and_that_of_the_readme_runs(tmp_path: Path, emp: Emp) -> None:
-    assert emp("ingest-once", "-f", SAMPLES).returncode == 0
-    done = run(PROGRAMS[0], tmp_path)
+def test_the_example_prints_what_the_page_shows_and_that_of_the_readme_runs(home: Path) -> None:
+    done = run(PROGRAMS[0], home)
     assert (done.stdout, done.stderr) == (SHOWN[0], "")
     for program in README_PROGRAMS:
-        assert run(program, tmp_path).stderr == ""
+        assert run(program, home).stderr == ""
 
 
 @pytest.mark.parametrize("program", PROGRAMS[1:])

@@ -62,6 +62,8 @@ def small_whole(tmp_path: Path, small: Path, emp: Emp) -> str:
     data = tmp_path / "undisturbed"
     done = emp("ingest-once", "-f", small, "--data-dir", data, EMP_TERMINATION_LOG="")
     assert done.returncode == 0, done.stderr
+    held = {name: count for name, count in content.rows(data).items() if count}
+    assert held == {"dailyBars": 25_086, "intradayBars": 2_264, "macroEvents": 5_603}
     return content.digest(data)
 
 
