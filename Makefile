@@ -9,9 +9,9 @@ BIN := .venv/bin
 # In the order of what they cost; each is a folder of tests/ and brings up what it needs.
 SUITES := chart shell contract cluster e2e faults
 
-# Contract tests start servers of their own, once per process and file; e2e and fault tests mostly wait, each in a
-# namespace of its own.
-SIDE_BY_SIDE_contract := --numprocesses 2 --dist loadfile
+# Contract tests start servers of their own, once per process; e2e and fault tests mostly wait, each in a namespace of
+# its own.
+SIDE_BY_SIDE_contract := --numprocesses 2 --dist worksteal
 SIDE_BY_SIDE_e2e := --numprocesses 3
 SIDE_BY_SIDE_faults := --numprocesses 3 --dist worksteal
 
