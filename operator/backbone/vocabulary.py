@@ -147,6 +147,10 @@ class Reason(Documented):
         "The claim is another one than before; what was stored is fetched again.",
     )
     VOLUME_LOST = ("VolumeLost", "The claim lost its volume; its data is gone unless the volume comes back.")
+    VOLUME_MADE_AGAIN = (
+        "VolumeMadeAgain",
+        "The idle volume's claim is a new one; no row was on the old one.",
+    )
     ON_TIER = ("OnTier", "The requested tier serves.")
     TIER_PENDING = (
         "TierPending",
@@ -181,10 +185,6 @@ class Reason(Documented):
         "A table holds rows that retention should have dropped: the database's job did not run.",
     )
     POLICIES_RUN = ("PoliciesRun", "No job of the database that compresses or refreshes failed or is late.")
-    JOB_FAILED = ("JobFailed", "The last run of a job of the database failed; the message has its words.")
-    JOB_NOT_RUN = ("JobNotRun", "A job of the database has not run, or not ended, long after it was due.")
-    POLICIES_NOT_SET = ("PoliciesNotSet", "Bootstrap serves, and nothing is set of TimescaleDB's tables.")
-    STATISTICS_UNREAD = ("StatisticsUnread", "The database did not tell how its jobs fare or what it holds.")
     CACHE_REACHABLE = ("CacheReachable", "Redis answers and does what the cache needs.")
 
     BACKBONE_NOT_FOUND = ("BackboneNotFound", "spec.backboneRef names no DataBackbone of this namespace.")

@@ -8,6 +8,7 @@ from typing import Any
 
 from ..ports.cache import CacheFault
 from ..ports.database import DatabaseFault
+from ..ports.policies import PolicyTrouble
 from ..schema import Column, Resource
 from ..vocabulary import API_VERSION, ConditionType, Documented, Outcome, Reason
 from .structural import Schema
@@ -101,6 +102,12 @@ def reasons_page() -> str:
             "Reasons of `Migrated`, and with it of `Ready` on the institutional tier.",
             "",
             *_meanings("Fault", DatabaseFault),
+            "",
+            "## Troubles of policies",
+            "",
+            "Reasons of `RetentionMet` and `PoliciesRun`.",
+            "",
+            *_meanings("Trouble", PolicyTrouble),
             "",
             "## Faults of Redis",
             "",

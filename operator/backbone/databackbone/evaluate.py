@@ -34,7 +34,8 @@ def evaluate(backbone: Backbone, seen: Observation, refusals: Sequence[Refusal],
     decision = decide(backbone.spec, previous.tier, evidence, now)
     taken = _taken(backbone, seen)
     storage = _storage(volume, seen, now)
-    ready = _ready(backbone, seen, taken, _serving(storage, services, decision), refusals)
+    idle = decision.tier.active == "Institutional" and _mounts(seen.claim)
+    ready = _ready(backbone, seen, taken, _serving(storage, services, decision, idle=idle), refusals)
     findings = {
         ConditionType.READY: ready,
         ConditionType.VALIDATED: Finding(True, Reason.VALID, "The spec makes sense."),
@@ -64,7 +65,7 @@ def evaluate(backbone: Backbone, seen: Observation, refusals: Sequence[Refusal],
             plans=len(seen.plans),
         ),
         actions=actions,
-        notices=(*_told(change), *decision.notices),
+        notices=(*_told(change), *decision.notices, *_made_again(previous.volume, volume, tier)),
         measures=measures_of(services.cache),
         recheck_after=None if backbone.spec.suspend else standing.next_after(now),
     )
@@ -154,16 +155,40 @@ def _pending_message(volume: VolumeStatus, phase: str) -> str:
     return f"{claim}; its probe has not ended yet (`kubectl describe job` tells what keeps it)."
 
 
-def _serving(storage: Finding, services: Services, decision: Decision) -> Finding:
-    """Whether data can be written and read on the tier that serves, or is about to."""
-    if storage.holds is not True:
+_HARMLESS_IDLE = {Reason.VOLUME_FULL, Reason.VOLUME_READ_ONLY, Reason.VOLUME_PENDING}
+"""What keeps rows from an idle volume, and no pod from mounting it once it is bound."""
+
+
+def _mounts(claim: ClaimReading | None) -> bool:
+    return claim is not None and claim.phase == "Bound" and not claim.terminating
+
+
+def _made_again(before: VolumeStatus | None, volume: VolumeStatus, tier: TierStatus) -> tuple[Notice, ...]:
+    """An event where the idle volume of the institutional tier is on another claim than before."""
+    known = before.claim_uid if before is not None else None
+    if tier.active != "Institutional" or known is None or volume.claim_uid == known:
+        return ()
+    message = f"Claim {volume.claim_name} was lost or deleted and is a new one; the rows are in TimescaleDB."
+    return (Notice("Warning", Reason.VOLUME_MADE_AGAIN, message),)
+
+
+def _serving(storage: Finding, services: Services, decision: Decision, *, idle: bool) -> Finding:
+    """Whether data can be written and read on the tier that serves, or is about to.
+
+    `idle` is whether that is not the volume's, which pods can mount all the same.
+    """
+    harmless = idle and storage.reason in _HARMLESS_IDLE
+    if storage.holds is not True and not harmless:
         return storage
     if decision.waiting is not None:
         return decision.waiting
     database = services.migrated
     if decision.tier.active == "Institutional" and database is not None and database.holds is not True:
         return database
-    return Finding(True, Reason.AVAILABLE, f"Data can be written and read on tier {decision.tier.active}.")
+    message = f"Data can be written and read on tier {decision.tier.active}."
+    if storage.holds is not True:
+        message += f" But its volume, which is idle: {storage.message}"
+    return Finding(True, Reason.AVAILABLE, message)
 
 
 def _ready(
@@ -194,7 +219,7 @@ def _stalled(ready: Finding, storage: Finding, refusals: Sequence[Refusal]) -> F
         return Finding(True, ready.reason, ready.message)
     if refusals:
         return Finding(True, refusals[0].reason, _refusal_message(refusals[0]))
-    if storage.stuck:
+    if storage.stuck and ready.holds is not True:
         return Finding(True, storage.reason, storage.message)
     return Finding(False, Reason.SETTLED, "The operator goes on by itself.")
 

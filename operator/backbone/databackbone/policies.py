@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from ..evaluation import Finding
-from ..ports.policies import JobOutcome
+from ..ports.policies import JobOutcome, PolicyTrouble
 from ..vocabulary import ANNOTATION_CONFIRM, Reason
 from .institutional_status import DatabaseStatus, JobStatus, TableStatus
 
@@ -19,7 +19,7 @@ LATE_INTERVALS, LATE_LEAST = 3, timedelta(hours=1)
 RETENTION = "retention"
 _NOT_SET = Finding(
     None,
-    Reason.POLICIES_NOT_SET,
+    PolicyTrouble.POLICIES_NOT_SET,
     "Bootstrap serves; nothing is set of the database's tables before Institutional does.",
 )
 
@@ -70,7 +70,9 @@ def _unseen(found: Finding) -> Finding:
 
 
 def _unread(database: DatabaseStatus) -> Finding:
-    return Finding(None, Reason.STATISTICS_UNREAD, f"Not all of it could be looked at: {database.unread}")
+    return Finding(
+        None, PolicyTrouble.STATISTICS_UNREAD, f"Not all of it could be looked at: {database.unread}"
+    )
 
 
 def _together(wrong: Sequence[Finding]) -> Finding:
@@ -92,10 +94,12 @@ def _unconfirmed(database: DatabaseStatus) -> list[Finding]:
 def _jobs_trouble(jobs: Sequence[JobStatus], at: datetime) -> list[Finding]:
     """Jobs that failed, then those that are late."""
     failed = [
-        Finding(False, Reason.JOB_FAILED, _failed(job)) for job in jobs if job.outcome == JobOutcome.FAILED
+        Finding(False, PolicyTrouble.JOB_FAILED, _failed(job))
+        for job in jobs
+        if job.outcome == JobOutcome.FAILED
     ]
     late = [
-        Finding(False, Reason.JOB_NOT_RUN, _late(job))
+        Finding(False, PolicyTrouble.JOB_NOT_RUN, _late(job))
         for job in jobs
         if job.outcome != JobOutcome.FAILED and _is_late(job, at)
     ]

@@ -28,6 +28,12 @@ class Observation:
         return self.backbone.service_secrets if self.backbone is not None else ()
 
     @property
+    def on_database(self) -> bool:
+        """Whether the rows are in the institutional tier's database, and not on a claim."""
+        tier = self.backbone.tier if self.backbone is not None else None
+        return (tier or {}).get("active") == "Institutional"
+
+    @property
     def claim_uid(self) -> str | None:
         """Identity of the claim that holds the data, as far as the backbone has said."""
         return self.backbone.claim_uid if self.backbone is not None else None

@@ -1,4 +1,7 @@
-"""What still speaks of the present: a plan's record ends with the claim that its runs wrote."""
+"""What still speaks of the present: a plan's record ends with the claim that its runs wrote.
+
+On the institutional tier no claim holds rows, and the record goes on whatever becomes of it.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ def of_present_claim(
     claim = seen.claim_uid
     if claim is None or status.claim_uid == claim:
         return status, ()
-    if status.claim_uid is None:
+    if status.claim_uid is None or seen.on_database:
         return status.model_copy(update={"claim_uid": claim}), ()
     done = status.triggers or Triggers()
     fresh = IngestPlanStatus(
@@ -32,6 +35,6 @@ def of_present_claim(
 
 def runs_on_present_claim(seen: Observation) -> Observation:
     """The observation without runs that wrote a claim of before."""
-    if seen.claim_uid is None:
+    if seen.claim_uid is None or seen.on_database:
         return seen
     return replace(seen, runs=tuple(job for job in seen.runs if job.claim_uid in {None, seen.claim_uid}))

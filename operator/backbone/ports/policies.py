@@ -111,6 +111,15 @@ class TableSpan:
     last_drop: datetime | None
 
 
+class PolicyTrouble(Documented):
+    """What is wrong with what a database does with its tables over time."""
+
+    JOB_FAILED = ("JobFailed", "The last run of a job of the database failed; the message has its words.")
+    JOB_NOT_RUN = ("JobNotRun", "A job of the database has not run, or not ended, long after it was due.")
+    POLICIES_NOT_SET = ("PoliciesNotSet", "Bootstrap serves, and nothing is set of TimescaleDB's tables.")
+    STATISTICS_UNREAD = ("StatisticsUnread", "The database did not tell how its jobs fare or what it holds.")
+
+
 class JobOutcome(Documented):
     """How the last run of a database's own job ended."""
 

@@ -10,6 +10,7 @@ import pytest
 from backbone.databackbone.institutional_status import DatabaseStatus
 from backbone.databackbone.policies import policies_run, retention_met
 from backbone.evaluation import Finding
+from backbone.ports.policies import PolicyTrouble
 from backbone.vocabulary import Reason
 
 NOW = datetime(2024, 3, 1, 12, 0, tzinfo=UTC)
@@ -91,9 +92,9 @@ def test_a_message_has_the_databases_words_and_all_that_is_wrong() -> None:
         f"The retention of intraday_bars failed, 14 times so far: {LOCKED}. It runs again at "
         "2024-03-01 12:05 UTC. The retention of daily_bars was due at 2024-02-21 12:00 UTC: it has never run."
     )
-    assert retention_met(status(never, failed), MIGRATED).reason is Reason.JOB_FAILED
+    assert retention_met(status(never, failed), MIGRATED).reason is PolicyTrouble.JOB_FAILED
     late = status(never, tables=(OLD,), policies_since=NOW - 9 * DAY)
-    assert retention_met(late, MIGRATED).reason is Reason.JOB_NOT_RUN
+    assert retention_met(late, MIGRATED).reason is PolicyTrouble.JOB_NOT_RUN
     assert "begins at 2023-12-02 and keeps 30 days" in retention_met(late, MIGRATED).message
 
 

@@ -262,6 +262,24 @@ def test_another_claim_ends_the_record_and_a_first_run_fills_it() -> None:
     assert "VolumeReplaced" not in [notice.reason for notice in again.notices]
 
 
+def test_another_claim_ends_no_record_of_rows_that_are_in_the_database() -> None:
+    assert SEEN.backbone is not None
+    tier = {
+        "active": "Institutional",
+        "requested": "Institutional",
+        "epoch": 2,
+        "since": "2024-03-01T12:00:00Z",
+    }
+    seen = replace(SEEN, backbone=replace(SEEN.backbone, tier=tier))
+    old = replace(job("run-1", report()), claim_uid="claim-0")
+    result = evaluate(plan({**DELIVERED, "claimUid": "claim-0"}), replace(seen, runs=(old,)), (), NOW)
+    assert conditions(result)["Ready"] == READY["Ready"]
+    assert "VolumeReplaced" not in [notice.reason for notice in result.notices]
+    assert started(result) == []
+    found = fields(result)
+    assert (found["claimUid"], found["lastRun"]["id"]) == ("claim-1", "run-1")
+
+
 @pytest.mark.parametrize(
     "backbone",
     [
