@@ -15,9 +15,9 @@ from backbone.adapters.timescale.reader import cache_version
 from backbone.adapters.timescale.settings import ConnectionSettings
 from backbone.adapters.timescale.watch import SecretWatch
 from backbone.client import DAILY_BARS, INSTITUTIONAL, MACRO_SERIES, NotHeld, NothingPublished, Unfit
-from backbone.client.database import DatabaseClient
+from backbone.client.database import MARK_STANDS, DatabaseClient
 from backbone.ports.database import DatabaseFault
-from databases import execute
+from databases import SCHEMAS, execute, on_postgres_migrated
 from redis_place import RedisPlace
 from small_copies import NOW, bar, ingest_into
 from stores import OnTimescale
@@ -105,6 +105,33 @@ def test_a_new_source_is_seen_once_what_was_remembered_is_too_old(held: OnTimesc
         now[0] += INSTITUTIONAL.ttl + timedelta(seconds=1)
         with client.snapshot() as data, pytest.raises(Exception, match="name one by source="):
             data.rows(DAILY_BARS, ["AAPL"])
+
+
+def test_a_database_in_the_place_of_another_is_noticed_by_a_client_that_lives_on(held: OnTimescale) -> None:
+    now = [NOW]
+
+    def seen(client: DatabaseClient) -> list[date]:
+        with client.snapshot() as data:
+            found: list[date] = data.rows(DAILY_BARS, ["AAPL"])["session_date"].to_pylist()
+            return found
+
+    with client_of(held, clock=lambda: now[0]) as client:
+        before = seen(client)
+        for schema in SCHEMAS:
+            execute(held.settings, f"DROP SCHEMA {schema} CASCADE")
+        assert seen(client) == before, "kept for a moment"
+        now[0] += MARK_STANDS + timedelta(seconds=1)
+        with pytest.raises(NothingPublished, match="no tables"):
+            seen(client)
+        on_postgres_migrated(held.settings)
+        ingest_into(held.store(), [bar(6), bar(7, source="test/bars"), bar(8, symbol="IBM")])
+        assert seen(client) == [date(2024, 2, 6), date(2024, 2, 7)] != before
+
+        # One that cannot be asked for a while is the same one: what is cached stands.
+        execute(held.settings, "ALTER SCHEMA telemetry RENAME TO away")
+        execute(held.settings, "CREATE SCHEMA telemetry CREATE TABLE schema_migrations (number INTEGER)")
+        now[0] += MARK_STANDS + timedelta(seconds=1)
+        assert seen(client) == [date(2024, 2, 6), date(2024, 2, 7)]
 
 
 def test_a_database_without_tables_holds_nothing(own_postgres: ConnectionSettings) -> None:

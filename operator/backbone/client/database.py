@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from threading import Lock
@@ -33,6 +33,9 @@ from .errors import NothingPublished, StoreError
 from .fitness import Fitness
 from .inquiry import unknown
 from .snapshot import Condition, Snapshot, View, inquiry_of
+
+MARK_STANDS = timedelta(seconds=10)
+"""How long a database is taken for the same one before it is asked again."""
 
 __all__ = ["ConnectionSettings", "DatabaseClient", "DatabaseFault", "Finding", "from_folder", "from_keys"]
 
@@ -75,7 +78,8 @@ class DatabaseClient:
         self._closing = ExitStack()
         self._watch: SecretWatch | None = None
         self._lock = Lock()
-        self._mark: str | None = None
+        self._mark: tuple[str, ConnectionSettings] | None = None
+        self._mark_since = clock()
         self._lines: dict[tuple[str, str], tuple[Line, ...]] = {}
         self._lines_since = clock()
 
@@ -142,9 +146,25 @@ class DatabaseClient:
         self.close()
 
     def _known(self) -> str:
-        if self._mark is None:
-            self._mark = mark_of(self._pool)
-        return self._mark
+        """The mark of the database, which another one can take the place of while this lives.
+
+        Where it cannot be asked the answers that are cached stand. Raises NothingPublished, StoreError.
+        """
+        with self._lock:
+            known, now, place = self._mark, self._clock(), self._pool.settings
+            if known is not None and known[1] == place and now - self._mark_since <= MARK_STANDS:
+                return known[0]
+        try:
+            mark = mark_of(self._pool)
+        except StoreError:
+            if known is None or known[1] != place:
+                raise
+            mark = known[0]
+        with self._lock:
+            if known is not None and mark != known[0]:
+                self._lines = {}
+            self._mark, self._mark_since = (mark, place), now
+        return mark
 
     def _present_lines(self) -> dict[tuple[str, str], tuple[Line, ...]]:
         with self._lock:
