@@ -40,12 +40,13 @@ def on_postgres(place: Path, **settings: str) -> PostgresServer:
 
 
 @contextmanager
-def fresh_database(dsn: str, *, timescale: bool) -> Iterator[ConnectionSettings]:
-    """A new database of an installation, and its owner; both go."""
+def fresh_database(dsn: str, *, timescale: bool, language: str = "") -> Iterator[ConnectionSettings]:
+    """A new database of an installation, and its owner; both go. Its texts compare as in a language."""
     name, password = f"backbone_test_{secrets.token_hex(4)}", secrets.token_urlsafe(12)
     administrator = from_keys("test", {"uri": dsn})
     execute(administrator, f"CREATE ROLE {name} LOGIN PASSWORD '{password}'")
-    execute(administrator, f"CREATE DATABASE {name} OWNER {name}")
+    compared = f"TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE '{language}'" if language else ""
+    execute(administrator, f"CREATE DATABASE {name} OWNER {name} {compared}")
     try:
         if timescale:
             try:

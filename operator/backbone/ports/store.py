@@ -154,7 +154,8 @@ class Writer(Protocol):
     def upsert(self, dimension: Dimension, rows: pa.Table) -> int:
         """Store rows of the dimension's schema; how many were new or differed.
 
-        Of two versions of a row the one with the greater (revision, observed_at, run_id) stays.
+        Of all versions of a row the one with the greatest (revision, observed_at, run_id) stays, in whatever
+        order they come. One that brings what is stored already changes nothing, lineage included.
         """
         ...
 

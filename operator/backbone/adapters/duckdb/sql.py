@@ -57,13 +57,32 @@ JOURNAL = (
         outcome VARCHAR NOT NULL
     )
     """,
+    """
+    CREATE TABLE IF NOT EXISTS telemetry.confirmations (
+        dimension VARCHAR NOT NULL,
+        observed_at TIMESTAMP WITH TIME ZONE NOT NULL,
+        run_id VARCHAR NOT NULL,
+        versions VARCHAR NOT NULL
+    )
+    """,
 )
-"""`outcome` is null from the start of a run to its end; an attempt is the last of its plan and dimension."""
+"""`outcome` is null from the start of a run to its end; an attempt is the last of its plan and dimension;
+a confirmation is an answer that found rows as they are stored, as market.confirmations packs it."""
 
 FINISHED = 'SELECT * FROM telemetry.ingest_runs WHERE outcome IS NOT NULL ORDER BY "sequence" DESC LIMIT ?'
 OPEN_RUNS = "SELECT DISTINCT run_id FROM telemetry.ingest_runs WHERE outcome IS NULL"
 RUN = 'SELECT run_id, outcome FROM telemetry.ingest_runs WHERE "sequence" = ?'
 UNPUBLISHED = 'UPDATE telemetry.ingest_runs SET outcome = ?, message = ? WHERE "sequence" = ?'
+CONFIRMED_LATER = """
+    SELECT versions FROM telemetry.confirmations
+    WHERE dimension = ? AND (observed_at, run_id) > (CAST(? AS TIMESTAMP WITH TIME ZONE), CAST(? AS VARCHAR))
+"""
+CONFIRM = "INSERT INTO telemetry.confirmations VALUES (?, ?, ?, ?)"
+FORGET_CONFIRMATIONS = """
+    DELETE FROM telemetry.confirmations
+    WHERE observed_at < (SELECT min(started_at) FROM telemetry.ingest_runs WHERE outcome IS NULL) - ?
+"""
+"""Those older than every run that is open are of no use any more: none of them can bring an older answer."""
 FORGET_ATTEMPTS = """
     DELETE FROM telemetry.ingest_attempts
     WHERE dimension = ? AND plan = (SELECT plan FROM telemetry.ingest_runs WHERE "sequence" = ?)
@@ -85,7 +104,7 @@ def _reading(table: str) -> str:
 
 JOURNAL_READINGS = tuple(
     _reading(f"telemetry.{table}")
-    for table in ("ingest_runs", "ingest_arrivals", "ingest_attempts", "quarantine")
+    for table in ("ingest_runs", "ingest_arrivals", "ingest_attempts", "confirmations", "quarantine")
 )
 
 

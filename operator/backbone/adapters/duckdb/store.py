@@ -16,6 +16,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
+from ...market.confirmations import CLOCKS_APART
 from ...market.dimensions import Dimension
 from ...ports.journal import JournalEntry, RunLost, closed_by_another
 from ...ports.quarantine import Origin, QuarantineFilter, Release
@@ -26,6 +27,7 @@ from . import known, quarantine, sql
 from .reader import journal_entries
 from .session import opened, translated
 from .tables import define, read_in_full
+from .upsert import registered, upsert
 from .volume import Volume
 
 
@@ -138,6 +140,7 @@ class DuckDBWriter:
                 run.at,
             )
             self._sequence = self._number("SELECT max(sequence) FROM telemetry.ingest_runs")
+            self._execute(sql.FORGET_CONFIRMATIONS, CLOCKS_APART)
         return self._sequence
 
     def _alive(self, but: str) -> list[str]:
@@ -176,33 +179,17 @@ class DuckDBWriter:
 
     def upsert(self, dimension: Dimension, rows: pa.Table) -> int:
         """Store rows; how many were new or differed."""
-        if not rows.schema.equals(dimension.schema):
-            raise StoreError(
-                Outcome.STORE_FAILED, f"{dimension.name}: rows are not of the dimension's schema"
-            )
-        with self._registered(rows), translated(f"store {dimension.name}"):
-            # Keys of different hashes differ; only where two agree are the keys themselves counted.
-            alike = self._number(sql.alike_keys(dimension))
-            doubled = self._number(sql.doubled_keys(dimension)) if alike else 0
-            if doubled:
-                raise StoreError(
-                    Outcome.STORE_FAILED,
-                    f"{dimension.name}: {doubled} keys come more than once in one batch",
-                )
-            quarantine.supersede(self._connection, dimension)
-            # A source's first delivery meets nothing, and an INSERT takes two thirds of a MERGE's time.
-            known = self._number(sql.known_sources(dimension))
-            return self._number(sql.merge(dimension) if known else sql.insert(dimension))
+        return upsert(self._connection, dimension, rows)
 
     def before(self, dimension: Dimension, facts: pa.Table, count: int) -> pa.Table:
         """The last stored rows of each line before its first row in `facts`."""
-        with self._registered(facts), translated("query the store"):
+        with registered(self._connection, facts), translated("query the store"):
             found = self._connection.sql(sql.before(dimension), params=[count])
             return found.to_arrow_table().cast(dimension.facts)
 
     def quarantine(self, dimension: Dimension, rows: pa.Table, reasons: pa.Array, origin: Origin) -> None:
         """Keep raw rows with a reason each."""
-        with self._registered(rows.append_column("reason", reasons)):
+        with registered(self._connection, rows.append_column("reason", reasons)):
             quarantine.hold(self._connection, dimension, frozenset(rows.schema.names), origin)
 
     def held(self, dimension: Dimension, run_id: str) -> dict[str, int]:
@@ -216,17 +203,6 @@ class DuckDBWriter:
     def expire(self, chosen: QuarantineFilter, before: datetime) -> int:
         """Drop entries that no run has seen since, without those released."""
         return quarantine.expire(self._connection, chosen, before)
-
-    @contextmanager
-    def _registered(self, rows: pa.Table) -> Iterator[None]:
-        """The rows as the view `incoming`."""
-        self._connection.register("incoming", rows)
-        try:
-            yield
-        finally:
-            # In an aborted transaction this fails too, and would hide why.
-            with suppress(duckdb.Error):
-                self._connection.unregister("incoming")
 
     def record(self, sequence: int, arrival: Arrival) -> None:
         """Note in the journal what a source brought."""

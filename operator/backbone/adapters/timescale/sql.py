@@ -12,7 +12,6 @@ from ...market.dimensions import LINEAGE, MOMENT, Dimension
 from ...vocabulary import Outcome
 
 _LINEAGE = frozenset(field.name for field in LINEAGE)
-_ORDER = ("revision", "observed_at", "run_id")
 _TYPES = {
     pa.string(): "text",
     pa.int32(): "integer",
@@ -45,6 +44,16 @@ _ENTRY = """
 """
 RUNS = f'{_ENTRY} ORDER BY "sequence" DESC LIMIT %s'
 FINISHED = f'{_ENTRY} WHERE outcome IS NOT NULL ORDER BY "sequence" DESC LIMIT %s'
+CONFIRMED_LATER = """
+    SELECT versions FROM telemetry.confirmations
+    WHERE dimension = %s AND (observed_at, run_id) > (%s::timestamptz, %s)
+"""
+CONFIRM = "INSERT INTO telemetry.confirmations VALUES (%s, %s, %s, %s)"
+FORGET_CONFIRMATIONS = """
+    DELETE FROM telemetry.confirmations
+    WHERE observed_at < (SELECT min(started_at) FROM telemetry.ingest_runs WHERE outcome IS NULL) - %s
+"""
+"""Those older than every run that is open are of no use any more: none of them can bring an older answer."""
 ARRIVAL = "INSERT INTO telemetry.ingest_arrivals VALUES (%s, %s, %s, %s, %s, %s, %s)"
 FORGET_ATTEMPTS = """
     DELETE FROM telemetry.ingest_attempts
@@ -155,11 +164,16 @@ def upsert(dimension: Dimension, staged: tuple[str, ...]) -> str:
                   AND held."{dimension.time}" BETWEEN %(first)s AND %(last)s AND {" AND ".join(same)}
             )
             ON CONFLICT ({_columns(dimension.key)}) DO UPDATE SET {changes}
-            WHERE ({differs}) AND ({_columns(_ORDER, "excluded")}) > ({_columns(_ORDER, "stored")})
+            WHERE ({differs}) AND {_order("excluded")} > {_order("stored")}
             RETURNING stored."{dimension.subject}" AS subject
         )
         SELECT subject, count(*) FROM written GROUP BY 1
     """  # noqa: S608
+
+
+def _order(table: str) -> str:
+    """What orders versions of a row: as in every store, whatever the database's language."""
+    return f'({table}.revision, {table}.observed_at, {table}.run_id COLLATE "C")'
 
 
 def line_of(dimension: Dimension) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ import pyarrow as pa
 from psycopg import Connection
 
 from ...authority.owner import Owner
+from ...market.confirmations import CLOCKS_APART
 from ...market.dimensions import Dimension, moment_of
 from ...ports.journal import JournalEntry, RunLost, closed_by_another
 from ...ports.quarantine import Origin, QuarantineFilter, Release
@@ -123,6 +124,7 @@ class TimescaleWriter:
             self._connection.execute(sql.CLOSE_UNFINISHED, [sql.CLOSED_BY_ANOTHER, run.at, why, alive])
             values = [run.run_id, run.plan, run.generation, run.at]
             row = self._connection.execute(sql.START, values).fetchone()
+            self._connection.execute(sql.FORGET_CONFIRMATIONS, [CLOCKS_APART])
         self._sequence = int(row[0]) if row else 0
         return self._sequence
 

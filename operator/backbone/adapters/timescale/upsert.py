@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from psycopg import Connection
 
+from ...market.confirmations import answers, packed, without_outdated
 from ...market.dimensions import Dimension
 from ...ports.store_errors import StoreError
 from ...vocabulary import Outcome
@@ -48,24 +49,36 @@ def upsert(connection: Connection[Row], dimension: Dimension, rows: pa.Table) ->
     """Store rows; how many were new or differed, per subject. Raises StoreError and psycopg.Error."""
     _refuse_misfits(dimension, rows)
     changed: Counter[str] = Counter()
-    if not rows.num_rows:
-        return changed
     with connection.transaction():
         for statement in _SETTINGS:
             connection.execute(statement.encode())
-        known = _known(connection, dimension, rows)
-        same = _same(dimension, rows) if known.num_rows else {}
-        staged = tuple(name for name in dimension.schema.names if name not in same)
-        if known.num_rows:
-            connection.execute(sql.staging(dimension, staged).encode())
-        for start in range(0, rows.num_rows, SLICE_ROWS):
-            halves = _split(dimension, rows.slice(start, SLICE_ROWS), known)
-            _copied(connection, ("market", dimension.table), halves.new)
-            changed.update(_per_subject(dimension, halves.new))
-            if halves.known.num_rows:
-                changed.update(_merged(connection, dimension, halves.known.select(staged), same))
-        if known.num_rows:
-            connection.execute("DROP TABLE pg_temp.staging")
+        for moment, answer in answers(rows):
+            values = [dimension.name, moment.observed_at, moment.run_id]
+            later = connection.execute(sql.CONFIRMED_LATER, values).fetchall()
+            current = without_outdated(dimension, answer, (versions for (versions,) in later))
+            written = _written(connection, dimension, current)
+            if written.total() < current.num_rows:
+                connection.execute(sql.CONFIRM, [*values, packed(dimension, current)])
+            changed.update(written)
+    return changed
+
+
+def _written(connection: Connection[Row], dimension: Dimension, rows: pa.Table) -> Counter[str]:
+    """Store rows of one answer, slice by slice; as `upsert`."""
+    changed: Counter[str] = Counter()
+    known = _known(connection, dimension, rows)
+    same = _same(dimension, rows) if known.num_rows else {}
+    staged = tuple(name for name in dimension.schema.names if name not in same)
+    if known.num_rows:
+        connection.execute(sql.staging(dimension, staged).encode())
+    for start in range(0, rows.num_rows, SLICE_ROWS):
+        halves = _split(dimension, rows.slice(start, SLICE_ROWS), known)
+        _copied(connection, ("market", dimension.table), halves.new)
+        changed.update(_per_subject(dimension, halves.new))
+        if halves.known.num_rows:
+            changed.update(_merged(connection, dimension, halves.known.select(staged), same))
+    if known.num_rows:
+        connection.execute("DROP TABLE pg_temp.staging")
     return changed
 
 
