@@ -1,7 +1,8 @@
 """Reports: what a Job of ours tells the operator through its termination message.
 
 A termination message holds 4,096 bytes and vanishes with the pod, so the report is compact JSON that is cut
-with counts rather than truncated, and it repeats the outcomes of the last five runs of the backbone.
+with counts rather than truncated. It repeats the outcomes of the last five runs of the backbone, and has the
+numbers of the plan's own before those.
 """
 
 from __future__ import annotations
@@ -97,6 +98,11 @@ class RunReport(Model):
     rows: int = 0
     dimensions: tuple[DimensionReport, ...] = ()
     recent: tuple[PastRun, ...] = ()
+    earlier: tuple[int, ...] | None = Field(
+        default=None,
+        description="Numbers of the plan's own runs before those of `recent`, the last first; None where a "
+        "version ran that does not tell them.",
+    )
     store_recovery: StoreRecoveryReport | None = None
     message: str = ""
 

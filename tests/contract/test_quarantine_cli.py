@@ -9,8 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import TypeAdapter, ValidationError
 
+from backbone.adapters.duckdb.reader import published
 from backbone.adapters.duckdb.store import DuckDBStore
+from backbone.ports.journal import BY_HAND
+from backbone.schema import ObjectName
 from stores import OnDuckDB
 from test_quarantine import BAD, DAYS, bars, held, run
 from worker import Emp, report
@@ -68,6 +72,16 @@ def test_a_release_stores_the_rows_leaves_a_report_and_does_nothing_the_second_t
     assert held(OnDuckDB(data))[DAYS[5]]["flags"] == "Released"
     assert {item["state"] for item in listed(emp, data)["entries"]} == {"Held", "Released"}
     assert listed(emp, data, "--state", "Released")["entries"][0]["reason"] == "NonPositivePrice"
+
+
+def test_a_release_stands_in_the_journal_under_a_name_that_no_plan_can_have(emp: Emp, data: Path) -> None:
+    assert emp("quarantine", "release", "--data-dir", data, "--all").returncode == 0
+    assert emp("quarantine", "expire", "--data-dir", data, "--older-than-days", "1").returncode == 0
+    with published(data) as reader:
+        names = {entry.plan for entry in reader.runs(2)}
+    assert names == {BY_HAND}
+    with pytest.raises(ValidationError):
+        TypeAdapter(ObjectName).validate_python(BY_HAND)
 
 
 def test_one_entry_is_released_by_its_id(emp: Emp, emp_anew: Emp, data: Path) -> None:

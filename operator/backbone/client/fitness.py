@@ -91,10 +91,21 @@ def _age(reading: Reading, line: Line) -> Finding | None:
 
 
 def _last_run(reading: Reading, line: Line) -> Finding | None:
-    attempts = [item for item in reading.attempts if item.source == line.source]
-    if not attempts:
+    """What speaks against it in the journal of the backbone that it speaks against least.
+
+    A database may hold runs of several; what one of them did not get says nothing of what another did.
+    """
+    last: dict[str, LastAttempt] = {}
+    for item in sorted(reading.attempts, key=lambda item: item.sequence):
+        if item.source == line.source:
+            last[item.backbone] = item
+    if not last:
         return Finding(reading.subject, Unfit.UNKNOWN, "the journal names no run that asked for it")
-    last = max(attempts, key=lambda item: item.sequence)
+    found = [_attempt(reading, item) for item in sorted(last.values(), key=lambda item: item.sequence)]
+    return None if None in found else found[-1]
+
+
+def _attempt(reading: Reading, last: LastAttempt) -> Finding | None:
     if last.outcome != Outcome.SUCCEEDED:
         return Finding(
             reading.subject, Unfit.FAILED, f"run {last.sequence} of plan {last.plan}: {last.outcome}"

@@ -8,7 +8,7 @@ what is stored, and to write; while a provider is asked other runs may write.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -26,6 +26,8 @@ from .tasks import Task
 from .validating import store
 
 RECENT_RUNS = 5
+OWN_RUNS = 25
+"""As many runs of the plan are looked at, so that one that nobody saw is noticed however many others ran."""
 LAST_WAIT = timedelta(seconds=5)
 """For the lock, to tell the journal how a run ended that did not come to its end."""
 STOPPED_MESSAGE = "the worker was told to stop"
@@ -62,17 +64,23 @@ class IngestRun:
         clock: Callable[[], datetime],
         progress: Callable[[str], None],
         checkpoint: Callable[[], None],
+        ending: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
-        """`checkpoint` is called between two steps, and raises to end the run there."""
+        """`checkpoint` is called between two steps, and raises to end the run there.
+
+        `ending` surrounds what a run that did not come to its end has still to tell the journal.
+        """
         self._request = request
         self._providers = providers
         self._store = store
         self._clock = clock
         self._progress = progress
         self._checkpoint = checkpoint
+        self._ending = ending
         self._start = clock()
         self._sequence: int | None = None
         self._recent: tuple[PastRun, ...] = ()
+        self._earlier: tuple[int, ...] | None = None
         self._recovery: Recovery | None = None
         self._dimensions: list[DimensionReport] = []
 
@@ -106,6 +114,7 @@ class IngestRun:
             rows=sum(item.rows for item in self._dimensions),
             dimensions=tuple(self._dimensions),
             recent=self._recent,
+            earlier=self._earlier,
             store_recovery=recovery_report(self._recovery),
             message=message,
         )
@@ -118,7 +127,7 @@ class IngestRun:
                 self._checkpoint()
                 self._deliver(sequence, task)
         except BaseException as error:
-            with suppress(StoreError), self._writing(sequence, LAST_WAIT) as writer:
+            with self._ending(), suppress(StoreError), self._writing(sequence, LAST_WAIT) as writer:
                 writer.finish(sequence, self._end(*_interruption(error)))
             raise
 
@@ -128,7 +137,10 @@ class IngestRun:
         with self._opened(request.store_wait) as writer:
             begun = RunStart(request.run_id, request.plan, request.generation, self._start)
             self._sequence = sequence = writer.begin(begun)
-            self._recent = tuple(past_run(entry) for entry in writer.recent(RECENT_RUNS))
+            past = writer.recent(OWN_RUNS)
+            self._recent = tuple(past_run(entry) for entry in past[:RECENT_RUNS])
+            own = (entry.sequence for entry in past[RECENT_RUNS:] if entry.plan == request.plan)
+            self._earlier = tuple(own)[: OWN_RUNS - RECENT_RUNS]
         return sequence
 
     @contextmanager

@@ -39,7 +39,7 @@ def update(plan: Plan, seen: Observation, previous: IngestPlanStatus, now: datet
     for run in (*lost, *ended):
         status = _take(plan, status, run)
         if run in news:
-            notices += [_ended(run.status), *_gap(seen, previous, run)]
+            notices += [_ended(run.status), *_gap(seen, previous, run, ended)]
     until = max([run.finished for run in ended] + _known(previous.outcomes_read_until), default=None)
     status = status.model_copy(
         update={"active_run": active_run(seen.runs, previous, now), "outcomes_read_until": until}
@@ -97,20 +97,30 @@ def _vanished(seen: Observation, previous: IngestPlanStatus, now: datetime) -> t
     return (Run(status, end),)
 
 
-def _gap(seen: Observation, previous: IngestPlanStatus, run: Run) -> list[Notice]:
-    """Tell of runs that nobody saw. Where other plans write the same journal, a gap may well be theirs."""
+def _gap(seen: Observation, previous: IngestPlanStatus, run: Run, ended: tuple[Run, ...]) -> list[Notice]:
+    """Tell of the plan's runs that nobody saw."""
     last = previous.last_run
-    if run.report is None or last is None or seen.backbone is None or seen.backbone.plans != 1:
+    if run.report is None or last is None or seen.backbone is None:
         return []
     # One that began earlier and is still under way will tell of itself.
     if any(job.finished is None for job in seen.runs):
         return []
-    missing = unseen_sequences(last.sequence, run.report)
+    here = {item.status.sequence for item in ended}
+    unseen = unseen_sequences(last.sequence, run.report, alone=seen.backbone.plans == 1)
+    missing = [number for number in unseen if number not in here]
     if not missing:
         return []
-    span = f"run {missing[0]}" if len(missing) == 1 else f"runs {missing[0]} to {missing[-1]}"
-    message = f"The outcome of {span} of the backbone's journal was never seen."
+    message = f"The outcome of {_numbered(missing)} of the backbone's journal was never seen."
     return [Notice("Warning", Reason.STATUS_GAP, message)]
+
+
+def _numbered(runs: list[int]) -> str:
+    """Some runs by their numbers, which ascend; those of other plans may be between them."""
+    if len(runs) == 1:
+        return f"run {runs[0]}"
+    if runs[-1] - runs[0] == len(runs) - 1:
+        return f"runs {runs[0]} to {runs[-1]}"
+    return f"runs {', '.join(map(str, runs[:-1]))} and {runs[-1]}"
 
 
 def _ended(run: RunStatus) -> Notice:

@@ -95,17 +95,21 @@ def required_dimensions(spec: IngestPlanSpec) -> tuple[str, ...]:
     return tuple(name for name, item in spec.dimensions.items() if item.required)
 
 
-def unseen_sequences(since: int | None, report: RunReport) -> range:
-    """Runs of the backbone's journal that ended after `since`, and that the report does not account for.
+def unseen_sequences(since: int | None, report: RunReport, *, alone: bool) -> tuple[int, ...]:
+    """Numbers of the plan's runs that began after run `since`, and that the report tells no end of.
 
-    A report accounts for itself and the last five runs before it. A journal that began anew has no gap.
+    It tells its own and that of the backbone's last five before it, and of the plan's earlier ones that they
+    were. A version that did not tell these is believed where the plan is `alone` on its backbone: there all
+    numbers are its own. A journal that began anew has no gap.
     """
     if since is None or report.sequence is None or report.sequence <= since:
-        return range(0)
+        return ()
+    if report.earlier is not None:
+        return tuple(sorted(number for number in report.earlier if number > since))
     accounted = min(
         [past.sequence for past in report.recent if past.sequence > since], default=report.sequence
     )
-    return range(since + 1, min(accounted, report.sequence))
+    return tuple(range(since + 1, min(accounted, report.sequence))) if alone else ()
 
 
 def _finished(spec: IngestPlanSpec, job: JobReading, finished: datetime, earlier: Trouble | None) -> Run:

@@ -8,6 +8,9 @@ from datetime import datetime
 from ..vocabulary import Outcome
 from .store_errors import StoreError
 
+BY_HAND = "(quarantine)"
+"""In place of a plan's name, where a run released rows or let entries expire. No plan can have this name."""
+
 
 @dataclass(frozen=True, slots=True)
 class JournalEntry:

@@ -87,7 +87,7 @@ class LastAttempt:
     """How a plan fared last with a symbol, series or calendar, and how its last finished run ended.
 
     `source` is one that the attempt's provider delivers. Where `plan_sequence` is the greater, the plan has
-    run since without coming to this.
+    run since without coming to this. Plans of several backbones may have one name.
     """
 
     subject: str
@@ -97,6 +97,7 @@ class LastAttempt:
     outcome: str
     plan_sequence: int
     plan_outcome: str
+    backbone: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +145,7 @@ class Writer(Protocol):
         ...
 
     def recent(self, count: int) -> tuple[JournalEntry, ...]:
-        """The last finished runs, newest first."""
+        """The last finished runs of the backbone, and as many of the plan that began here, newest first."""
         ...
 
     def batch(self) -> AbstractContextManager[None]:
@@ -195,11 +196,14 @@ class Writer(Protocol):
         ...
 
     def attempted(self, sequence: int, dimension: Dimension, attempts: Sequence[Attempt]) -> None:
-        """Note how the run fared with each name of a dimension; the plan's earlier attempts at it go."""
+        """Note how the run fared with each name of a dimension, in place of the plan's earlier runs.
+
+        Where a run of it that began later has noted that already, nothing changes.
+        """
         ...
 
     def missed(self, plan: str, dimension: Dimension) -> frozenset[str]:
-        """Names that the plan's last run did not get in full."""
+        """Names that the last run of the backbone's plan did not get in full."""
         ...
 
     def spans(

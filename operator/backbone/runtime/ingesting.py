@@ -71,6 +71,7 @@ def _run(
         clock=_now,
         progress=progress,
         checkpoint=stop.check,
+        ending=stop.heeded,
     )
 
     def leave_report() -> None:

@@ -140,7 +140,9 @@ def institutional_store(
     invalidation = _Invalidation(backbone, tell)
     try:
         owner = owner_of(backbone, folder)
-        yield TimescaleStore(settings_of(backbone), pause, changed=invalidation, owner=owner)
+        yield TimescaleStore(
+            settings_of(backbone), pause, backbone=backbone.path, changed=invalidation, owner=owner
+        )
     finally:
         invalidation.close()
 

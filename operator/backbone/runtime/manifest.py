@@ -77,11 +77,17 @@ class Backbone:
     identity: str = ""
     """Its uid; outside a cluster, where it has none, its namespace and name."""
     namespace: str = ""
+    """Empty where its document names none."""
     in_cluster: bool = False
     cluster: str | None = None
     """Which cluster it is in, as its status says."""
     database: str | None = None
     """Mark of the database that holds its rows, as its status says."""
+
+    @property
+    def path(self) -> str:
+        """Namespace and name, by which a database that outlives the object knows it."""
+        return f"{self.namespace}/{self.name}"
 
 
 @dataclass(frozen=True, slots=True)

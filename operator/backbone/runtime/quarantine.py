@@ -13,6 +13,7 @@ import typer
 from ..adapters.duckdb.quarantine import QuarantineReader, published_quarantine
 from ..adapters.duckdb.store import DuckDBStore
 from ..errors import Rejected
+from ..ports.journal import BY_HAND
 from ..ports.quarantine import QuarantineFilter, Release
 from ..ports.store import Arrival, RunEnd, RunStart, Store, Writer
 from ..ports.store_errors import StoreError
@@ -27,9 +28,6 @@ from .places import Place
 if TYPE_CHECKING:
     from ..adapters.timescale.quarantine import TimescaleQuarantine
     from .forms import QuarantineForm
-
-PLAN = "quarantine"
-"""Under this name releases and expiries stand in the journal: they are no runs of any plan."""
 
 
 @contextmanager
@@ -92,11 +90,11 @@ def release(chosen: QuarantineFilter, place: Place, wait: timedelta) -> None:
 
 def _changed(act: Callable[[Writer, str], Release], place: Place, what: str, wait: timedelta) -> RunReport:
     """Do it as a run: in the journal, in one transaction, published; faults of the store are outcomes."""
-    run, start = run_id(f"{PLAN}-{what}", alone=True), datetime.now(UTC)
+    run, start = run_id(f"quarantine-{what}", alone=True), datetime.now(UTC)
     sequence, rows, outcome, message = None, 0, Outcome.SUCCEEDED, ""
     try:
         with _store(place) as store, store.writer(f"{what} {run}", wait) as writer:
-            sequence = writer.begin(RunStart(run, PLAN, 0, start))
+            sequence = writer.begin(RunStart(run, BY_HAND, 0, start))
             try:
                 with writer.batch():
                     done = act(writer, run)
@@ -114,7 +112,7 @@ def _changed(act: Callable[[Writer, str], Release], place: Place, what: str, wai
     return RunReport(
         run_id=run,
         sequence=sequence,
-        plan=PLAN,
+        plan=BY_HAND,
         outcome=outcome,
         start=start,
         end=datetime.now(UTC),

@@ -24,6 +24,7 @@ class StopRequest:
 
     def __init__(self) -> None:
         self._signal: int | None = None
+        self._heeded = False
 
     @contextmanager
     def listening(self, told: Callable[[], None]) -> Iterator[None]:
@@ -53,6 +54,16 @@ class StopRequest:
             raise Stopped(self.exit_code)
 
     def pause(self, seconds: float) -> None:
-        """Sleep. Raises Stopped if a signal came meanwhile."""
+        """Sleep. Raises Stopped if a signal came meanwhile, unless it is heeded already."""
         time.sleep(seconds)
-        self.check()
+        if not self._heeded:
+            self.check()
+
+    @contextmanager
+    def heeded(self) -> Iterator[None]:
+        """What is done meanwhile belongs to the end: no pause in it is cut short for the signal that came."""
+        self._heeded = True
+        try:
+            yield
+        finally:
+            self._heeded = False

@@ -71,6 +71,21 @@ def attempts(*given: LastAttempt) -> Reading:
             id="the last run did not get it",
         ),
         pytest.param(
+            attempts(ATTEMPT, replace(ATTEMPT, backbone="two/market", sequence=8, outcome="NoData")),
+            [],
+            "",
+            id="what another backbone did not get says nothing of what this one did",
+        ),
+        pytest.param(
+            attempts(
+                replace(ATTEMPT, plan_sequence=9, plan_outcome="Succeeded"),
+                replace(ATTEMPT, backbone="two/market", sequence=8, plan_sequence=8, outcome="NoData"),
+            ),
+            [Unfit.FAILED],
+            "run 8 of plan bars: NoData",
+            id="no backbone got it in its last run",
+        ),
+        pytest.param(
             attempts(ATTEMPT, replace(ATTEMPT, plan="other", sequence=8, outcome="NoData")),
             [Unfit.FAILED],
             "run 8 of plan other: NoData",

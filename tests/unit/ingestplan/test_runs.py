@@ -191,6 +191,14 @@ def past(sequence: int, outcome: Outcome = Outcome.NO_DATA, by: str = "daily") -
         pytest.param(report(sequence=7, recent=(past(5), past(6))), 1, None, id="or all of it"),
         pytest.param(report(sequence=7), 2, None, id="another plan's runs are no gap"),
         pytest.param(report(sequence=1), 1, None, id="a journal that began anew has none"),
+        pytest.param(report(sequence=9, earlier=()), 1, None, id="another backbone's are none"),
+        pytest.param(report(sequence=9, earlier=()), 2, None, id="nor are another plan's"),
+        pytest.param(report(sequence=9, earlier=(6, 4, 2)), 2, "run 6 ", id="a run of the plan is one"),
+        pytest.param(
+            report(sequence=9, earlier=(7, 6, 5)), 3, "runs 5 to 7 ", id="several are told as a span"
+        ),
+        pytest.param(report(sequence=30, earlier=(20, 9, 7)), 2, "runs 7, 9 and 20 ", id="or one by one"),
+        pytest.param(report(sequence=3, earlier=(2, 1)), 2, None, id="with several plans too"),
     ],
 )
 def test_runs_that_nobody_saw(said: RunReport, plans: int, gap: str | None) -> None:
@@ -198,6 +206,16 @@ def test_runs_that_nobody_saw(said: RunReport, plans: int, gap: str | None) -> N
     notices = evaluate(plan(DELIVERED), seen, (), NOW).notices
     found = [notice.message for notice in notices if notice.reason == "StatusGap"]
     assert (gap is None and not found) or (gap is not None and gap in found[0])
+
+
+def test_a_run_whose_job_is_still_there_was_seen() -> None:
+    """Though it is not the last one: it failed after waiting for the one that is."""
+    failed = job("run-2", report(Outcome.STORE_BUSY, sequence=5), NOW - 9 * MINUTE, finished=NOW - MINUTE)
+    runs = (failed, job("run-3", report(sequence=20, earlier=(6, 5)), finished=NOW + MINUTE))
+    seen = replace(SEEN, backbone=replace(BACKBONE, plans=2), runs=runs)
+    notices = evaluate(plan(DELIVERED), seen, (), NOW).notices
+    told = [notice.message for notice in notices if notice.reason == "StatusGap"]
+    assert told == ["The outcome of run 6 of the backbone's journal was never seen."]
 
 
 def test_a_run_that_began_earlier_and_is_still_under_way_is_no_gap() -> None:

@@ -73,6 +73,7 @@ CHECKSUMS = {
     7: "53be95ac1c75017a",
     8: "3f3d29828f6e4da0",
     9: "492a6fe67c153670",
+    10: "bf5c3eb4b80ac709",
     11: "97f1c59ac5fc3665",
 }
 """Of what a release has applied somewhere: such a file is never edited, a change is a new one."""

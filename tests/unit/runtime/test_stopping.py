@@ -30,3 +30,15 @@ def test_without_a_signal_nothing_happens() -> None:
     with request.listening(lambda: None):
         request.pause(0)
         request.check()
+
+
+def test_what_belongs_to_the_end_is_not_cut_short() -> None:
+    request = StopRequest()
+    with request.listening(lambda: None):
+        os.kill(os.getpid(), signal.SIGTERM)
+        with request.heeded():
+            request.pause(0)
+            with pytest.raises(Stopped):
+                request.check()
+        with pytest.raises(Stopped):
+            request.pause(0)

@@ -33,7 +33,8 @@ JOURNAL = (
         outcome VARCHAR,
         "rows" BIGINT NOT NULL DEFAULT 0,
         changed BIGINT NOT NULL DEFAULT 0,
-        message VARCHAR NOT NULL DEFAULT ''
+        message VARCHAR NOT NULL DEFAULT '',
+        backbone VARCHAR NOT NULL DEFAULT ''
     )
     """,
     """
@@ -66,10 +67,16 @@ JOURNAL = (
     )
     """,
 )
-"""`outcome` is null from the start of a run to its end; an attempt is the last of its plan and dimension;
-a confirmation is an answer that found rows as they are stored, as market.confirmations packs it."""
+"""`outcome` is null from the start of a run to its end. `backbone` is empty: a volume has one, and the column
+is there so that both tiers have the same journal. An attempt is the last of its plan and dimension. A
+confirmation is an answer that found rows as they are stored, as market.confirmations packs it."""
 
-FINISHED = 'SELECT * FROM telemetry.ingest_runs WHERE outcome IS NOT NULL ORDER BY "sequence" DESC LIMIT ?'
+_FINISHED = "SELECT * FROM telemetry.ingest_runs WHERE outcome IS NOT NULL"
+_LAST = 'ORDER BY "sequence" DESC'
+FINISHED = f"""
+    ({_FINISHED} {_LAST} LIMIT $count) UNION ({_FINISHED} AND plan = $plan {_LAST} LIMIT $count) {_LAST}
+"""
+"""The last runs, and as many of one plan."""
 OPEN_RUNS = "SELECT DISTINCT run_id FROM telemetry.ingest_runs WHERE outcome IS NULL"
 RUN = 'SELECT run_id, outcome FROM telemetry.ingest_runs WHERE "sequence" = ?'
 UNPUBLISHED = 'UPDATE telemetry.ingest_runs SET outcome = ?, message = ? WHERE "sequence" = ?'
@@ -83,6 +90,11 @@ FORGET_CONFIRMATIONS = """
     WHERE observed_at < (SELECT min(started_at) FROM telemetry.ingest_runs WHERE outcome IS NULL) - ?
 """
 """Those older than every run that is open are of no use any more: none of them can bring an older answer."""
+YOUNGER_ATTEMPTS = """
+    SELECT count(*) FROM telemetry.ingest_attempts WHERE dimension = $dimension AND "sequence" > $sequence
+      AND plan = (SELECT plan FROM telemetry.ingest_runs WHERE "sequence" = $sequence)
+"""
+"""What a run that began after this one has told already of its plan."""
 FORGET_ATTEMPTS = """
     DELETE FROM telemetry.ingest_attempts
     WHERE dimension = ? AND plan = (SELECT plan FROM telemetry.ingest_runs WHERE "sequence" = ?)

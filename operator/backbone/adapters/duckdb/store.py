@@ -118,6 +118,7 @@ class DuckDBWriter:
         self._volume = volume
         self._connection = connection
         self.recovery = recovery
+        self._plan = ""
         self._sequence: int | None = None
 
     def begin(self, run: RunStart) -> int:
@@ -141,6 +142,7 @@ class DuckDBWriter:
             )
             self._sequence = self._number("SELECT max(sequence) FROM telemetry.ingest_runs")
             self._execute(sql.FORGET_CONFIRMATIONS, CLOCKS_APART)
+        self._plan = run.plan
         return self._sequence
 
     def _alive(self, but: str) -> list[str]:
@@ -160,9 +162,10 @@ class DuckDBWriter:
         self._sequence = sequence
 
     def recent(self, count: int) -> tuple[JournalEntry, ...]:
-        """The last finished runs, newest first."""
+        """The last finished runs, and as many of the plan that began here, newest first."""
+        values = {"plan": self._plan, "count": count}
         with translated("read the journal"):
-            table = self._connection.sql(sql.FINISHED, params=[count]).to_arrow_table()
+            table = self._connection.sql(sql.FINISHED, params=values).to_arrow_table()
         return journal_entries(table)
 
     @contextmanager
@@ -218,7 +221,9 @@ class DuckDBWriter:
         )
 
     def attempted(self, sequence: int, dimension: Dimension, attempts: Sequence[Attempt]) -> None:
-        """Note how the run fared with each name of a dimension; the plan's earlier attempts at it go."""
+        """Note how the run fared with each name of a dimension, in place of what earlier ones told."""
+        if self._number(sql.YOUNGER_ATTEMPTS, dimension=dimension.name, sequence=sequence):
+            return
         self._execute(sql.FORGET_ATTEMPTS, dimension.name, sequence)
         self._execute(
             sql.KEEP_ATTEMPTS,
@@ -288,7 +293,7 @@ class DuckDBWriter:
         with translated("write the store"):
             self._connection.execute(statement, list(values))
 
-    def _number(self, statement: str) -> int:
+    def _number(self, statement: str, **named: object) -> int:
         with translated("query the store"):
-            row = self._connection.execute(statement).fetchone()
+            row = self._connection.execute(statement, named or None).fetchone()
         return int(row[0]) if row else 0

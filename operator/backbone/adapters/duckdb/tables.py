@@ -26,6 +26,9 @@ def define(connection: duckdb.DuckDBPyConnection) -> None:
         for statement in sql.definitions():
             connection.execute(statement)
     with translated("bring the tables to the present schema"):
+        if connection.execute(upgrade.NO_BACKBONE).fetchone() == (True,):
+            for statement in upgrade.JOURNAL:
+                connection.execute(statement)
         for named, statements in (
             (upgrade.outdated(), upgrade.migration),
             (upgrade.unkeyed(), upgrade.rekeying),

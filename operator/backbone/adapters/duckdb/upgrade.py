@@ -3,8 +3,24 @@
 from __future__ import annotations
 
 from ...market.dimensions import DIMENSIONS, Dimension
+from ...ports.journal import BY_HAND
 from .quarantine_sql import rekeying as rekeyed_entries
 from .sql import TYPES, table_of
+
+NO_BACKBONE = """
+    SELECT NOT EXISTS (SELECT 1 FROM information_schema.columns
+                       WHERE table_schema = 'telemetry' AND table_name = 'ingest_runs'
+                         AND column_name = 'backbone')
+"""
+"""Whether an earlier version made the journal."""
+JOURNAL = (
+    f"""
+    UPDATE telemetry.ingest_runs SET plan = '{BY_HAND}'
+    WHERE plan = 'quarantine' AND message IN ('release', 'expire')
+    """,  # noqa: S608
+    "ALTER TABLE telemetry.ingest_runs ADD COLUMN backbone VARCHAR DEFAULT ''",
+)
+"""Statements that bring it to the present schema; the one that shows it comes last."""
 
 
 def outdated() -> str:

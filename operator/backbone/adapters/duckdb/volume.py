@@ -30,6 +30,8 @@ from ...vocabulary import Outcome
 DATABASE = "backbone.duckdb"
 INCOMING = ".incoming-"
 POLL_SECONDS = 0.1
+LOOK_SECONDS = 1.0
+"""Far longer than a look for a sign of life takes."""
 PROBE_BYTES = 1 << 20
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
@@ -89,36 +91,35 @@ class Volume:
         path = self._sign_of_life(run_id)
         with naming_faults("show that the run is alive"):
             path.parent.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o664)
+            descriptor = _signed(path)
         try:
-            # A second process of the run finds it locked, and that is as good.
-            with suppress(BlockingIOError):
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             yield
         finally:
-            with suppress(OSError):
-                path.unlink(missing_ok=True)
-            os.close(descriptor)
+            if descriptor is not None:
+                with suppress(OSError):
+                    path.unlink(missing_ok=True)
+                os.close(descriptor)
 
     def is_alive(self, run_id: str) -> bool:
         """Whether some process runs it. Raises StoreError."""
         path = self._sign_of_life(run_id)
-        try:
-            with naming_faults("look whether a run is alive"):
-                descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-        except StoreError as error:
-            if isinstance(error.__cause__, FileNotFoundError):
-                return False
-            raise
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        finally:
-            os.close(descriptor)
-        with suppress(OSError):
-            path.unlink(missing_ok=True)
-        return False
+        with naming_faults("look whether a run is alive"):
+            while True:
+                try:
+                    descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+                except FileNotFoundError:
+                    return False
+                try:
+                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    if _is_at(descriptor, path):
+                        # While it is locked: a run that begins now sees that it is gone, and makes another.
+                        with suppress(OSError):
+                            path.unlink(missing_ok=True)
+                        return False
+                except BlockingIOError:
+                    return True
+                finally:
+                    os.close(descriptor)
 
     def _sign_of_life(self, run_id: str) -> Path:
         # A digest: an id may be no name of a file.
@@ -216,6 +217,34 @@ def outcome_of(error: OSError) -> Outcome:
     if error.errno in _FULL:
         return Outcome.VOLUME_FULL
     return Outcome.VOLUME_READ_ONLY if error.errno in _READ_ONLY else Outcome.STORE_FAILED
+
+
+def _signed(path: Path) -> int | None:
+    """A new sign of life, locked; None where another process of the run has one, which is as good.
+
+    Whoever looks for a sign locks it for a moment, and then removes it: it is tried again.
+    """
+    deadline = time.monotonic() + LOOK_SECONDS
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o664)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if _is_at(descriptor, path):
+                return descriptor
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                os.close(descriptor)
+                return None
+        os.close(descriptor)
+        time.sleep(LOOK_SECONDS / 100)
+
+
+def _is_at(descriptor: int, path: Path) -> bool:
+    """Whether a path names the file that is open, and no other one or none."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def _sync_file(path: Path) -> None:

@@ -18,6 +18,8 @@ LOCK = 0x77_72_69_74_65_72
 """Of the whole database; the number says writer."""
 RETRY = 0.25
 """Seconds between two tries."""
+LOOK_SECONDS = 1.0
+"""Longer than a run takes to begin, which looks in its transaction for those that are alive."""
 
 _TRY = "SELECT pg_try_advisory_lock(%s)"
 _LOOK = "SELECT pg_try_advisory_xact_lock(%s)"
@@ -57,8 +59,15 @@ def _holder(connection: Connection[Row]) -> str:
 
 
 def show_alive(connection: Connection[Row], run_id: str) -> None:
-    """Let others see that a run is alive, to the end of the connection's session. Raises psycopg.Error."""
-    connection.execute(_TRY, [_of_run(run_id)])
+    """Let others see that a run is alive, to the end of the connection's session. Raises psycopg.Error.
+
+    Who looks for it has the lock for a moment; another process of the run for long, and that is as good.
+    """
+    deadline = time.monotonic() + LOOK_SECONDS
+    while connection.execute(_TRY, [_of_run(run_id)]).fetchone() != (True,):
+        if time.monotonic() >= deadline:
+            return
+        time.sleep(LOOK_SECONDS / 100)
 
 
 def is_alive(connection: Connection[Row], run_id: str) -> bool:

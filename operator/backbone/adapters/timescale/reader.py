@@ -12,7 +12,7 @@ from ...market.dimensions import DIMENSIONS, Dimension
 from ...ports.journal import JournalEntry
 from ...ports.store import Holding, LastAttempt, Line, Selection
 from ...ports.store_errors import NothingPublished
-from . import quarantine, sql
+from . import attempts_sql, quarantine, sql
 from .errors import store_faults
 from .pool import DatabasePool
 from .rows import Value, streamed
@@ -73,7 +73,7 @@ class TimescaleReader:
 
     def last_attempts(self, dimension: Dimension, subjects: tuple[str, ...]) -> tuple[LastAttempt, ...]:
         """How each plan fared last with some subjects, oldest first."""
-        found = self._rows(sql.LAST_ATTEMPTS, dimension.name, list(subjects))
+        found = self._rows(attempts_sql.LAST_ATTEMPTS, dimension.name, list(subjects))
         return tuple(LastAttempt(*row) for row in found)
 
     def undecided(

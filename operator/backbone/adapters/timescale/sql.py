@@ -28,9 +28,12 @@ CLOSE_UNFINISHED = """
 """
 RUN = 'SELECT run_id, outcome FROM telemetry.ingest_runs WHERE "sequence" = %s'
 START = """
-    INSERT INTO telemetry.ingest_runs ("sequence", run_id, plan, plan_generation, started_at)
-    SELECT coalesce(max("sequence"), 0) + 1, %s, %s, %s, %s FROM telemetry.ingest_runs
+    INSERT INTO telemetry.ingest_runs ("sequence", run_id, plan, plan_generation, started_at, backbone)
+    SELECT coalesce(max("sequence"), 0) + 1, %s, %s, %s, %s, %s FROM telemetry.ingest_runs
     RETURNING "sequence"
+"""
+OF_AN_EARLIER_VERSION = """
+    UPDATE telemetry.ingest_runs SET backbone = %s WHERE backbone = '' AND plan = %s
 """
 ONE_AT_A_TIME = "LOCK TABLE telemetry.ingest_runs IN SHARE ROW EXCLUSIVE MODE"
 OUTCOME = 'SELECT outcome FROM telemetry.ingest_runs WHERE "sequence" = %s FOR UPDATE'
@@ -43,7 +46,13 @@ _ENTRY = """
     FROM telemetry.ingest_runs
 """
 RUNS = f'{_ENTRY} ORDER BY "sequence" DESC LIMIT %s'
-FINISHED = f'{_ENTRY} WHERE outcome IS NOT NULL ORDER BY "sequence" DESC LIMIT %s'
+_FINISHED = f"{_ENTRY} WHERE outcome IS NOT NULL AND backbone = %(backbone)s"
+_LAST = 'ORDER BY "sequence" DESC'
+FINISHED = f"""
+    ({_FINISHED} {_LAST} LIMIT %(count)s)
+    UNION ({_FINISHED} AND plan = %(plan)s {_LAST} LIMIT %(count)s) {_LAST}
+"""
+"""The last runs of a backbone, and as many of one of its plans."""
 CONFIRMED_LATER = """
     SELECT versions FROM telemetry.confirmations
     WHERE dimension = %s AND (observed_at, run_id) > (%s::timestamptz, %s)
@@ -55,20 +64,6 @@ FORGET_CONFIRMATIONS = """
 """
 """Those older than every run that is open are of no use any more: none of them can bring an older answer."""
 ARRIVAL = "INSERT INTO telemetry.ingest_arrivals VALUES (%s, %s, %s, %s, %s, %s, %s)"
-FORGET_ATTEMPTS = """
-    DELETE FROM telemetry.ingest_attempts
-    WHERE dimension = %s AND plan = (SELECT plan FROM telemetry.ingest_runs WHERE "sequence" = %s)
-"""
-KEEP_ATTEMPTS = """
-    INSERT INTO telemetry.ingest_attempts (plan, dimension, subject, provider, "sequence", outcome)
-    SELECT run.plan, %s, item.subject, item.provider, run."sequence", item.outcome
-    FROM telemetry.ingest_runs AS run
-    CROSS JOIN unnest(%s::text[], %s::text[], %s::text[]) AS item (subject, provider, outcome)
-    WHERE run."sequence" = %s
-"""
-MISSED = """
-    SELECT subject FROM telemetry.ingest_attempts WHERE plan = %s AND dimension = %s AND outcome <> %s
-"""
 AS_OF = """
     SELECT DISTINCT ON (dimension, source) dimension, source, as_of FROM telemetry.ingest_arrivals
     ORDER BY dimension, source, "sequence" DESC
@@ -78,20 +73,6 @@ PROVENANCE = """
     FROM telemetry.ingest_runs AS run
     JOIN telemetry.ingest_arrivals AS arrival ON arrival."sequence" = run."sequence"
     WHERE arrival.dimension = %s ORDER BY run."sequence"
-"""
-LAST_ATTEMPTS = """
-    WITH last AS (
-        SELECT DISTINCT ON (plan) plan, "sequence", outcome FROM telemetry.ingest_runs
-        WHERE outcome IS NOT NULL ORDER BY plan, "sequence" DESC
-    )
-    SELECT attempt.subject, arrival.source, attempt.plan, attempt."sequence", attempt.outcome,
-           last."sequence" AS plan_sequence, last.outcome AS plan_outcome
-    FROM telemetry.ingest_attempts AS attempt
-    JOIN last ON last.plan = attempt.plan
-    JOIN (SELECT DISTINCT dimension, source, provider FROM telemetry.ingest_arrivals) AS arrival
-      ON arrival.dimension = attempt.dimension AND arrival.provider = attempt.provider
-    WHERE attempt.dimension = %s AND attempt.subject = ANY(%s::text[])
-    ORDER BY attempt.subject, arrival.source, attempt."sequence"
 """
 JOURNAL_THERE = "SELECT to_regclass('telemetry.ingest_runs') IS NOT NULL"
 LEDGER_THERE = "SELECT to_regclass('telemetry.schema_migrations') IS NOT NULL"

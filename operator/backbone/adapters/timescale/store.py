@@ -24,7 +24,7 @@ from ...ports.quarantine import Origin, QuarantineFilter, Release
 from ...ports.store import Arrival, Attempt, Recovery, RunEnd, RunStart, SubjectSpan
 from ...ports.store_errors import StoreError
 from ...vocabulary import Outcome
-from . import lock, quarantine, sql
+from . import attempts_sql, lock, quarantine, sql
 from .errors import store_faults
 from .guard import DatabaseGuard
 from .rows import Value, table
@@ -36,9 +36,9 @@ from .upsert import upsert
 class TimescaleStore:
     """A store.Store. `pause` waits between two tries for the lock, and may raise to give up.
 
-    `changed` is told, after each batch, of which subjects it committed rows that were new or differed, and
-    also where nobody knows whether the commit came about. For an `owner` each writer takes a database that is
-    nobody's, and refuses one that is another one's.
+    `backbone` is whose plans run here, as the journal tells it. `changed` is told, after each batch, of which
+    subjects it committed rows that were new or differed, and also where nobody knows whether the commit came
+    about. For an `owner` each writer takes a database that is nobody's, and refuses one that is another one's.
     """
 
     def __init__(
@@ -46,11 +46,13 @@ class TimescaleStore:
         settings: ConnectionSettings,
         pause: Callable[[float], None] = time.sleep,
         *,
+        backbone: str = "",
         changed: Callable[[Dimension, AbstractSet[str]], None] = lambda *_: None,
         owner: Owner | None = None,
     ) -> None:
         self._settings = settings
         self._owner = owner
+        self._backbone = backbone
         self._pause = pause
         self._changed = changed
 
@@ -93,7 +95,7 @@ class TimescaleStore:
                 lock.take(connection, wait, self._pause)
                 if self._owner is not None:
                     DatabaseGuard(settings, self._owner).claim(connection)
-            yield TimescaleWriter(connection, settings, self._changed)
+            yield TimescaleWriter(connection, settings, self._backbone, self._changed)
 
 
 class TimescaleWriter:
@@ -106,10 +108,13 @@ class TimescaleWriter:
         self,
         connection: Connection[Row],
         settings: ConnectionSettings,
+        backbone: str,
         changed: Callable[[Dimension, AbstractSet[str]], None],
     ) -> None:
         self._connection = connection
         self._settings = settings
+        self._backbone = backbone
+        self._plan = ""
         self._tell = changed
         self._changed: dict[Dimension, set[str]] = {}
         self._sequence: int | None = None
@@ -122,10 +127,12 @@ class TimescaleWriter:
             self._connection.execute(sql.ONE_AT_A_TIME)
             alive = self._alive(run.run_id)
             self._connection.execute(sql.CLOSE_UNFINISHED, [sql.CLOSED_BY_ANOTHER, run.at, why, alive])
-            values = [run.run_id, run.plan, run.generation, run.at]
+            values = [run.run_id, run.plan, run.generation, run.at, self._backbone]
             row = self._connection.execute(sql.START, values).fetchone()
+            if self._backbone:
+                self._connection.execute(sql.OF_AN_EARLIER_VERSION, [self._backbone, run.plan])
             self._connection.execute(sql.FORGET_CONFIRMATIONS, [CLOCKS_APART])
-        self._sequence = int(row[0]) if row else 0
+        self._plan, self._sequence = run.plan, int(row[0]) if row else 0
         return self._sequence
 
     def _alive(self, but: str) -> list[str]:
@@ -144,9 +151,10 @@ class TimescaleWriter:
         self._sequence = sequence
 
     def recent(self, count: int) -> tuple[JournalEntry, ...]:
-        """The last finished runs, newest first."""
+        """The last finished runs of the backbone, and as many of the plan that began here, newest first."""
+        values = {"backbone": self._backbone, "plan": self._plan, "count": count}
         with self._working("read the journal"):
-            found = self._connection.execute(sql.FINISHED, [count]).fetchall()
+            found = self._connection.execute(sql.FINISHED.encode(), values).fetchall()
         return tuple(JournalEntry(*row) for row in found)
 
     @contextmanager
@@ -220,20 +228,24 @@ class TimescaleWriter:
             self._connection.execute(sql.ARRIVAL, values)
 
     def attempted(self, sequence: int, dimension: Dimension, attempts: Sequence[Attempt]) -> None:
-        """Note how the run fared with each name of a dimension; the plan's earlier attempts at it go."""
+        """Note how the run fared with each name of a dimension, in place of what earlier ones told."""
         columns = (
             [item.subject for item in attempts],
             [item.provider for item in attempts],
             [str(item.outcome) for item in attempts],
         )
         with self._working("write the journal"), self._connection.transaction():
-            self._connection.execute(sql.FORGET_ATTEMPTS, [dimension.name, sequence])
-            self._connection.execute(sql.KEEP_ATTEMPTS, [dimension.name, *columns, sequence])
+            run = {"dimension": dimension.name, "sequence": sequence}
+            if self._connection.execute(attempts_sql.YOUNGER_ATTEMPTS.encode(), run).fetchone() == (True,):
+                return
+            self._connection.execute(attempts_sql.FORGET_ATTEMPTS.encode(), run)
+            self._connection.execute(attempts_sql.KEEP_ATTEMPTS, [dimension.name, *columns, sequence])
 
     def missed(self, plan: str, dimension: Dimension) -> frozenset[str]:
         """Names that the plan's last run did not get in full."""
         with self._working("look up what is stored"):
-            found = self._connection.execute(sql.MISSED, [plan, dimension.name, Outcome.SUCCEEDED])
+            values = [self._backbone, plan, dimension.name, Outcome.SUCCEEDED]
+            found = self._connection.execute(attempts_sql.MISSED, values)
             return frozenset(str(name) for (name,) in found)
 
     def spans(
