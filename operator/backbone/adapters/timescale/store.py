@@ -38,7 +38,7 @@ class TimescaleStore:
 
     `backbone` is whose plans run here, as the journal tells it. `changed` is told, after each batch, of which
     subjects it committed rows that were new or differed, and also where nobody knows whether the commit came
-    about. For an `owner` each writer takes a database that is nobody's, and refuses one that is another one's.
+    about. For an `owner` each writer takes a database that is nobody's, and refuses one that is another's.
     """
 
     def __init__(
