@@ -56,7 +56,7 @@ async def test_each_has_its_answer_comes_to_rest_and_leaves_nothing(
     rooms: list[Any] = [
         databackbone.room(cluster, Plans(cluster), IMAGES, timedelta(hours=1)),
         ingestplan.room(cluster, IMAGES),
-        failoverdrill.ROOM,
+        failoverdrill.room(cluster),
     ]
     reconcilers = {
         room.kind.kind: Reconciler(room, cluster, metrics, lambda: NOW, lambda body, notice: None)
