@@ -194,7 +194,7 @@ def test_a_run_that_is_killed_before_any_of_its_writes_loses_and_doubles_nothing
     assert set(seen) == {old, new}
 
 
-def test_two_runs_at_once_take_turns(tmp_path: Path, emp_anew: Emp, small: Path, small_whole: str) -> None:
+def test_two_runs_at_once_take_turns(tmp_path: Path, emp_anew: Emp, whole: str) -> None:
     data = tmp_path / "data"
     with ThreadPoolExecutor(4) as pool:
         runs = [
@@ -202,7 +202,7 @@ def test_two_runs_at_once_take_turns(tmp_path: Path, emp_anew: Emp, small: Path,
                 emp_anew,
                 "ingest-once",
                 "-f",
-                small,
+                SAMPLES,
                 "--data-dir",
                 data,
                 EMP_TERMINATION_LOG=str(tmp_path / f"log-{number}"),
@@ -210,7 +210,8 @@ def test_two_runs_at_once_take_turns(tmp_path: Path, emp_anew: Emp, small: Path,
             for number in range(4)
         ]
     assert [run.result().returncode for run in runs] == [0] * 4
-    assert content.digest(data) == small_whole
+    assert content.rows(data) == EVERYTHING
+    assert content.digest(data) == whole
 
 
 READ_UNTIL_TOLD = """
