@@ -256,6 +256,11 @@ class Outcome(Documented):
     INVALID_PLAN = ("InvalidPlan", "The plan that the worker was given does not parse or validate.")
     STORE_BUSY = ("StoreBusy", "Another worker held the backbone's lock for longer than the wait.")
     STORE_FAILED = ("StoreFailed", "The store refused the rows.")
+    STORE_INACCESSIBLE = (
+        "StoreInaccessible",
+        "The store's files could not be opened, read or written, and nobody says that they are corrupt: too "
+        "many open files, an I/O error, no memory. Nothing was moved; the next run tries again.",
+    )
     UNKNOWN_ENTRY = (
         "UnknownEntry",
         "No entry of the quarantine has an id that was named; nothing was released.",

@@ -34,6 +34,7 @@ STOPPED_MESSAGE = "the worker was told to stop"
 _OF_THE_WHOLE_STORE = (
     Outcome.VOLUME_FULL,
     Outcome.VOLUME_READ_ONLY,
+    Outcome.STORE_INACCESSIBLE,
     Outcome.STORE_BUSY,
     Outcome.STORE_UNREACHABLE,
     Outcome.STORE_FULL,

@@ -226,7 +226,7 @@ class Writer(Protocol):
 
     @property
     def recovery(self) -> Recovery | None:
-        """What was set aside to get here, if anything."""
+        """The last time that a corrupt file of this store was set aside, if there was one."""
         ...
 
 

@@ -137,7 +137,8 @@ def _notices(plans: tuple[Plan, ...]) -> tuple[str, ...]:
 
 def _show_report(report: RunReport) -> None:
     seconds = (report.end - report.start).total_seconds()
-    if report.store_recovery:
+    # The store tells the last one with each run; here it is news once.
+    if report.store_recovery and report.store_recovery.at >= report.start.replace(microsecond=0):
         notice(
             f"the store was corrupt: set aside as {report.store_recovery.set_aside}, "
             f"went on from {report.store_recovery.continued_from}"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -13,7 +15,7 @@ import duckdb
 
 from ...ports.store_errors import StoreCorrupt, StoreError
 from ...vocabulary import Outcome
-from .volume import naming_faults
+from .volume import look_at, naming_faults, outcome_of
 
 ATTACHED = "published"
 SESSION = (
@@ -28,16 +30,21 @@ MEMORY_FLOOR = 128 << 20
 MEMORY_CEILING = 1 << 30
 _CGROUP_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 
-_FULL = ("No space left on device", "Disk quota exceeded")
-_READ_ONLY = ("Read-only file system", "Permission denied", "Operation not permitted")
-_BUSY = ("Could not set lock on file",)
-_NEWER = ("database file with version number", "created with a newer version", "storage version")
-_CORRUPT = ("Corrupt database file", "not a valid DuckDB database file", "Could not read enough bytes")
+_BUSY = re.compile("Could not set lock on file")
+_NEWER = re.compile("database file with version number|created with a newer version|storage version")
+_CORRUPT = re.compile(
+    r"not a valid DuckDB database file|Could not read enough bytes|corrupt(?!.*temporary file)", re.IGNORECASE
+)
+"""DuckDB's own words for an unsound file; of what it spilled to a temporary one it says the like."""
+_PATH = re.compile(r'file "[^"]*"', re.IGNORECASE)
+_ERRNO = {os.strerror(number): number for number in errno.errorcode}
+_SYSTEM_WORDS = re.compile(f": ({'|'.join(re.escape(words) for words in _ERRNO)})[\"'.)]*$", re.MULTILINE)
+"""How DuckDB tells what the system answered: in the system's words, at the end of a line."""
 
 
 @contextmanager
 def opened(database: Path, *, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection of its own. Raises StoreError; StoreCorrupt where the file is no sound database."""
+    """A connection of its own. Raises StoreError; StoreCorrupt where DuckDB calls the file corrupt."""
     spill = _spill_folder()
     settings: dict[str, str | bool | int | float | list[str]] = {
         "threads": THREADS,
@@ -47,7 +54,8 @@ def opened(database: Path, *, read_only: bool = False) -> Iterator[duckdb.DuckDB
         "autoload_known_extensions": False,
     }
     try:
-        with translated(f"open {database.name}", unnamed_is_corrupt=True):
+        with translated(f"open {database.name}", unnamed=Outcome.STORE_INACCESSIBLE):
+            look_at(database)
             connection = duckdb.connect(str(database), read_only=read_only, config=settings)
         try:
             with translated("prepare the session"):
@@ -70,7 +78,8 @@ def attached(database: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     process has open under it, however often the file was replaced since.
     """
     with opened(Path(":memory:")) as connection:
-        with translated(f"open {database.name}", unnamed_is_corrupt=True):
+        with translated(f"open {database.name}", unnamed=Outcome.STORE_INACCESSIBLE):
+            look_at(database)
             connection.execute(f"ATTACH ? AS {ATTACHED} (READ_ONLY)", [str(database)])
         yield connection
 
@@ -84,28 +93,30 @@ def settled(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
 
 
 @contextmanager
-def translated(what: str, *, unnamed_is_corrupt: bool = False) -> Iterator[None]:
+def translated(what: str, *, unnamed: Outcome = Outcome.STORE_FAILED) -> Iterator[None]:
     """Turn a driver's error into a StoreError; the one place that reads DuckDB's texts.
 
-    `unnamed_is_corrupt` is for opening a file, where an error of no known cause means an unsound file.
+    What the system answered decides before anything else. Corrupt is only what DuckDB calls so; an error of
+    no known cause is `unnamed`.
     """
     try:
         with naming_faults(what):
             yield
+    except MemoryError as error:
+        raise StoreError(Outcome.STORE_INACCESSIBLE, f"cannot {what}: no memory") from error
     except duckdb.Error as error:
         text = str(error)
         message = f"cannot {what}: {text.splitlines()[0] if text else type(error).__name__}"
-        if _any(_FULL, text):
-            raise StoreError(Outcome.VOLUME_FULL, message) from error
-        if _any(_READ_ONLY, text):
-            raise StoreError(Outcome.VOLUME_READ_ONLY, message) from error
-        if _any(_BUSY, text):
+        said = _PATH.sub("file", text)
+        if answered := _SYSTEM_WORDS.search(said):
+            raise StoreError(outcome_of(OSError(_ERRNO[answered[1]], "")), message) from error
+        if _BUSY.search(said):
             raise StoreError(Outcome.STORE_BUSY, message) from error
-        if _any(_NEWER, text) or isinstance(error, duckdb.OutOfMemoryException):
+        if _NEWER.search(said):
             raise StoreError(Outcome.STORE_FAILED, message) from error
-        if unnamed_is_corrupt or _any(_CORRUPT, text):
+        if _CORRUPT.search(said):
             raise StoreCorrupt(message) from error
-        raise StoreError(Outcome.STORE_FAILED, message) from error
+        raise StoreError(unnamed, message) from error
 
 
 def memory_limit() -> int:
@@ -123,7 +134,3 @@ def _spill_folder() -> str | None:
         return tempfile.mkdtemp(prefix="backbone-duckdb-")
     except OSError:
         return None
-
-
-def _any(signs: tuple[str, ...], text: str) -> bool:
-    return any(sign in text for sign in signs)

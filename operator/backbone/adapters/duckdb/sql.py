@@ -66,6 +66,13 @@ JOURNAL = (
         versions VARCHAR NOT NULL
     )
     """,
+    """
+    CREATE TABLE IF NOT EXISTS telemetry.store_recoveries (
+        set_aside VARCHAR NOT NULL,
+        continued_from VARCHAR NOT NULL,
+        moment TIMESTAMP WITH TIME ZONE NOT NULL
+    )
+    """,
 )
 """`outcome` is null from the start of a run to its end. `backbone` is empty: a volume has one, and the column
 is there so that both tiers have the same journal. An attempt is the last of its plan and dimension. A
@@ -95,6 +102,10 @@ YOUNGER_ATTEMPTS = """
       AND plan = (SELECT plan FROM telemetry.ingest_runs WHERE "sequence" = $sequence)
 """
 """What a run that began after this one has told already of its plan."""
+TABLES = "SELECT schema_name, table_name FROM duckdb_tables() WHERE NOT internal"
+ANY_RUN = "SELECT 1 FROM telemetry.ingest_runs LIMIT 1"
+RECOVERIES = "SELECT set_aside, continued_from, moment FROM telemetry.store_recoveries"
+KEEP_RECOVERY = "INSERT INTO telemetry.store_recoveries VALUES (?, ?, ?)"
 FORGET_ATTEMPTS = """
     DELETE FROM telemetry.ingest_attempts
     WHERE dimension = ? AND plan = (SELECT plan FROM telemetry.ingest_runs WHERE "sequence" = ?)
@@ -107,17 +118,6 @@ KEEP_ATTEMPTS = """
 MISSED = """
     SELECT subject FROM telemetry.ingest_attempts WHERE plan = ? AND dimension = ? AND outcome <> ?
 """
-
-
-def _reading(table: str) -> str:
-    # A sum, since whatever is added can cancel nothing out; it is a reason to read, and no digest to compare.
-    return f"SELECT count(*), sum(CAST(hash(item) AS HUGEINT)) FROM {table} AS item"  # noqa: S608
-
-
-JOURNAL_READINGS = tuple(
-    _reading(f"telemetry.{table}")
-    for table in ("ingest_runs", "ingest_arrivals", "ingest_attempts", "confirmations", "quarantine")
-)
 
 
 def table_of(dimension: Dimension) -> str:
@@ -193,9 +193,10 @@ def merge(dimension: Dimension) -> str:
     """
 
 
-def reading(dimension: Dimension) -> str:
-    """Read every value of the dimension's table."""
-    return _reading(table_of(dimension))
+def reading(schema: str, table: str) -> str:
+    """Read every value of a table."""
+    # A sum, since whatever is added can cancel nothing out; it is a reason to read, and no digest to compare.
+    return f'SELECT count(*), sum(CAST(hash(item) AS HUGEINT)) FROM "{schema}"."{table}" AS item'  # noqa: S608
 
 
 def _columns(names: tuple[str, ...], table: str = "") -> str:

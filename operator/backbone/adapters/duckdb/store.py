@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import duckdb
@@ -23,12 +23,12 @@ from ...ports.quarantine import Origin, QuarantineFilter, Release
 from ...ports.store import Arrival, Attempt, Recovery, RunEnd, RunStart, SubjectSpan
 from ...ports.store_errors import StoreCorrupt, StoreError
 from ...vocabulary import Outcome
-from . import known, quarantine, sql
+from . import known, quarantine, recovery, sql
 from .reader import journal_entries
 from .session import opened, translated
 from .tables import define, read_in_full
 from .upsert import registered, upsert
-from .volume import Volume
+from .volume import Volume, naming_faults
 
 
 class DuckDBStore:
@@ -58,21 +58,31 @@ class DuckDBStore:
 
         A working file that is corrupt at opening is set aside, and work goes on from the last published
         copy. If it shows only later, it is set aside and StoreCorrupt is raised; a second call starts from
-        what is sound.
+        what is sound. Before anything is moved a second look has to find the same.
         """
         with self._volume.locked(holder, wait, self._pause), ExitStack() as stack:
-            self._seed()
-            try:
-                connection = self._opened(stack)
-            except StoreCorrupt:
-                self._recover(self._volume.working)
-                connection = self._opened(stack)
+            connection = self._begun(stack)
             try:
                 yield DuckDBWriter(self._volume, connection, self._recovery)
-            except StoreCorrupt:
+            except StoreCorrupt as error:
                 stack.close()
-                self._recover(self._volume.working)
+                if not recovery.stays_corrupt(self._volume.working, self._pause):
+                    sound = f"{error}; a second look found the file sound, and nothing was moved"
+                    raise StoreError(Outcome.STORE_INACCESSIBLE, sound) from error
+                self._set_aside()
                 raise
+
+    def _begun(self, stack: ExitStack) -> duckdb.DuckDBPyConnection:
+        """The working file, or what takes its place where two looks find it corrupt."""
+        self._seed()
+        with suppress(StoreCorrupt):
+            return self._opened(stack)
+        recovery.wait_for_another_look(self._volume.working, self._pause)
+        with suppress(StoreCorrupt):
+            return self._opened(stack)
+        self._set_aside()
+        self._seed()
+        return self._opened(stack)
 
     def _opened(self, stack: ExitStack) -> duckdb.DuckDBPyConnection:
         """The working file with every table; who comes back for the lock need not look for them again."""
@@ -81,29 +91,21 @@ class DuckDBStore:
             connection = opening.enter_context(opened(self._volume.working))
             if not known:
                 define(connection)
+                self._recovery = recovery.last_recovery(connection, self._volume)
             self._defined = True
             stack.push(opening.pop_all())
         return connection
 
-    def _recover(self, corrupt: Path) -> None:
+    def _set_aside(self) -> None:
         self._defined = False
-        set_aside = [self._volume.set_aside(corrupt)]
-        published = self._volume.published
-        continued_from = "empty"
-        if published.exists():
-            try:
-                read_in_full(published)
-                continued_from = str(published.relative_to(self._volume.root))
-            except StoreCorrupt:
-                set_aside.append(self._volume.set_aside(published))
-        self._recovery = Recovery(", ".join(set_aside), continued_from, datetime.now(UTC))
-        self._seed()
+        recovery.set_aside(self._volume, self._pause)
 
     def _seed(self) -> None:
         """Take the published copy where there is no working file."""
         volume = self._volume
-        if volume.working.exists() or not volume.published.exists():
-            return
+        with naming_faults("look for the working file"):
+            if volume.working.exists() or not volume.published.exists():
+                return
         prepared = volume.incoming(volume.working)
         volume.copy_durably(volume.published, prepared)
         volume.replace(prepared, volume.working)
@@ -113,11 +115,11 @@ class DuckDBWriter:
     """A store.Writer. Every call raises StoreError."""
 
     def __init__(
-        self, volume: Volume, connection: duckdb.DuckDBPyConnection, recovery: Recovery | None
+        self, volume: Volume, connection: duckdb.DuckDBPyConnection, recovered: Recovery | None
     ) -> None:
         self._volume = volume
         self._connection = connection
-        self.recovery = recovery
+        self.recovery = recovered
         self._plan = ""
         self._sequence: int | None = None
 

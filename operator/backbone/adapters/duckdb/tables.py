@@ -12,12 +12,11 @@ from .session import opened, translated
 
 
 def read_in_full(database: Path) -> None:
-    """Read every block of every table; DuckDB checks each block's checksum. Raises StoreCorrupt."""
+    """Read every block of every table; DuckDB checks each one's checksum. Raises StoreError, StoreCorrupt."""
     with opened(database, read_only=True) as connection, translated("read the database back"):
-        for dimension in DIMENSIONS:
-            connection.execute(sql.reading(dimension)).fetchall()
-        for statement in sql.JOURNAL_READINGS:
-            connection.execute(statement).fetchall()
+        # Whichever tables there are: the file may be of another version.
+        for schema, table in connection.execute(sql.TABLES).fetchall():
+            connection.execute(sql.reading(schema, table)).fetchall()
 
 
 def define(connection: duckdb.DuckDBPyConnection) -> None:

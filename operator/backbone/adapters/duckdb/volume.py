@@ -17,10 +17,11 @@ import errno
 import fcntl
 import hashlib
 import os
+import re
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -33,7 +34,10 @@ POLL_SECONDS = 0.1
 LOOK_SECONDS = 1.0
 """Far longer than a look for a sign of life takes."""
 PROBE_BYTES = 1 << 20
+HEADER_BYTES = 3 * 4096
 
+_STAMP = "%Y%m%dT%H%M%SZ"
+_SET_ASIDE = re.compile(re.escape(DATABASE) + r"\.corrupt-(\d{8}T\d{6}Z)(?:-\d+)?")
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _READ_ONLY = {errno.EROFS, errno.EACCES, errno.EPERM}
 
@@ -130,8 +134,8 @@ class Volume:
             for leftover in folder.glob(f"{INCOMING}*"):
                 leftover.unlink()
 
-    def set_aside(self, database: Path) -> str:
-        """Move a database and its log out of the way, overwriting nothing; its path in the volume."""
+    def set_aside(self, database: Path) -> None:
+        """Move a database and its log out of the way, overwriting nothing."""
         name = f"{database.name}.corrupt-{_stamp()}"
         target, count = database.with_name(name), 1
         while target.exists():
@@ -144,7 +148,16 @@ class Volume:
             if database.exists():
                 database.rename(target)
             sync_folder(database.parent)
-        return str(target.relative_to(self.root))
+
+    def files_set_aside(self) -> dict[str, datetime]:
+        """Databases that were moved out of the way, by their path in the volume, and when. Raises OSError."""
+        found = {}
+        for database in (self.working, self.published):
+            for path in sorted(database.parent.glob(f"{DATABASE}.corrupt-*")):
+                if stamp := _SET_ASIDE.fullmatch(path.name):
+                    moment = datetime.strptime(stamp[1], _STAMP).replace(tzinfo=UTC)
+                    found[str(path.relative_to(self.root))] = moment
+        return found
 
     def incoming(self, target: Path) -> Path:
         """Where a file is prepared that will replace `target`; a crash leaves it to the next sweep."""
@@ -194,6 +207,32 @@ def write_ahead_log(database: Path) -> Path:
     return database.with_name(f"{database.name}.wal")
 
 
+def look_at(database: Path) -> None:
+    """Open and read what DuckDB reads first, where it exists. Raises OSError.
+
+    DuckDB makes a new database of a file that it cannot stat, and ends the process where no descriptor is
+    left while it opens one. Here a fault of the system shows before that, with its number.
+    """
+    with ExitStack() as held:
+        # One to spare: for the log that DuckDB makes, and for what it reads of the system.
+        held.callback(os.close, os.open(os.sep, os.O_RDONLY | os.O_CLOEXEC))
+        for path in (database, write_ahead_log(database)):
+            with suppress(FileNotFoundError):
+                descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+                held.callback(os.close, descriptor)
+                os.pread(descriptor, HEADER_BYTES, 0)
+
+
+def forget_cached(database: Path) -> None:
+    """Let the next read of a file come from the disk, as far as the system does so. Raises OSError."""
+    with suppress(FileNotFoundError):
+        descriptor = os.open(database, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+        finally:
+            os.close(descriptor)
+
+
 def sync_folder(folder: Path) -> None:
     """Flush a folder's entries to the disk, so that a rename survives a power cut."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
@@ -216,7 +255,7 @@ def outcome_of(error: OSError) -> Outcome:
     """Which fault of a volume an OSError is."""
     if error.errno in _FULL:
         return Outcome.VOLUME_FULL
-    return Outcome.VOLUME_READ_ONLY if error.errno in _READ_ONLY else Outcome.STORE_FAILED
+    return Outcome.VOLUME_READ_ONLY if error.errno in _READ_ONLY else Outcome.STORE_INACCESSIBLE
 
 
 def _signed(path: Path) -> int | None:
@@ -256,4 +295,4 @@ def _sync_file(path: Path) -> None:
 
 
 def _stamp() -> str:
-    return datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    return datetime.now(UTC).strftime(_STAMP)
