@@ -30,6 +30,9 @@ LABEL_PLAN_UID = f"{GROUP}/plan-uid"
 ANNOTATION_DESIRED = f"{GROUP}/desired"
 """On a child: digest of what the operator asked for, which tells a new wish from somebody else's change."""
 
+ANNOTATION_ACKNOWLEDGE = f"{GROUP}/acknowledge"
+"""On an object: `<Reason>[/<subject>]:<token>`, …; each entry acknowledges once what waits for a word."""
+
 ANNOTATION_CONFIRM = f"{GROUP}/confirm"
 """On a DataBackbone: tokens, separated by commas, of what would lose rows and waits for a word; the condition
 RetentionMet names them. Each new value starts one look at the database, which does what they stand for."""
@@ -102,6 +105,7 @@ class ConditionType(Documented):
         "Complete",
         "The last run delivered every symbol, series and calendar of the required dimensions.",
     )
+    STORE_INTACT = ("StoreIntact", "No run had to go on from an empty store, or somebody acknowledged it.")
 
 
 class Reason(Documented):
@@ -206,6 +210,13 @@ class Reason(Documented):
         "The quarantine-release annotation is not written as <reason>:<token>; nothing was released.",
     )
     DELIVERED = ("Delivered", "The last run stored everything that is required.")
+    STORE_INTACT = ("StoreIntact", "No run had to go on from an empty store.")
+    STORE_EMPTIED = ("StoreEmptied", "A corrupt store had no sound copy: runs went on from an empty one.")
+    ACKNOWLEDGED = ("Acknowledged", "Somebody has acknowledged what waited for a person's word.")
+    ACKNOWLEDGEMENT_REFUSED = (
+        "AcknowledgementRefused",
+        "An acknowledge entry is malformed, or nothing waits for it.",
+    )
     STATUS_GAP = ("StatusGap", "Runs happened whose outcome nobody saw.")
 
     SCENARIO_NOT_AVAILABLE = (
@@ -258,8 +269,7 @@ class Outcome(Documented):
     STORE_FAILED = ("StoreFailed", "The store refused the rows.")
     STORE_INACCESSIBLE = (
         "StoreInaccessible",
-        "The store's files could not be opened, read or written, and nobody says that they are corrupt: too "
-        "many open files, an I/O error, no memory. Nothing was moved; the next run tries again.",
+        "The system gave no access to the store's files; nothing was moved.",
     )
     UNKNOWN_ENTRY = (
         "UnknownEntry",

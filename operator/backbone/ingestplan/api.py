@@ -12,6 +12,7 @@ from pydantic import (
     model_validator,
 )
 
+from ..acknowledgement import ENTRIES_LIMIT, Entry
 from ..schema import AGE, BackboneRef, Column, Flag, Model, Quantity, Resource, Whole, amount, cel
 from ..vocabulary import ConditionType
 from .dimensions import DailyBars, Dimension, IntradayBars, IntradayTrades, MacroEvents, MacroSeries
@@ -195,6 +196,9 @@ class StoreRecovery(Model):
         max_length=253, description="The published copy that the work went on from, or 'empty'."
     )
     at: datetime = Field(description="When (UTC).")
+    acknowledged: bool | None = Field(
+        default=None, description="True once somebody acknowledged it; asked of one from 'empty' alone."
+    )
 
 
 class RunStatus(Model):
@@ -280,6 +284,11 @@ class IngestPlanStatus(Model):
     request: RequestStatus | None = Field(default=None, description="What the plan asks for, and since when.")
     triggers: Triggers | None = Field(default=None, description="Runs that did not come from the schedule.")
     release: ReleaseStatus | None = Field(default=None, description="The last release from quarantine.")
+    acknowledgements: tuple[Entry, ...] = Field(
+        default=(),
+        max_length=ENTRIES_LIMIT,
+        description="Entries of the acknowledge annotation that were heard, the latest last.",
+    )
 
 
 RESOURCE = Resource(
@@ -305,5 +314,6 @@ RESOURCE = Resource(
         ConditionType.VALIDATED,
         ConditionType.SCHEDULED,
         ConditionType.COMPLETE,
+        ConditionType.STORE_INTACT,
     ),
 )

@@ -17,6 +17,7 @@ from .children import FINISHED_JOBS_KEPT, Plan
 from .history import update
 from .observation import Observation
 from .present import of_present_claim, runs_on_present_claim
+from .recovery import acknowledged, intact
 from .releases import DueRelease, due_release, read_release, record_release, release_notice
 from .request import note_request, precedes_request
 from .runs import delivered, required_dimensions
@@ -44,18 +45,22 @@ def evaluate(plan: Plan, seen: Observation, refusals: Sequence[Refusal], now: da
     valid = validated(plan, seen)
     obstacle = hindrance(plan, seen, valid, refusals)
     status, released = read_release(record.status, seen)
+    status, heard = acknowledged(plan, status)
     work = _work(plan, seen, status, obstacle)
     prunes = _prunes(every, record.status, standing)
     # The first refusal ends a visit's actions, and a run is started after the children it needs.
     started, release = (None, None) if refusals else (work.trigger, work.release)
     status = record_release(record_trigger(status, started), release)
-    complete = _complete(plan, status)
+    complete, whole = _complete(plan, status), intact(status)
     ready = _ready(plan, status, obstacle, complete)
+    if ready.holds and whole.holds is False:
+        ready = whole
     findings = {
         ConditionType.READY: ready,
         ConditionType.VALIDATED: valid,
         ConditionType.SCHEDULED: scheduled(plan, seen, valid, obstacle),
         ConditionType.COMPLETE: complete,
+        ConditionType.STORE_INTACT: whole,
         ConditionType.RECONCILING: _reconciling(ready, status),
         ConditionType.STALLED: _stalled(ready),
     }
@@ -63,7 +68,7 @@ def evaluate(plan: Plan, seen: Observation, refusals: Sequence[Refusal], now: da
         conditions=as_conditions(findings, plan.generation),
         fields=status.model_copy(update={"schedule": _schedule_in_force(plan, seen, valid)}),
         actions=(*work.actions, *prunes),
-        notices=(*replaced, *record.notices, *released, *_begun(started, release)),
+        notices=(*replaced, *record.notices, *released, *heard, *_begun(started, release)),
         ended=record.ended,
         recheck_after=SOON if _claim_goes(every) and any(job.finished for job in every.runs) else None,
     )

@@ -64,9 +64,11 @@ def _take(plan: Plan, status: IngestPlanStatus, run: Run) -> IngestPlanStatus:
             and (plan.created is None or past.end >= plan.created)
         ]
     change: dict[str, object] = {"last_success": max(successes, default=None)}
-    known = status.store_recovery
-    if run.recovery is not None and (known is None or run.recovery.at > known.at):
-        change["store_recovery"] = run.recovery
+    known, recovery = status.store_recovery, run.recovery
+    # The store tells its last one with each run, and what it lost before the plan began was not the plan's.
+    since = known.at if known is not None else plan.created
+    if recovery is not None and (since is None or recovery.at > since):
+        change["store_recovery"] = recovery
     last = status.last_run
     if (
         last is None

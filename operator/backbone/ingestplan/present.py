@@ -28,6 +28,7 @@ def of_present_claim(
         request=status.request,
         outcomes_read_until=status.outcomes_read_until,
         triggers=done.model_copy(update={"first": None}),
+        acknowledgements=status.acknowledgements,
     )
     message = "The backbone's claim is a new one: what was stored is gone, and a first run fetches it again."
     return fresh, (Notice("Warning", Reason.VOLUME_REPLACED, message),)

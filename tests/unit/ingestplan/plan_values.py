@@ -162,12 +162,14 @@ READY = {
     "Validated": ("True", "Valid"),
     "Scheduled": ("True", "ScheduleInPlace"),
     "Complete": ("True", "Delivered"),
+    "StoreIntact": ("True", "StoreIntact"),
     "Reconciling": ("False", "Settled"),
     "Stalled": ("False", "Settled"),
 }
 AWAITING = {
     "Ready": ("False", "AwaitingFirstRun"),
     "Complete": ("Unknown", "AwaitingFirstRun"),
+    "StoreIntact": ("Unknown", "AwaitingFirstRun"),
     "Reconciling": ("True", "Progressing"),
 }
 
