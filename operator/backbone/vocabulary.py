@@ -215,7 +215,7 @@ class Reason(Documented):
     ACKNOWLEDGED = ("Acknowledged", "Somebody has acknowledged what waited for a person's word.")
     ACKNOWLEDGEMENT_REFUSED = (
         "AcknowledgementRefused",
-        "An acknowledge entry is malformed, or nothing waits for it.",
+        "An acknowledge entry is malformed, or nothing waits.",
     )
     STATUS_GAP = ("StatusGap", "Runs happened whose outcome nobody saw.")
 
@@ -267,10 +267,7 @@ class Outcome(Documented):
     INVALID_PLAN = ("InvalidPlan", "The plan that the worker was given does not parse or validate.")
     STORE_BUSY = ("StoreBusy", "Another worker held the backbone's lock for longer than the wait.")
     STORE_FAILED = ("StoreFailed", "The store refused the rows.")
-    STORE_INACCESSIBLE = (
-        "StoreInaccessible",
-        "The system gave no access to the store's files; nothing was moved.",
-    )
+    STORE_INACCESSIBLE = ("StoreInaccessible", "The system gave no access to the store; nothing was moved.")
     UNKNOWN_ENTRY = (
         "UnknownEntry",
         "No entry of the quarantine has an id that was named; nothing was released.",
