@@ -38,25 +38,29 @@ BLOCK = 256 * 1024
 Refusal = Callable[[], None]
 
 
-def refusing(call: int, number: int, argument: int, value: int) -> Refusal:
-    """Answer a system call with an error from now on, where one of its arguments has this value."""
+def refusing(call: int, number: int, argument: int | None = None, value: int = 0) -> Refusal:
+    """Answer a system call with an error from now on; with an argument named, only where it has this value."""
 
     def instruction(code: int, yes: int, no: int, operand: int) -> bytes:
         return struct.pack("HBBI", code, yes, no, operand)
 
     def refuse() -> None:
         load, equal, answer = 0x20, 0x15, 0x06
+        asked = b""
+        if argument is not None:
+            asked = instruction(load, 0, 0, 16 + 8 * argument) + instruction(equal, 0, 1, value)
         program = (
             instruction(load, 0, 0, 0)
-            + instruction(equal, 0, 3, call)
-            + instruction(load, 0, 0, 16 + 8 * argument)
-            + instruction(equal, 0, 1, value)
+            + instruction(equal, 0, 1 + len(asked) // 8, call)
+            + asked
             + instruction(answer, 0, 0, 0x00050000 | number)
             + instruction(answer, 0, 0, 0x7FFF0000)
         )
         held = ctypes.create_string_buffer(program, len(program))
         # struct sock_fprog: how many instructions, and where they are.
-        described = ctypes.create_string_buffer(struct.pack("HxxxxxxQ", 6, ctypes.addressof(held)))
+        described = ctypes.create_string_buffer(
+            struct.pack("HxxxxxxQ", len(program) // 8, ctypes.addressof(held))
+        )
         system = ctypes.CDLL(None, use_errno=True)
         no_new_privileges, seccomp, filtering = 38, 22, 2
         if system.prctl(no_new_privileges, 1, 0, 0, 0) or system.prctl(seccomp, filtering, described, 0, 0):

@@ -83,6 +83,7 @@ class IngestRun:
         self._recent: tuple[PastRun, ...] = ()
         self._earlier: tuple[int, ...] | None = None
         self._recovery: Recovery | None = None
+        self._told = ""
         self._dimensions: list[DimensionReport] = []
 
     def execute(self) -> RunReport:
@@ -100,7 +101,8 @@ class IngestRun:
         except StoreError as error:
             kept = "; the last published copy stays as it was" if self._store.published else ""
             return self.report(error.outcome, f"{error}{kept}")
-        return self.report(*conclusion(self._request.tasks, self._dimensions))
+        outcome, message = conclusion(self._request.tasks, self._dimensions)
+        return self.report(outcome, "; ".join(filter(None, (message, self._told))))
 
     def report(self, outcome: Outcome, message: str) -> RunReport:
         """The run as far as it came, with this outcome."""
@@ -176,7 +178,9 @@ class IngestRun:
                 self._keep(writer, sequence, task, delivery, self._origin(task, held.read_at))
             if task is self._request.tasks[-1]:
                 self._progress("publishing")
-                writer.publish()
+                self._told = writer.publish()
+                if self._told:
+                    self._progress(self._told)
 
     def _keep(self, writer: Writer, sequence: int, task: Task, delivery: Delivery, origin: Origin) -> None:
         """Store a delivery in one transaction, which carries the run's outcome if it is the last."""

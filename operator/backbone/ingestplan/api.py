@@ -220,7 +220,9 @@ class RunStatus(Model):
         max_length=64,
         description="What keeps a run that is under way from getting on, by name.",
     )
-    message: str = Field(default="", max_length=1024, description="What went wrong, if anything.")
+    message: str = Field(
+        default="", max_length=1024, description="What went wrong, or what else the run did, if anything."
+    )
 
 
 class RequestStatus(Model):

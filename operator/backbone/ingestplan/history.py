@@ -127,7 +127,8 @@ def _numbered(runs: list[int]) -> str:
 
 def _ended(run: RunStatus) -> Notice:
     good = run.outcome == Outcome.SUCCEEDED
-    words = f"{run.rows or 0:,} rows" if good else run.message
+    rows = f"{run.rows or 0:,} rows"
+    words = "; ".join(filter(None, (rows, run.message))) if good else run.message
     return Notice("Normal" if good else "Warning", _name(run), f"Run {run.id}: {words}")
 
 

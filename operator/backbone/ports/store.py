@@ -220,8 +220,11 @@ class Writer(Protocol):
         """Note in the journal how the run ended."""
         ...
 
-    def publish(self) -> None:
-        """Give readers the present content. The writer is of no use afterwards."""
+    def publish(self) -> str:
+        """Give readers the present content; in words, what else that took, or nothing.
+
+        The writer is of no use afterwards.
+        """
         ...
 
     @property

@@ -80,6 +80,7 @@ class Ledger:
     recovery: Recovery | None = None
     lineage: set[tuple[str, int, datetime]] = field(default_factory=set)
     published: bool = True
+    told: str = ""
     quarantined: Counter[str] = field(default_factory=Counter)
     locked: bool = False
 
@@ -142,8 +143,9 @@ class Ledger:
         self._do(f"finish {sequence} {end.outcome}")
         self.ends.append(end)
 
-    def publish(self) -> None:
+    def publish(self) -> str:
         self._do("publish")
+        return self.told
 
     def _do(self, what: str) -> None:
         self.done.append(what)

@@ -244,6 +244,11 @@ def test_a_store_found_corrupt_on_the_way_is_tried_once_more_and_the_recovery_re
     assert store.done.count("publish") == 1
 
 
+def test_what_publishing_did_beside_is_told_in_the_report_of_a_run_that_succeeded() -> None:
+    report = run(WHOLE, BOTH, Ledger(told="the store's file was rewritten")).execute()
+    assert (report.outcome, report.message) == (Outcome.SUCCEEDED, "the store's file was rewritten")
+
+
 def test_a_store_that_stays_corrupt_fails_the_run() -> None:
     store = Ledger({"upsert": [StoreCorrupt("checksum"), StoreCorrupt("checksum")]})
     assert run(WHOLE, BOTH, store).execute().outcome is Outcome.STORE_FAILED

@@ -241,6 +241,15 @@ def test_what_an_earlier_plan_of_the_name_achieved_is_not_this_ones() -> None:
         assert fields(result).get("lastSuccess") == last
 
 
+def test_what_a_run_did_beside_its_rows_is_told_by_its_event_and_in_status() -> None:
+    seen = replace(SEEN, runs=(job("run-2", report(message="the store's file was rewritten")),))
+    result = evaluate(plan(DELIVERED), seen, (), NOW)
+    assert [item.message for item in result.notices] == [
+        "Run run-2: 100 rows; the store's file was rewritten"
+    ]
+    assert fields(result)["lastRun"]["message"] == "the store's file was rewritten"
+
+
 def test_a_store_that_was_set_aside_stays_on_record() -> None:
     recovery = StoreRecoveryReport(set_aside="working/x.corrupt-1", continued_from="empty", at=NOW)
     seen = replace(SEEN, runs=(job("run-2", report(store_recovery=recovery)),))

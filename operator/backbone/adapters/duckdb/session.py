@@ -18,6 +18,10 @@ from ...vocabulary import Outcome
 from .volume import look_at, naming_faults, outcome_of
 
 ATTACHED = "published"
+STORAGE_VERSION = "v1.4.0"
+"""Of the files that are made; DuckDB 1.4 and newer read them, and no 1.x what DuckDB 2 makes of itself."""
+FORMAT = f"{STORAGE_VERSION}+"
+"""The same, as DuckDB tells it of a file."""
 SESSION = (
     "SET TimeZone = 'UTC'",
     # It would go to standard output, among the rows.
@@ -50,6 +54,7 @@ def opened(database: Path, *, read_only: bool = False) -> Iterator[duckdb.DuckDB
         "threads": THREADS,
         "memory_limit": f"{memory_limit()}B",
         "temp_directory": spill or "",
+        "storage_compatibility_version": STORAGE_VERSION,
         "autoinstall_known_extensions": False,
         "autoload_known_extensions": False,
     }
@@ -117,6 +122,15 @@ def translated(what: str, *, unnamed: Outcome = Outcome.STORE_FAILED) -> Iterato
         if _CORRUPT.search(said):
             raise StoreCorrupt(message) from error
         raise StoreError(unnamed, message) from error
+
+
+def format_of(connection: duckdb.DuckDBPyConnection) -> str:
+    """The storage format of the file that a connection opened. Raises StoreError."""
+    with translated("look at the store's format"):
+        found = connection.execute(
+            "SELECT tags['storage_version'] FROM duckdb_databases() WHERE database_name = current_database()"
+        ).fetchone()
+    return str(found[0]) if found else ""
 
 
 def memory_limit() -> int:

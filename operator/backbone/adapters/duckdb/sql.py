@@ -102,7 +102,10 @@ YOUNGER_ATTEMPTS = """
       AND plan = (SELECT plan FROM telemetry.ingest_runs WHERE "sequence" = $sequence)
 """
 """What a run that began after this one has told already of its plan."""
-TABLES = "SELECT schema_name, table_name FROM duckdb_tables() WHERE NOT internal"
+TABLES = """
+    SELECT schema_name, table_name FROM duckdb_tables()
+    WHERE NOT internal AND database_name = current_database()
+"""
 ANY_RUN = "SELECT 1 FROM telemetry.ingest_runs LIMIT 1"
 RECOVERIES = "SELECT set_aside, continued_from, moment FROM telemetry.store_recoveries"
 KEEP_RECOVERY = "INSERT INTO telemetry.store_recoveries VALUES (?, ?, ?)"

@@ -23,10 +23,10 @@ from ...ports.quarantine import Origin, QuarantineFilter, Release
 from ...ports.store import Arrival, Attempt, Recovery, RunEnd, RunStart, SubjectSpan
 from ...ports.store_errors import StoreCorrupt, StoreError
 from ...vocabulary import Outcome
-from . import known, quarantine, recovery, sql
+from . import known, publishing, quarantine, recovery, sql
 from .reader import journal_entries
-from .session import opened, translated
-from .tables import define, read_in_full
+from .session import format_of, opened, translated
+from .tables import define
 from .upsert import registered, upsert
 from .volume import Volume, naming_faults
 
@@ -263,33 +263,26 @@ class DuckDBWriter:
             sequence,
         )
 
-    def publish(self) -> None:
+    def publish(self) -> str:
         """Close the working file and give readers a copy of it that was read in full.
 
-        Where that fails, the journal of the working file tells it, as far as the volume takes it.
+        A file of another storage format is rewritten first, which is what the answer tells. Where publishing
+        fails, the journal of the working file tells it, as far as the volume takes it.
         """
         try:
             self._execute("CHECKPOINT")
+            former = format_of(self._connection)
             with translated("close the working file"):
                 self._connection.close()
-            self._publish()
+            told = publishing.in_present_format(self._volume, former)
+            publishing.publish(self._volume)
         except StoreError as error:
             with suppress(duckdb.Error):
                 self._connection.close()
             with suppress(StoreError, duckdb.Error), opened(self._volume.working) as connection:
                 connection.execute(sql.UNPUBLISHED, [error.outcome, str(error), self._sequence])
             raise
-
-    def _publish(self) -> None:
-        volume = self._volume
-        prepared = volume.incoming(volume.published)
-        volume.copy_durably(volume.working, prepared)
-        try:
-            read_in_full(prepared)
-        except StoreError:
-            prepared.unlink(missing_ok=True)
-            raise
-        volume.replace(prepared, volume.published)
+        return told
 
     def _execute(self, statement: str, *values: object) -> None:
         with translated("write the store"):

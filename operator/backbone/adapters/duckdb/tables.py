@@ -7,8 +7,10 @@ from pathlib import Path
 import duckdb
 
 from ...market.dimensions import DIMENSIONS
+from ...ports.store_errors import StoreError
+from ...vocabulary import Outcome
 from . import sql, upgrade
-from .session import opened, translated
+from .session import STORAGE_VERSION, opened, translated
 
 
 def read_in_full(database: Path) -> None:
@@ -17,6 +19,29 @@ def read_in_full(database: Path) -> None:
         # Whichever tables there are: the file may be of another version.
         for schema, table in connection.execute(sql.TABLES).fetchall():
             connection.execute(sql.reading(schema, table)).fetchall()
+
+
+def rewrite(former: Path, target: Path) -> None:
+    """Write a database anew into a file of the present storage format. Raises StoreError.
+
+    Both are read and compared before this returns.
+    """
+    with opened(Path(":memory:")) as connection, translated("rewrite the store in the present format"):
+        connection.execute("ATTACH ? AS former (READ_ONLY)", [str(former)])
+        connection.execute(f"ATTACH ? AS present (STORAGE_VERSION '{STORAGE_VERSION}')", [str(target)])
+        connection.execute("COPY FROM DATABASE former TO present")
+        connection.execute("CHECKPOINT present")
+        contents = []
+        for database in ("former", "present"):
+            connection.execute(f"USE {database}")
+            tables = connection.execute(sql.TABLES).fetchall()
+            contents.append(
+                {name: connection.execute(sql.reading(*name)).fetchall() for name in sorted(tables)}
+            )
+        connection.execute("USE memory")
+        connection.execute("DETACH present")
+    if contents[0] != contents[1]:
+        raise StoreError(Outcome.STORE_FAILED, "the rewritten store holds other rows than the one before")
 
 
 def define(connection: duckdb.DuckDBPyConnection) -> None:

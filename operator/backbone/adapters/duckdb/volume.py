@@ -168,11 +168,16 @@ class Volume:
         try:
             with naming_faults("copy the database"):
                 shutil.copyfile(source, target)
-                _sync_file(target)
+                sync_file(target)
         except BaseException:
             with suppress(OSError):
                 target.unlink(missing_ok=True)
             raise
+
+    def flush(self, path: Path) -> None:
+        """Flush a file to the disk."""
+        with naming_faults("flush the database"):
+            sync_file(path)
 
     def replace(self, prepared: Path, target: Path) -> None:
         """Put a flushed file in another's place; a reader sees the one or the other."""
@@ -286,7 +291,8 @@ def _is_at(descriptor: int, path: Path) -> bool:
         return False
 
 
-def _sync_file(path: Path) -> None:
+def sync_file(path: Path) -> None:
+    """Flush a file's content to the disk. Raises OSError."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -275,8 +275,9 @@ class TimescaleWriter:
             values = [end.outcome, end.at, end.rows, end.changed, message, sequence]
             self._connection.execute(sql.FINISH, values)
 
-    def publish(self) -> None:
+    def publish(self) -> str:
         """Nothing is left to do: readers see each batch from its commit on."""
+        return ""
 
     @contextmanager
     def _working(self, what: str) -> Iterator[None]:
