@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import stat
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,10 +17,11 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
+from ..errors import Rejected
 from ..market.dimensions import SCHEMA_VERSION
 from ..market.licences import LicenceGate
 from ..ports.store import Reader, Selection
-from .duckdb.volume import naming_faults, sync_folder
+from .duckdb.volume import naming_faults, sync_file, sync_folder
 
 Format = Literal["csv", "parquet"]
 CHUNK_BYTES = 1 << 20
@@ -47,45 +50,73 @@ def export(
 ) -> dict[str, Any]:
     """Write a selection to `target` and its manifest beside it, each by rename; the manifest.
 
-    Rows whose licence does not permit copies are left out, and the manifest counts them by name; `declared`
-    has the licences that sources declare for all they deliver. Raises StoreError; an existing file stays
-    until the new one is whole.
+    A link is followed. An existing file stays until the new one is whole and on the disk, and a manifest that
+    is there always tells of the file that is there. Rows whose licence does not permit copies are left out,
+    and the manifest counts them by name; `declared` has the licences that sources declare for all they
+    deliver. Raises StoreError; Rejected where the target cannot be a file.
     """
     seen = _Seen(LicenceGate(selection.dimension, declared))
-    prepared = target.with_name(f".{target.name}.part")
     with naming_faults(f"write {target}"):
         target.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            _write(reader, selection, form, prepared, seen)
-            manifest = _manifest(reader, selection, form, target, seen)
-            manifest |= {"bytes": prepared.stat().st_size, "sha256": _sha256(prepared)}
-            prepared.replace(target)
-        finally:
-            with suppress(OSError):
-                prepared.unlink(missing_ok=True)
-        listing = manifest_path(target)
+        target = file_of(target)
+        listing = file_of(manifest_path(target))
+        prepared = target.with_name(f".{target.name}.part")
         draft = listing.with_name(f".{listing.name}.part")
-        draft.write_text(json.dumps(manifest, indent=2) + "\n")
-        draft.replace(listing)
-        sync_folder(target.parent)
+        try:
+            prepared.unlink(missing_ok=True)
+            _write(reader, selection, form, prepared, seen)
+            manifest = {"file": target.name, **_contents(reader, selection, form, prepared, seen)}
+            sync_file(prepared)
+            listing.unlink(missing_ok=True)
+            sync_folder(listing.parent)
+            prepared.replace(target)
+            sync_folder(target.parent)
+            draft.unlink(missing_ok=True)
+            draft.write_text(json.dumps(manifest, indent=2) + "\n")
+            sync_file(draft)
+            draft.replace(listing)
+            sync_folder(listing.parent)
+        finally:
+            for part in (prepared, draft):
+                with suppress(OSError):
+                    part.unlink(missing_ok=True)
     return manifest
 
 
-def manifest_path(target: Path) -> Path:
-    """Where the manifest of an export stands."""
-    return target.with_name(f"{target.name}.manifest.json")
+def file_of(target: Path) -> Path:
+    """The regular file that an export to a path replaces or makes, behind its links.
+
+    Raises Rejected for what is none: a pipe, a device, or where this process itself writes; OSError.
+    """
+    try:
+        found = target.stat()
+    except FileNotFoundError:
+        return target.resolve()
+    if not stat.S_ISREG(found.st_mode):
+        raise Rejected(f"{target} is no regular file; `emp-runtime read` writes rows to a pipe")
+    if any(_writes_to(descriptor, found) for descriptor in (1, 2)):
+        raise Rejected(f"{target} is where this command's own output goes; name another file")
+    return target.resolve()
 
 
-def _manifest(
-    reader: Reader, selection: Selection, form: Format, target: Path, seen: _Seen
+def _writes_to(descriptor: int, found: os.stat_result) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), found)
+    except OSError:
+        return False
+
+
+def _contents(
+    reader: Reader, selection: Selection, form: Format, prepared: Path, seen: _Seen
 ) -> dict[str, Any]:
     """What is in the file and where it comes from."""
     return {
-        "file": target.name,
         "format": form,
         "dimension": selection.dimension.name,
         "symbols": list(selection.subjects),
         "rows": seen.rows,
+        "bytes": prepared.stat().st_size,
+        "sha256": _sha256(prepared),
         "schemaVersion": SCHEMA_VERSION,
         "sources": sorted(seen.sources),
         "licences": sorted(seen.gate.licences),
@@ -105,6 +136,11 @@ def _manifest(
         ],
         "exportedAt": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
     }
+
+
+def manifest_path(target: Path) -> Path:
+    """Where the manifest of an export stands."""
+    return target.with_name(f"{target.name}.manifest.json")
 
 
 def _write(reader: Reader, selection: Selection, form: Format, prepared: Path, seen: _Seen) -> None:

@@ -137,6 +137,8 @@ def export_rows(
             _tell_held(reader, wish, wish.subjects)
         for subject in wish.subjects:
             _tell_price_bases(reader, replace(selection, subjects=(subject,), last=1))
+    # Behind a link, where there is one.
+    target = target.resolve()
     typer.echo(f"{manifest['rows']:,} rows of {place.told}, {manifest['bytes']:,} bytes in {target}")
     _tell_left_out(manifest["leftOut"])
     typer.echo(f"manifest in {manifest_path(target)}")
