@@ -39,7 +39,7 @@ Refusal = Callable[[], None]
 
 
 def refusing(call: int, number: int, argument: int | None = None, value: int = 0) -> Refusal:
-    """Answer a system call with an error from now on; with an argument named, only where it has this value."""
+    """Answer a system call with an error from now on; of an argument, only where it is this value."""
 
     def instruction(code: int, yes: int, no: int, operand: int) -> bytes:
         return struct.pack("HBBI", code, yes, no, operand)

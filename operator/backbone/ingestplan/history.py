@@ -10,6 +10,7 @@ from ..vocabulary import Outcome, Reason
 from .api import IngestPlanStatus, RunStatus
 from .children import Plan
 from .observation import Observation
+from .recovery import FROM_EMPTY, waits
 from .runs import (
     Run,
     active_run,
@@ -67,7 +68,9 @@ def _take(plan: Plan, status: IngestPlanStatus, run: Run) -> IngestPlanStatus:
     known, recovery = status.store_recovery, run.recovery
     # The store tells its last one with each run, and what it lost before the plan began was not the plan's.
     since = known.at if known is not None else plan.created
-    if recovery is not None and (since is None or recovery.at > since):
+    news = recovery is not None and (since is None or recovery.at > since)
+    # One from the published copy takes no place of a loss that nobody acknowledged.
+    if recovery is not None and news and (recovery.continued_from == FROM_EMPTY or not waits(status)):
         change["store_recovery"] = recovery
     last = status.last_run
     if (

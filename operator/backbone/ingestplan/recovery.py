@@ -15,7 +15,7 @@ FROM_EMPTY = "empty"
 def acknowledged(plan: Plan, status: IngestPlanStatus) -> tuple[IngestPlanStatus, tuple[Notice, ...]]:
     """The status with what the annotation acknowledges in it, and what is told of that."""
     text = plan.annotations.get(ANNOTATION_ACKNOWLEDGE, "")
-    heard = hear(text, {EMPTIED} if _waits(status) else (), status.acknowledgements)
+    heard = hear(text, {EMPTIED} if waits(status) else (), status.acknowledgements)
     recovery = status.store_recovery
     if recovery is not None and EMPTIED in heard.matters:
         recovery = recovery.model_copy(update={"acknowledged": True})
@@ -39,5 +39,6 @@ def intact(status: IngestPlanStatus) -> Finding:
     return Finding(False, Reason.STORE_EMPTIED, f"{what} {how_to(EMPTIED)}")
 
 
-def _waits(status: IngestPlanStatus) -> bool:
+def waits(status: IngestPlanStatus) -> bool:
+    """Whether a store that began again empty was not acknowledged yet."""
     return intact(status).holds is False

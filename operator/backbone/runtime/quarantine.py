@@ -106,7 +106,7 @@ def _changed(act: Callable[[Writer, str], Release], place: Place, what: str, wai
                 with suppress(StoreError):
                     writer.finish(sequence, RunEnd(error.outcome, datetime.now(UTC), 0, 0, str(error)))
                 raise
-            writer.publish()
+            message = "; ".join(filter(None, (message, writer.publish())))
     except StoreError as error:
         rows, outcome, message = 0, error.outcome, str(error)
     return RunReport(

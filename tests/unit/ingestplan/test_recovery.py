@@ -64,6 +64,15 @@ def test_a_second_loss_waits_for_a_second_word() -> None:
     assert conditions(evaluate(word(fields(found), "StoreEmptied:2"), SEEN, (), NOW)) == ACKNOWLEDGED
 
 
+def test_a_later_recovery_from_the_published_copy_hides_no_loss_that_nobody_acknowledged() -> None:
+    status = {**DELIVERED, "storeRecovery": LOST}
+    said = report(store_recovery=recovery(NOW + MINUTE, source="published/backbone.duckdb"))
+    later = replace(SEEN, runs=(job("run-9", said, NOW + MINUTE),))
+    assert conditions(evaluate(plan(status), later, (), NOW)) == EMPTIED
+    acknowledged = fields(evaluate(word(status, "StoreEmptied:1"), SEEN, (), NOW))
+    assert conditions(evaluate(word(acknowledged, "StoreEmptied:1"), later, (), NOW)) == READY
+
+
 def test_a_failure_of_the_last_run_is_told_before_it_and_hides_it_not() -> None:
     said = report("StoreBusy", store_recovery=recovery())
     found = conditions(evaluate(plan(DELIVERED), replace(SEEN, runs=(job("run-2", said),)), (), NOW))

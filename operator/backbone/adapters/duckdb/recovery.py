@@ -65,7 +65,7 @@ def last_recovery(connection: duckdb.DuckDBPyConnection, volume: Volume) -> Reco
             source = str(volume.published.relative_to(volume.root)) if begun else EMPTY
             told.append((", ".join(fresh), source, max(found[name] for name in fresh)))
             connection.execute(sql.KEEP_RECOVERY, told[-1])
-    return Recovery(*max(told, key=lambda row: row[2])) if told else None
+    return Recovery(*sorted(told, key=lambda row: row[2])[-1]) if told else None
 
 
 def _reads_back(database: Path) -> bool:
