@@ -72,9 +72,8 @@ class DatabaseClient:
         self._policy = policy
         self._clock = clock
         self._cache: Cache = MemoryCache(policy, clock) if cache is None else cache
-        self._pool = DatabasePool(
-            replace(settings, patience=deadline, connect_timeout=max(2, int(deadline * CONNECTING)))
-        )
+        connecting = min(settings.connect_timeout, max(2, int(deadline * CONNECTING)))
+        self._pool = DatabasePool(replace(settings, patience=deadline, connect_timeout=connecting))
         self._closing = ExitStack()
         self._watch: SecretWatch | None = None
         self._lock = Lock()
