@@ -44,7 +44,7 @@ class SourceReport(Model):
 
 
 class RowCount(Model):
-    """Rows that a check found something in: `reason` is a vocabulary.Defect, or Other for those cut off."""
+    """Rows that a check found something in: `reason` is a Defect, or Other for those cut off."""
 
     reason: str
     rows: int

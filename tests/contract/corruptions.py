@@ -16,6 +16,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from backbone.market.defects import Defect
 from backbone.market.dimensions import (
     DAILY_BARS,
     INTRADAY_BARS,
@@ -24,7 +25,6 @@ from backbone.market.dimensions import (
     MACRO_SERIES,
     Dimension,
 )
-from backbone.vocabulary import Defect
 
 PLANTED = 1000
 WINDOWS = {

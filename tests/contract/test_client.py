@@ -28,9 +28,10 @@ from backbone.client import (
     Unfit,
     frame,
 )
+from backbone.market.defects import Defect
 from backbone.ports.quarantine import Origin
 from backbone.ports.store import RunStart
-from backbone.vocabulary import Defect, Outcome
+from backbone.vocabulary import Outcome
 from small_copies import NO_WAIT, NOW, Row, bar, ingest
 
 OLD = timedelta(days=400)

@@ -16,12 +16,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
+from backbone.market.defects import Defect
 from backbone.market.dimensions import DAILY_BARS, DIMENSIONS, INTRADAY_BARS, MACRO_SERIES, Dimension
 from backbone.market.validation.judge import HISTORY, Context, Judgement, judge
 from backbone.providers.protocol import Query
 from backbone.providers.sample.provider import SampleProvider
 from backbone.providers.sample.recordings import RECORDINGS
-from backbone.vocabulary import Defect
 from corruptions import PLANTED, TABLE, Corruption, Deliveries, deliveries
 
 NOW = datetime(2024, 12, 31, tzinfo=UTC)

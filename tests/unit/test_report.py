@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from backbone.errors import Rejected
+from backbone.market.defects import Defect
 from backbone.report import (
     MESSAGE_BYTES,
     CacheReport,
@@ -22,7 +23,7 @@ from backbone.report import (
     UnconfirmedReport,
     VolumeProbeReport,
 )
-from backbone.vocabulary import Defect, Outcome
+from backbone.vocabulary import Outcome
 
 NOW = datetime(2024, 3, 1, 12, 0, tzinfo=UTC)
 

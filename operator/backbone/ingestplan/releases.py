@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from ..errors import Rejected
 from ..evaluation import Notice
 from ..jobs import last_words, tail, why_no_report
+from ..market.defects import Defect
 from ..naming import digest
 from ..ports.readings import JobReading
 from ..report import RunReport
-from ..vocabulary import ANNOTATION_QUARANTINE_RELEASE, Defect, Outcome, Reason
+from ..vocabulary import ANNOTATION_QUARANTINE_RELEASE, Outcome, Reason
 from .api import IngestPlanStatus, ReleaseStatus, Triggers
 from .children import Plan, run_name
 from .observation import Observation

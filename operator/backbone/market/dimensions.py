@@ -35,7 +35,7 @@ LINEAGE = (
 """Which run stored a row, for which generation of its plan, in which schema, when it asked (UTC), whom."""
 
 FLAGS = pa.field("flags", pa.string())
-"""What checks had to say of a row that is kept all the same: names of vocabulary.Defect, joined by commas;
+"""What checks had to say of a row that is kept all the same: names of Defect, joined by commas;
 null for most."""
 
 

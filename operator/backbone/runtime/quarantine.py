@@ -13,12 +13,13 @@ import typer
 from ..adapters.duckdb.quarantine import QuarantineReader, published_quarantine
 from ..adapters.duckdb.store import DuckDBStore
 from ..errors import Rejected
+from ..market.defects import Defect
 from ..ports.journal import BY_HAND
 from ..ports.quarantine import QuarantineFilter, Release
 from ..ports.store import Arrival, RunEnd, RunStart, Store, Writer
 from ..ports.store_errors import StoreError
 from ..report import EXIT_OK, EXIT_RUN_FAILED, RunReport
-from ..vocabulary import Defect, Outcome
+from ..vocabulary import Outcome
 from . import tables
 from .console import failed, notice
 from .ingesting import run_id, write_termination_log

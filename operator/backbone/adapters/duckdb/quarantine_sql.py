@@ -9,9 +9,9 @@ import json
 
 import pyarrow as pa
 
+from ...market.defects import Defect
 from ...market.dimensions import Dimension
 from ...ports.quarantine import EntryState, QuarantineFilter
-from ...vocabulary import Defect
 
 QUARANTINE = """
     CREATE TABLE IF NOT EXISTS telemetry.quarantine (

@@ -10,13 +10,13 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
+from ...market.defects import Defect
 from ...market.dimensions import DIMENSIONS, Dimension, moment_of
 from ...market.lineage import completed
 from ...ports.journal import JournalEntry
 from ...ports.quarantine import RECENT, EntryState
 from ...ports.store import Holding, LastAttempt, Line, Selection
 from ...ports.store_errors import NothingPublished, StoreCorrupt
-from ...vocabulary import Defect
 from . import quarantine_sql, sql
 from .session import attached, settled, translated
 from .volume import Volume, naming_faults

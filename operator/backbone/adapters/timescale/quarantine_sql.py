@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ...market.defects import Defect
 from ...market.dimensions import Dimension
 from ...ports.quarantine import RECENT, EntryState, QuarantineFilter
-from ...vocabulary import Defect
 from ..duckdb.quarantine_sql import COLUMNS
 from .sql import bound, line_of, table_of
 

@@ -9,7 +9,7 @@ from datetime import datetime
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ...vocabulary import Defect
+from ...market.defects import Defect
 from ..dimensions import DAILY_BARS, INTRADAY_BARS, INTRADAY_TRADES, MACRO_SERIES, Dimension
 from .conforming import conform, keyed
 from .keys import check_keys

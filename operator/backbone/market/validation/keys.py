@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ...vocabulary import Defect
+from ...market.defects import Defect
 from ..dimensions import Dimension
 from .lines import Whole
 from .sheet import Sheet

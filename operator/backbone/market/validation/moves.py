@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ...vocabulary import Defect
+from ...market.defects import Defect
 from ..dimensions import DAILY_BARS, INTRADAY_BARS, INTRADAY_TRADES, MACRO_SERIES, Dimension
 from .lines import Floats, Lines, Mask, Whole, lines_of
 from .neighbours import after, before, deviation, from_row, median

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow.compute as pc
 
-from ...vocabulary import Defect
+from ...market.defects import Defect
 from .lines import Lines, Whole
 from .sheet import Sheet
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...vocabulary import Defect
+from ...market.defects import Defect
 from .lines import Floats, Lines, Mask, Whole
 from .sheet import Sheet
 

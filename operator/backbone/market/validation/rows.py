@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ...vocabulary import Defect
+from ...market.defects import Defect
 from ..dimensions import INTRADAY_TRADES, MACRO_EVENTS, MACRO_SERIES, Dimension
 from .lines import Floats, Mask, floats, joined
 from .sheet import Sheet

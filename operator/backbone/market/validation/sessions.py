@@ -9,7 +9,7 @@ from datetime import datetime
 import numpy as np
 import pandas as pd
 
-from ...vocabulary import Defect
+from ...market.defects import Defect
 from ..calendars import HOUR, ROUND_THE_CLOCK, Calendar, calendar, exchange_of
 from ..dimensions import Dimension
 from .lines import Lines, Mask, Whole

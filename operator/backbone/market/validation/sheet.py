@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from ...vocabulary import Defect
+from ...market.defects import Defect
 
 Rows = npt.NDArray[np.bool_] | npt.NDArray[np.int64]
 """Rows as a mask over all, or as places."""

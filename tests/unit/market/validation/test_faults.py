@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 from judged_rows import NOW, bars, judged, judged_minutes, minutes, sessions, told
 
+from backbone.market.defects import Defect
 from backbone.market.dimensions import (
     DAILY_BARS,
     INTRADAY_TRADES,
@@ -16,7 +17,6 @@ from backbone.market.dimensions import (
     MACRO_SERIES,
 )
 from backbone.market.validation.judge import Context, Judgement, judge
-from backbone.vocabulary import Defect
 
 
 def test_ordinary_rows_are_all_kept_and_come_out_as_they_went_in() -> None:

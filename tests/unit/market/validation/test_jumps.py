@@ -8,11 +8,11 @@ import pyarrow as pa
 import pytest
 from judged_rows import NOW, bars, judged, told
 
+from backbone.market.defects import Defect
 from backbone.market.dimensions import (
     DAILY_BARS,
 )
 from backbone.market.validation.judge import HISTORY, Context, judge
-from backbone.vocabulary import Defect
 
 
 def split(rows: list[dict[str, object]], first: int, ratio: float) -> list[dict[str, object]]:
