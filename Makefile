@@ -64,6 +64,7 @@ cold:
 	@hack/timed packages hack/setup --cluster
 	@$(PYTHON) hack/demo absent
 	@hack/timed services $(PYTHON) hack/services install
+	@hack/timed readers hack/readers
 	@hack/timed "recorded data" $(BIN)/emp-runtime sample fetch
 	@hack/timed programs $(PYTHON) hack/cluster up --with-builds-only
 	@hack/timed images $(PYTHON) hack/image build

@@ -80,7 +80,7 @@ def test_a_run_is_printed_and_written_for_a_program(run: Path) -> None:
     written = json.loads((run.parent / "times.json").read_text())
     assert written["warm"]["chart"]["seconds"] == 90
     assert written["warm"]["chart"]["slowest"][0]["seconds"] == 12.5
-    assert written["cold"]["packages"]["budget"] == 180
+    assert written["cold"]["packages"]["budget"] == 120
 
 
 @pytest.mark.parametrize(("limit", "code"), [("4", 0), ("3", 1)], ids=["below", "above"])
