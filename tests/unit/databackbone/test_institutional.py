@@ -417,3 +417,29 @@ def test_a_volume_that_lost_its_rows_waits_for_policies_before_institutional_ser
     assert len(looks(evaluate(backbone(fields(emptied)), looked(report), (), later))) == 1
     again = replace(SEEN, checks=(job(REPORT, "e", finished=later),))
     assert fields(evaluate(backbone(fields(emptied)), again, (), later))["tier"]["active"] == "Institutional"
+
+
+@pytest.mark.parametrize(
+    ("plan", "reason"),
+    [
+        pytest.param(PlanReading("a", None, None, running=True), "TierPending", id="it runs still"),
+        pytest.param(
+            PlanReading("a", "Succeeded", NOW, stored_at=NOW + MINUTE / 2),
+            "SwitchNotAvailable",
+            id="it stored",
+        ),
+    ],
+)
+def test_a_run_that_begins_while_the_tier_is_asked_for_leaves_no_rows_that_nobody_reads(
+    plan: PlanReading, reason: str
+) -> None:
+    """The visit that sees the new mode does not see the run yet."""
+    before = REPORT.model_copy(update={"request": request(serves=False), "policies_set": False})
+    subject = backbone(spec=ON_BOOTSTRAP)
+    seen = looked(before, cause=cause_of(subject))
+    asked = evaluate(backbone(fields(evaluate(subject, seen, (), NOW))), seen, (), NOW)
+    assert fields(asked)["tier"]["active"] == "Bootstrap", "no tier without a look of its own"
+    after = replace(SEEN, checks=(job(REPORT, "e", finished=NOW + MINUTE),), plans=(plan,))
+    result = evaluate(backbone(fields(asked)), after, (), NOW + MINUTE)
+    assert fields(result)["tier"]["active"] == "Bootstrap"
+    assert conditions(result)["OnRequestedTier"] == ("False", reason)
