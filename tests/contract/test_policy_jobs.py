@@ -197,21 +197,20 @@ def test_a_job_that_was_moved_out_of_its_schedule_is_put_back(statistics: JobSta
 
 
 @pytest.mark.parametrize(
-    ("hand", "next_start"),
+    "next_start",
     [
-        ("waiting after many failures", NOW + 5.6 * DAY),
-        ("about to run", NOW),
-        ("overdue", NOW - 9 * DAY),
-        ("at once", "-infinity"),
+        pytest.param(NOW + 5.6 * DAY, id="waiting after many failures"),
+        pytest.param(NOW, id="about to run"),
+        pytest.param(NOW - 9 * DAY, id="overdue"),
+        pytest.param("-infinity", id="at once"),
     ],
-    ids=str,
 )
 def test_a_job_that_the_database_itself_put_off_is_no_drift(
-    statistics: JobStatistics, hand: str, next_start: datetime | str
+    statistics: JobStatistics, next_start: datetime | str
 ) -> None:
     failing = {"started": NOW - MINUTE, "finished": NOW - MINUTE, "failures": 14, "next_start": next_start}
     statistics.plant(*JOBS["retention"], **failing)
-    assert statistics.place.reconcile(FULL).changes == (), hand
+    assert statistics.place.reconcile(FULL).changes == ()
     statistics.plant(*JOBS["retention"], **{**failing, "next_start": "infinity"})
     assert [what.partition(" → ")[0] for _, what in drift(statistics.place.reconcile(FULL))] == [
         "retention: 90 days, never again"
