@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from ..adapters.timescale.quarantine import TimescaleQuarantine
     from .forms import QuarantineForm
 
+COMMAND = "quarantine"
+"""What reports of releases and expiries name; in the journal, beside runs of plans, they are BY_HAND."""
+
 
 @contextmanager
 def _quarantine(place: Place) -> Iterator[QuarantineReader | TimescaleQuarantine]:
@@ -91,7 +94,7 @@ def release(chosen: QuarantineFilter, place: Place, wait: timedelta) -> None:
 
 def _changed(act: Callable[[Writer, str], Release], place: Place, what: str, wait: timedelta) -> RunReport:
     """Do it as a run: in the journal, in one transaction, published; faults of the store are outcomes."""
-    run, start = run_id(f"quarantine-{what}", alone=True), datetime.now(UTC)
+    run, start = run_id(f"{COMMAND}-{what}", alone=True), datetime.now(UTC)
     sequence, rows, outcome, message = None, 0, Outcome.SUCCEEDED, ""
     try:
         with _store(place) as store, store.writer(f"{what} {run}", wait) as writer:
@@ -113,7 +116,7 @@ def _changed(act: Callable[[Writer, str], Release], place: Place, what: str, wai
     return RunReport(
         run_id=run,
         sequence=sequence,
-        plan=BY_HAND,
+        plan=COMMAND,
         outcome=outcome,
         start=start,
         end=datetime.now(UTC),
