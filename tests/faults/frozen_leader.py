@@ -64,4 +64,5 @@ def freeze(at: Ground, replicas: tuple[OperatorProcess, OperatorProcess], second
     assert standby.alive
     truth.nothing_twice(api)
     truth.told_once(kubectl)
-    return Woken(took_over, sum(item.status == HTTPStatus.CONFLICT for item in api.requests[seen:]))
+    refused = sum(item.status == HTTPStatus.CONFLICT for item in api.requests[seen:])
+    return Woken(round(took_over, 1), refused)
