@@ -53,9 +53,9 @@ class Countdown:
             self.write()
 
     def before(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        def counted(*arguments: Any) -> Any:
+        def counted(*arguments: Any, **named: Any) -> Any:
             self.write()
-            return function(*arguments)
+            return function(*arguments, **named)
 
         return counted
 

@@ -120,7 +120,7 @@ def test_rights_are_asked_for_until_they_are_there(
         while finding := check(reader, None):
             assert finding.fault is DatabaseFault.PERMISSION_MISSING
             granted.append(finding.message.partition("as an administrator: ")[2])
-            assert len(granted) < 60
+            assert len(granted) < 80
             execute(own_postgres, granted[-1])
     assert granted[0].startswith("GRANT USAGE ON SCHEMA")
     assert f'GRANT INSERT ON market.daily_bars TO "{name}"' in granted

@@ -36,7 +36,7 @@ def data(tmp_path: Path) -> Path:
 
 def exported(data: Path, target: Path, last: int | None = None) -> None:
     with published(data) as reader:
-        export(reader, Selection(DAILY_BARS, last=last), "csv", target)
+        export(reader, Selection(DAILY_BARS, last=last), "csv", target, {})
 
 
 def fits(target: Path) -> bool:
@@ -81,12 +81,12 @@ def socket_at(path: Path) -> None:
     ],
 )
 def test_what_is_no_file_is_refused_by_name_and_left_as_it_is(
-    tmp_path: Path, data: Path, emp: Emp, prepare: Callable[[Path], object]
+    tmp_path: Path, data: Path, emp_anew: Emp, prepare: Callable[[Path], object]
 ) -> None:
     target = tmp_path / "x.csv"
     prepare(target)
     before = target.lstat()
-    done = emp("export", "daily-bars", "--to", target, "--data-dir", data)
+    done = emp_anew("export", "daily-bars", "--to", target, "--data-dir", data)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(f"error: {target} is no regular file") and done.stderr.count("\n") == 1
     after = target.lstat()

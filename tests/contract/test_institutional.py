@@ -398,6 +398,8 @@ def test_policies_are_set_only_where_the_database_serves_or_is_to(
         assert emp("ingest-once", "-f", given(tmp_path, {**backbone(), "spec": {}}, PLAN)).returncode == 0
     document = backbone()
     document["spec"] |= {"mode": mode, "timescale": {**document["spec"]["timescale"], **ON}}
+    if active == "Institutional":
+        assert emp("database", "-f", given(tmp_path, document, PLAN)).returncode == 0
     if active is not None:
         document["status"] = {"tier": {"active": active, "requested": mode}}
     files = given(tmp_path, document, PLAN)
