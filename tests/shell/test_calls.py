@@ -50,6 +50,8 @@ async def calm(api: Any, operator: Any, met: Callable[[], object] = lambda: True
         seen, since = -1, clock()
         while not met() or not watched(api) or clock() - since < QUIET_SECONDS:
             busy = any(kind.queued or kind.under_way for kind in operator.visits.progress().values())
+            # What failed, on a conflict or because the machine was slow, is tried again after a pause.
+            busy = busy or any(loop.failures for loop in operator.visits._loops.values())
             if busy or len(api.log) != seen:
                 seen, since = len(api.log), clock()
             await asyncio.sleep(0.05)
