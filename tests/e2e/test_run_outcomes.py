@@ -85,17 +85,24 @@ def store_held(kubectl: Kubectl, image: str) -> Iterator[None]:
 def test_an_evicted_worker_is_named(kubectl: Kubectl, wait_condition: Any, images: dict[str, Image]) -> None:
     with store_held(kubectl, images["worker"].reference):
         kubectl.apply(plan(worker={"storeWaitSeconds": 300}))
-        pod = until(lambda: running_pod(kubectl), lambda name: name is not None, 60, "a waiting worker")
+        pod = waiting_worker(kubectl)
         # A quarter more than its scratch space; much more would keep the disk from other tests.
         fill = "f = open('/tmp/fill', 'wb')\nfor _ in range(1280): f.write(bytes(1 << 20))"
-        kubectl.try_run("exec", str(pod), "--", "python3", "-c", fill)
+        kubectl.try_run("exec", pod, "--", "python3", "-c", fill)
         wait_condition("ingestplan/daily", "Ready", "False", "Evicted", deadline=180)
 
 
-def running_pod(kubectl: Kubectl) -> str | None:
-    pods = kubectl.get("pods", "-l", "backbone.emp.dev/plan=daily")["items"]
-    running = [pod["metadata"]["name"] for pod in pods if pod["status"].get("phase") == "Running"]
-    return running[0] if running else None
+def waiting_worker(kubectl: Kubectl) -> str:
+    """The name of the plan's pod, once its worker has begun: before that it would not heed a signal."""
+    of_plan = ("-l", "backbone.emp.dev/plan=daily")
+    until(
+        lambda: kubectl.try_run("logs", *of_plan).stdout,
+        lambda text: "plan daily into" in text,
+        60,
+        "a waiting worker",
+    )
+    (pod,) = kubectl.get("pods", *of_plan)["items"]
+    return str(pod["metadata"]["name"])
 
 
 def test_a_job_deleted_before_its_outcome_was_read_is_started_again(
@@ -103,6 +110,6 @@ def test_a_job_deleted_before_its_outcome_was_read_is_started_again(
 ) -> None:
     with store_held(kubectl, images["worker"].reference):
         kubectl.apply(plan())
-        until(lambda: running_pod(kubectl), lambda name: name is not None, 60, "a waiting worker")
+        waiting_worker(kubectl)
         kubectl.run("delete", "jobs", "-l", "backbone.emp.dev/plan=daily", "--cascade=foreground")
     wait_condition("ingestplan/daily", "Ready", "True", "Delivered", deadline=180)
