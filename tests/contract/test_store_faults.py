@@ -257,7 +257,7 @@ def test_a_full_volume_that_grew_is_caught_up_with(
     tmp_path: Path, plan: Path, emp: Emp, small_volume: Path
 ) -> None:
     emp("ingest-once", "-f", plan, "--data-dir", small_volume)
-    # The trades find no room; the end of the run still does, which a volume without a free byte would not take.
+    # The trades find no room; the end of the run does, which a volume without a free byte would not take.
     remount(small_volume, "size=12m")
     assert emp("ingest-once", "-f", SAMPLES, "--data-dir", small_volume).returncode == 3
     remount(small_volume, "size=64m")
