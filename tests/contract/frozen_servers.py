@@ -6,7 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,12 +38,17 @@ def silence(kind: str, server: PostgresServer, settings: ConnectionSettings) -> 
     """A server that can be made silent in one of the ways; everything goes on afterwards."""
     stopped: list[int] = []
 
-    def stop() -> None:
-        postmaster = int((server.data / "postmaster.pid").read_text().split()[0])
-        found = _children(postmaster) if kind == WHOLE else _backends(settings)
-        for pid in [postmaster, *found] if kind == WHOLE else found:
+    def halt(pid: int) -> None:
+        with suppress(ProcessLookupError):  # it ended since it was listed
             os.kill(pid, signal.SIGSTOP)
             stopped.append(pid)
+
+    def stop() -> None:
+        postmaster = int((server.data / "postmaster.pid").read_text().split()[0])
+        if kind == WHOLE:
+            halt(postmaster)
+        for pid in _children(postmaster) if kind == WHOLE else _backends(settings):
+            halt(pid)
 
     with TcpProxy(settings.port) as proxy:
         if kind == WIRE:
