@@ -90,7 +90,7 @@ def wait_until_stands(
             if _stands(seen, kind, status, reason):
                 return seen
         time.sleep(min(0.5, left))  # the API server ended the watch, or has no such object yet
-    last = json.dumps(seen or kubectl.get(target))[:3000]
+    last = json.dumps((seen or kubectl.get(target)).get("status"))[:3000]
     raise Failure(f"not within {deadline:.0f} s: {target} {kind}={status} {reason or ''}; last seen: {last}")
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from backbone.vocabulary import FIELD_MANAGER, LABEL_MANAGED_BY
 from deployment import ROOT, Kubectl, until
 from documents import backbone, conditions, message, plan
 from host_services import HostServices, host_services
@@ -30,6 +31,19 @@ def services(servers: HostServices) -> HostServices:
     """The servers, running and empty."""
     servers.empty()
     return servers
+
+
+@pytest.fixture
+def kubectl(kubectl: Kubectl) -> Iterator[Kubectl]:
+    """Its backbone is gone with its Jobs before the next test: one that goes on takes an emptied database."""
+    yield kubectl
+    kubectl.run("delete", "ingestplan,databackbone", "--all", "--timeout=60s")
+    until(
+        lambda: kubectl.get("job,pod", "-l", f"{LABEL_MANAGED_BY}={FIELD_MANAGER}")["items"],
+        lambda items: items == [],
+        60,
+        "nobody works on the database any more",
+    )
 
 
 def look_again(kubectl: Kubectl) -> None:
