@@ -60,7 +60,8 @@ def silence(kind: str, server: PostgresServer, settings: ConnectionSettings) -> 
         finally:
             proxy.silent = False
             for pid in stopped:
-                os.kill(pid, signal.SIGCONT)
+                with suppress(ProcessLookupError):  # it was at its end when it was stopped
+                    os.kill(pid, signal.SIGCONT)
 
 
 def _backends(settings: ConnectionSettings) -> list[int]:
