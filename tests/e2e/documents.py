@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from deployment import Kubectl
+
 API_VERSION = "backbone.emp.dev/v1alpha1"
 LEAP_DAY = "0 0 29 2 *"
 """A schedule that does not fire while a test runs."""
@@ -47,3 +49,8 @@ def conditions(item: dict[str, Any]) -> dict[str, tuple[str, str]]:
 def message(item: dict[str, Any], kind: str) -> str:
     """The message of one condition."""
     return next(entry["message"] for entry in item["status"]["conditions"] if entry["type"] == kind)
+
+
+def run_again(kubectl: Kubectl, token: str) -> None:
+    """Ask for one run more of the plan `daily`."""
+    kubectl.run("annotate", "ingestplan", "daily", f"backbone.emp.dev/run-now={token}", "--overwrite")

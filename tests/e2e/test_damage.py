@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from deployment import Image, Kubectl, until
-from documents import backbone, conditions, message, plan
+from documents import backbone, conditions, message, plan, run_again
 from volume_pods import run_on_the_volume
 
 
@@ -34,10 +34,6 @@ def damage(kubectl: Kubectl, images: dict[str, Image], *folders: str) -> None:
         "damage",
     )
     run_again(kubectl, "after-damage")
-
-
-def run_again(kubectl: Kubectl, token: str) -> None:
-    kubectl.run("annotate", "ingestplan", "daily", f"backbone.emp.dev/run-now={token}", "--overwrite")
 
 
 def test_a_corrupt_store_is_set_aside_and_both_files_are_named(

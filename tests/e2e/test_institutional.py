@@ -10,7 +10,7 @@ import pytest
 
 from backbone.vocabulary import FIELD_MANAGER, LABEL_MANAGED_BY
 from deployment import ROOT, Kubectl, until
-from documents import backbone, conditions, message, plan
+from documents import backbone, conditions, message, plan, run_again
 from host_services import HostServices, host_services
 
 SAMPLES = ROOT / "manifests" / "samples" / "institutional"
@@ -49,10 +49,6 @@ def kubectl(kubectl: Kubectl) -> Iterator[Kubectl]:
 def look_again(kubectl: Kubectl) -> None:
     """Ask for a look at the database now."""
     kubectl.run("delete", "jobs", "-l", LOOKS)
-
-
-def run_again(kubectl: Kubectl, token: str) -> None:
-    kubectl.run("annotate", "ingestplan", "daily", f"backbone.emp.dev/run-now={token}", "--overwrite")
 
 
 def last_outcome(kubectl: Kubectl, after: str | None = None) -> str | None:

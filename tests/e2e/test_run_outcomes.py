@@ -9,17 +9,13 @@ from typing import Any
 import pytest
 
 from deployment import Image, Kubectl, until
-from documents import message, plan
+from documents import message, plan, run_again
 from volume_pods import run_on_the_volume
 
 
 @pytest.fixture
 def kubectl(on_market: Kubectl) -> Kubectl:
     return on_market
-
-
-def run_again(kubectl: Kubectl, token: str) -> None:
-    kubectl.run("annotate", "ingestplan", "daily", f"backbone.emp.dev/run-now={token}", "--overwrite")
 
 
 def test_an_image_that_cannot_be_pulled_is_named_and_mends(kubectl: Kubectl, wait_condition: Any) -> None:
