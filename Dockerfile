@@ -51,8 +51,8 @@ RUN --mount=type=secret,id=pip.conf,target=/etc/pip.conf \
  && rm -f pyarrow/*flight* pyarrow/_substrait* pyarrow/libarrow_s3.so* pyarrow/_s3fs.* \
  && find pyarrow -name '*.p[xy][xid]' -delete \
  && python3 -m compileall -q -j 0 --invalidation-mode unchecked-hash . \
- && /opt/backbone/venv/bin/python3 -c 'import duckdb, pyarrow.compute, pyarrow.csv, pyarrow.dataset, pyarrow.parquet, \
-             exchange_calendars, fredapi, yfinance'
+ && /opt/backbone/venv/bin/python3 -c 'import confluent_kafka, duckdb, pyarrow.compute, pyarrow.csv, pyarrow.dataset, \
+             pyarrow.parquet, exchange_calendars, fredapi, yfinance'
 
 FROM build AS project
 COPY pyproject.toml /src/

@@ -11,7 +11,7 @@ SUITES := chart shell contract cluster e2e faults
 
 # Contract tests start servers of their own, once per process; e2e and fault tests mostly wait, each in a namespace of
 # its own.
-SIDE_BY_SIDE_contract := --numprocesses 2 --dist worksteal
+SIDE_BY_SIDE_contract := --numprocesses 3 --dist worksteal
 SIDE_BY_SIDE_e2e := --numprocesses 3
 SIDE_BY_SIDE_faults := --numprocesses 3 --dist worksteal
 
@@ -30,8 +30,8 @@ demo: ## The whole thing working, on a local cluster
 demo-down: setup ## Take the demo and its cluster down
 	@$(PYTHON) hack/demo down
 
-services: ## PostgreSQL, TimescaleDB and Redis for development; prints where they are
-	@python3 hack/services up
+services: ## PostgreSQL, TimescaleDB, Redis and Kafka for development, ONLY="NAME …" or all; prints where they are
+	@python3 hack/services up $(ONLY)
 
 services-down: ## Stop them; their data stay
 	@python3 hack/services down
@@ -67,6 +67,7 @@ cold:
 	@hack/timed readers hack/readers
 	@hack/timed "recorded data" $(BIN)/emp-runtime sample fetch
 	@hack/timed programs $(PYTHON) hack/cluster up --with-builds-only
+	@$(PYTHON) hack/cluster api-server --with-builds-only  # built above already, unless the cluster is one of kind
 	@hack/timed images $(PYTHON) hack/image build
 
 suites:
@@ -76,6 +77,7 @@ suites:
 
 soak: ## Every fault schedule whole, and SEEDS=20 random ones; goes on where it was stopped; write docs/reliability.md
 	@hack/setup --cluster
+	@EVERY_STATEMENT=1 $(BIN)/pytest --quiet $(SIDE_BY_SIDE_contract) -k killed_before_any tests/contract
 	@PYTHONPATH=hack:tests/e2e:tests/faults $(PYTHON) tests/faults/soak.py --seeds $(SEEDS)
 
 bench: ## Measure against peers, ONLY="NAME …" or all; write docs/benchmarks.md

@@ -27,13 +27,15 @@ CALL_DEADLINE = 120.0
 T = TypeVar("T")
 
 
-def program(name: str, *arguments: str, deadline: float = 3600.0, show: bool = False) -> str:
-    """Run one of the programs in hack/ and return its stdout; its progress goes to stderr as it comes.
+def program(
+    name: str, *arguments: str, deadline: float = 3600.0, show: bool = False, root: Path = ROOT
+) -> str:
+    """Run one of the programs in a checkout's hack/ and return its stdout; its progress goes to stderr.
 
     Raises Failure with the exit code if it fails.
     """
     done = subprocess.run(
-        [sys.executable, str(ROOT / "hack" / name), *arguments],
+        [sys.executable, str(root / "hack" / name), *arguments],
         stdout=None if show else subprocess.PIPE,
         text=True,
         timeout=deadline,
@@ -202,9 +204,9 @@ class Image:
     archive: Path
 
 
-def ensure_images() -> dict[str, Image]:
-    """Build the images and load those that the node does not know yet; by target."""
-    built = json.loads(program("image", "build", "--json"))
+def ensure_images(root: Path = ROOT) -> dict[str, Image]:
+    """Build a checkout's images and load those that the node does not know yet; by target."""
+    built = json.loads(program("image", "build", "--json", root=root))
     images = {name: Image(entry["reference"], Path(entry["archive"])) for name, entry in built.items()}
     loaded = Path(running_cluster()["state"]) / "loaded-images"
     known = set(loaded.read_text().splitlines()) if loaded.exists() else set()
@@ -216,25 +218,25 @@ def ensure_images() -> dict[str, Image]:
     return images
 
 
-def apply_crds(kubectl: Kubectl) -> None:
-    """Apply the CRDs and wait until they are served."""
-    kubectl.run("apply", "--server-side", "--force-conflicts", "-f", str(ROOT / "crds"))
-    kubectl.run("wait", "--for=condition=Established", "--timeout=60s", "-f", str(ROOT / "crds"))
+def apply_crds(kubectl: Kubectl, root: Path = ROOT) -> None:
+    """Apply a checkout's CRDs and wait until they are served."""
+    kubectl.run("apply", "--server-side", "--force-conflicts", "-f", str(root / "crds"))
+    kubectl.run("wait", "--for=condition=Established", "--timeout=60s", "-f", str(root / "crds"))
 
 
-def install(kubectl: Kubectl, images: dict[str, Image], *settings: str) -> None:
-    """Apply the CRDs, then install or upgrade the chart and wait for its rollout.
+def install(kubectl: Kubectl, images: dict[str, Image], *settings: str, root: Path = ROOT) -> None:
+    """Apply a checkout's CRDs, then install or upgrade its chart and wait for its rollout.
 
     `settings` are helm's key=value pairs. The operator's pod carries the name of its archive, so that a
     rebuilt image under the same reference is rolled out.
     """
     with step("custom resource definitions"):
-        apply_crds(kubectl)
+        apply_crds(kubectl, root)
     with step("operator (helm upgrade --install --wait)"):
         built = f"operator.podAnnotations.archive={images['operator'].archive.name}"
         flags = ["--set-string", built.replace(".tar", ""), *(f"--set={value}" for value in settings)]
         arguments = ("--create-namespace", "--skip-crds", "--wait", "--timeout=180s", *flags)
-        chart = str(ROOT / "charts" / "databackbone")
+        chart = str(root / "charts" / "databackbone")
         of = kubectl.of(SYSTEM_NAMESPACE)
         of.run("upgrade", "--install", RELEASE, chart, *arguments, tool="helm", deadline=240)
 

@@ -139,6 +139,22 @@ def test_nothing_is_evaluated_or_executed_from_text() -> None:
     assert found == []
 
 
+def test_sql_of_a_page_can_be_pasted() -> None:
+    begins = re.compile(r" +(ALTER|CALL|CREATE|DELETE|DROP|GRANT|INSERT|REVOKE|SELECT|UPDATE|WITH) ")
+    unended = []
+    for path in (item for item in FILES if item.suffix == ".md"):
+        for block in re.findall(r"(?:^ {4,}\S.*\n)+", path.read_text(), re.MULTILINE):
+            statement = ""
+            for line in [*block.splitlines(), ""]:
+                if statement and (not line or line.lstrip().startswith("kubectl") or begins.match(line)):
+                    if not re.search(r";( +--.*)?$", statement):
+                        unended.append(f"{named(path)}: {statement.strip()}")
+                    statement = ""
+                if statement or begins.match(line):
+                    statement = f"{statement} {line}"
+    assert unended == []
+
+
 def documents(path: Path) -> list[dict[str, Any]]:
     return [document for document in yaml.safe_load_all(path.read_text()) if document]
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+import control_plane
 import layout
 from report import Problem, note, tell
 
@@ -37,6 +38,10 @@ def parser() -> argparse.ArgumentParser:
     load.add_argument("archives", nargs="+", type=Path, metavar="ARCHIVE.tar")
     restart = verbs.add_parser("restart-api-server", help="kill the API server and start it again")
     restart.add_argument("--away", type=float, default=0.0, metavar="SECONDS", help="leave it away so long")
+    alone = verbs.add_parser("api-server", help="run only an API server, for tests, until the input ends")
+    alone.add_argument(
+        "--with-builds-only", action="store_true", help="build what it needs, but start nothing"
+    )
     tiny = verbs.add_parser("tiny-volume", help="make a PersistentVolume of a fixed small size")
     tiny.add_argument("name", type=_volume_name)
     tiny.add_argument("size_mib", type=_size, nargs="?", metavar="SIZE_MIB")
@@ -70,6 +75,8 @@ def run(arguments: argparse.Namespace) -> int:
         cluster.restart_api_server(here, arguments.away)
     elif arguments.verb == "tiny-volume":
         _tiny_volume(here, arguments)
+    elif arguments.verb == "api-server":
+        control_plane.alone(here, only_prepare=arguments.with_builds_only)
     else:
         plain = {
             "down": cluster.down,

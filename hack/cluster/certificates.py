@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import debian
-from layout import API_SERVICE_ADDRESS, API_URL, CLUSTER_DOMAIN, LOOPBACK, NAME, NODE_ADDRESS
+from layout import API_SERVICE_ADDRESS, CLUSTER_DOMAIN, LOOPBACK, NAME, NODE_ADDRESS, Layout
 from report import Problem
 
 DAYS = "365"
@@ -62,8 +62,9 @@ CLIENTS = (
 )
 
 
-def create(directory: Path) -> None:
-    """Write the authority, every certificate and every kubeconfig into `directory`."""
+def create(layout: Layout) -> None:
+    """Write the authority, every certificate and every kubeconfig into the layout's folder for them."""
+    directory = layout.pki
     directory.mkdir(mode=0o700, parents=True)
     _openssl(
         *_new_key(directory / "ca.key"),
@@ -75,7 +76,7 @@ def create(directory: Path) -> None:
         _issue(directory, identity)
     _openssl("genrsa", "-out", str(directory / "service-accounts.key"), "2048")
     for name in CLIENTS:
-        write_kubeconfig(directory / f"{name}.kubeconfig", kubeconfig(directory, name))
+        write_kubeconfig(directory / f"{name}.kubeconfig", kubeconfig(layout, name))
 
 
 def _issue(directory: Path, identity: Identity) -> None:
@@ -105,11 +106,11 @@ def _openssl(*arguments: str) -> None:
         raise Problem(f"openssl {arguments[0]} failed: {done.stderr.strip()}")
 
 
-def kubeconfig(directory: Path, name: str) -> dict[str, object]:
+def kubeconfig(layout: Layout, name: str) -> dict[str, object]:
     """A self-contained kubeconfig for one identity."""
 
     def embedded(file: str) -> str:
-        return base64.b64encode((directory / file).read_bytes()).decode()
+        return base64.b64encode((layout.pki / file).read_bytes()).decode()
 
     return {
         "apiVersion": "v1",
@@ -118,7 +119,10 @@ def kubeconfig(directory: Path, name: str) -> dict[str, object]:
         "clusters": [
             {
                 "name": NAME,
-                "cluster": {"server": API_URL, "certificate-authority-data": embedded("ca.crt")},
+                "cluster": {
+                    "server": layout.control_plane.url,
+                    "certificate-authority-data": embedded("ca.crt"),
+                },
             }
         ],
         "users": [

@@ -6,16 +6,12 @@ from pathlib import Path
 
 import debian
 from layout import (
-    API_PORT,
     BRIDGE,
     BUSYBOX_IMAGE,
     CGROUP,
     CLUSTER_DOMAIN,
     CONTROLLER_MANAGER_PORT,
     DNS_PORT,
-    ETCD_HEALTH_PORT,
-    ETCD_PEER_PORT,
-    ETCD_PORT,
     HERE,
     KUBELET_HEALTH_PORT,
     KUBELET_PORT,
@@ -44,8 +40,9 @@ def environment(layout: Layout) -> dict[str, str]:
 
 def etcd(layout: Layout, program: Path) -> Component:
     """The store, on the loopback interface and only for the holder of a certificate."""
-    url = f"https://{LOOPBACK}:{ETCD_PORT}"
-    peer = f"http://{LOOPBACK}:{ETCD_PEER_PORT}"
+    at = layout.control_plane
+    url = f"https://{LOOPBACK}:{at.etcd_port}"
+    peer = f"http://{LOOPBACK}:{at.etcd_peer_port}"
     argv = [
         str(program),
         f"--name={NAME}",
@@ -55,7 +52,7 @@ def etcd(layout: Layout, program: Path) -> Component:
         f"--listen-peer-urls={peer}",
         f"--initial-advertise-peer-urls={peer}",
         f"--initial-cluster={NAME}={peer}",
-        f"--listen-metrics-urls=http://{LOOPBACK}:{ETCD_HEALTH_PORT}",
+        f"--listen-metrics-urls=http://{LOOPBACK}:{at.etcd_health_port}",
         f"--cert-file={layout.pki / 'etcd.crt'}",
         f"--key-file={layout.pki / 'etcd.key'}",
         f"--trusted-ca-file={layout.pki / 'ca.crt'}",
@@ -63,19 +60,19 @@ def etcd(layout: Layout, program: Path) -> Component:
         "--unsafe-no-fsync",  # a cluster that is thrown away need not survive a power cut
         "--log-level=warn",
     ]
-    ports = [f"{LOOPBACK}:{port}" for port in (ETCD_PORT, ETCD_PEER_PORT, ETCD_HEALTH_PORT)]
+    ports = [f"{LOOPBACK}:{port}" for port in (at.etcd_port, at.etcd_peer_port, at.etcd_health_port)]
     return Component("etcd", argv, ports, environment(layout))
 
 
 def apiserver(layout: Layout, program: Path) -> Component:
-    """The API server, on the bridge's address alone: reached from pods and from this machine."""
-    pki = layout.pki
+    """The API server; on the bridge's address it is reached from pods and from this machine."""
+    pki, at = layout.pki, layout.control_plane
     argv = [
         str(program),
-        f"--bind-address={NODE_ADDRESS}",
+        f"--bind-address={at.address}",
         f"--advertise-address={NODE_ADDRESS}",
-        f"--secure-port={API_PORT}",
-        f"--etcd-servers=https://{LOOPBACK}:{ETCD_PORT}",
+        f"--secure-port={at.port}",
+        f"--etcd-servers=https://{LOOPBACK}:{at.etcd_port}",
         f"--etcd-cafile={pki / 'ca.crt'}",
         f"--etcd-certfile={pki / 'etcd-client.crt'}",
         f"--etcd-keyfile={pki / 'etcd-client.key'}",
@@ -94,7 +91,7 @@ def apiserver(layout: Layout, program: Path) -> Component:
         "--enable-admission-plugins=NodeRestriction",
         "--allow-privileged=true",
     ]
-    return Component("kube-apiserver", argv, [f"{NODE_ADDRESS}:{API_PORT}"], environment(layout))
+    return Component("kube-apiserver", argv, [f"{at.address}:{at.port}"], environment(layout))
 
 
 def controller_manager(layout: Layout, program: Path) -> Component:

@@ -31,8 +31,6 @@ CONTROLLER_MANAGER_PORT = 11257
 SCHEDULER_PORT = 11259
 DNS_PORT = 53
 
-API_URL = f"https://{NODE_ADDRESS}:{API_PORT}"
-
 PAUSE_IMAGE = "databackbone.local/cluster/pause:1"
 BUSYBOX_IMAGE = "databackbone.local/cluster/busybox:1"
 
@@ -43,11 +41,28 @@ MARKER = "DATABACKBONE_CLUSTER"
 
 
 @dataclass(frozen=True)
+class ControlPlane:
+    """Where the API server and its store listen: the store always on the loopback interface."""
+
+    address: str = NODE_ADDRESS
+    port: int = API_PORT
+    etcd_port: int = ETCD_PORT
+    etcd_peer_port: int = ETCD_PEER_PORT
+    etcd_health_port: int = ETCD_HEALTH_PORT
+
+    @property
+    def url(self) -> str:
+        """Where clients find the API server."""
+        return f"https://{self.address}:{self.port}"
+
+
+@dataclass(frozen=True)
 class Layout:
-    """The two directories everything else hangs from."""
+    """The two directories everything else hangs from, and where the API server listens."""
 
     state: Path
     cache: Path
+    control_plane: ControlPlane = ControlPlane()
 
     @property
     def record(self) -> Path:

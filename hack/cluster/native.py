@@ -3,10 +3,6 @@
 import os
 import subprocess
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable
-from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +10,7 @@ import binaries
 import certificates
 import cgroups
 import components
+import control_plane
 import debian
 import images
 import machine
@@ -22,19 +19,14 @@ import processes
 import records
 from layout import (
     CLUSTER_DOMAIN,
-    ETCD_HEALTH_PORT,
     HERE,
-    LOOPBACK,
     NAME,
     NODE_ADDRESS,
     Layout,
 )
 from probe import Kubectl, resolves
-from processes import Component, Process
+from processes import Component
 from report import Problem, step, wait_until
-
-# Generous: on a busy machine everything takes several times as long.
-START_SECONDS = 120
 
 
 class Native:
@@ -65,9 +57,9 @@ class Native:
             machine.prepare()
             cgroups.create()
         with step("certificates"):
-            certificates.create(layout.pki)
+            certificates.create(layout)
             records.link_programs(layout, {name: programs[name] for name in ("kubectl", "helm")})
-            certificates.write_kubeconfig(layout.kubeconfig, certificates.kubeconfig(layout.pki, "admin"))
+            certificates.write_kubeconfig(layout.kubeconfig, certificates.kubeconfig(layout, "admin"))
         self._start_control_plane(programs)
         self._start_node(programs)
         self._wait_for_use()
@@ -88,21 +80,18 @@ class Native:
 
     def _start_control_plane(self, programs: dict[str, Path]) -> None:
         layout = self._layout
-        with step("etcd"):
-            etcd = processes.start(layout, components.etcd(layout, programs["etcd"]))
-            self._wait("etcd", _etcd_healthy, etcd)
-        apiserver = processes.start(layout, components.apiserver(layout, programs["kube-apiserver"]))
+        apiserver = control_plane.start(layout, programs)
         with step("containerd and its images"):
             self._start_containerd()
         with step("kube-apiserver"):
-            self._wait("the API server", self._kubectl().api_ready, apiserver)
+            processes.wait("the API server", self._kubectl().api_ready, apiserver)
         with step("roles, storage class"):
             self._kubectl().run("apply", f"--filename={HERE / 'native.yaml'}")
 
     def _start_containerd(self) -> None:
         layout = self._layout
         process = processes.start(layout, components.containerd(layout, snapshotter(layout.state)))
-        self._wait("containerd", lambda: self._ctr("version").returncode == 0, process)
+        processes.wait("containerd", lambda: self._ctr("version").returncode == 0, process)
         archive = layout.state / "images.tar"
         images.write_archive(archive, os.uname().machine)
         self.load_image(archive)
@@ -119,22 +108,15 @@ class Native:
         running = {p.name: p for p in processes.table(self._layout)}
         name = f"kubernetes.default.svc.{CLUSTER_DOMAIN}"
         with step("kubelet: node ready"):
-            self._wait("the node", kubectl.node_ready, running["kubelet"])
+            processes.wait("the node", kubectl.node_ready, running["kubelet"])
         with step("coredns: names resolve"):
-            self._wait("DNS", lambda: resolves(NODE_ADDRESS, name), running["coredns"])
+            processes.wait("DNS", lambda: resolves(NODE_ADDRESS, name), running["coredns"])
         with step("default storage class, account"):
             manager = running["kube-controller-manager"]
-            self._wait("the default storage class", kubectl.default_storage_class, manager)
-            self._wait("the default service account", kubectl.default_account, manager)
+            processes.wait("the default storage class", kubectl.default_storage_class, manager)
+            processes.wait("the default service account", kubectl.default_account, manager)
         for process in running.values():
             processes.ensure_alive(process)
-
-    def _wait(self, what: str, ready: Callable[[], bool], process: Process) -> None:
-        def looked() -> bool:
-            processes.ensure_alive(process)
-            return ready()
-
-        wait_until(what, looked, seconds=START_SECONDS, log=Path(process.log))
 
     def down(self) -> None:
         """Undo all of it, however far it had come; fine to call twice."""
@@ -197,10 +179,12 @@ class Native:
         program = binaries.ensure(layout, binaries.NATIVE)["kube-apiserver"]
         running = next(p for p in processes.table(layout) if p.name == "kube-apiserver")
         processes.kill(running.pid)
-        wait_until("the end of the API server", lambda: running.state() == "gone", seconds=START_SECONDS)
+        wait_until(
+            "the end of the API server", lambda: running.state() == "gone", seconds=processes.START_SECONDS
+        )
         time.sleep(seconds)
         again = processes.start(layout, components.apiserver(layout, program))
-        self._wait("the API server", self._kubectl().api_ready, again)
+        processes.wait("the API server", self._kubectl().api_ready, again)
 
     def mount_tiny(self, name: str, size_mib: int, *, read_only: bool) -> Path:
         """A tmpfs of a fixed size in the state directory; again with other values: remounted."""
@@ -255,12 +239,3 @@ def snapshotter(directory: Path) -> str:
         check=False,
     )
     return "native" if done.stdout.strip() == "overlayfs" else "overlayfs"
-
-
-def _etcd_healthy() -> bool:
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    try:
-        with opener.open(f"http://{LOOPBACK}:{ETCD_HEALTH_PORT}/health", timeout=2) as answer:
-            return bool(answer.status == HTTPStatus.OK)
-    except (urllib.error.URLError, OSError):
-        return False

@@ -5,14 +5,17 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from layout import MARKER, Layout
-from report import Problem
+from report import Problem, wait_until
 
 END_DEADLINE = 15.0
+# Generous: on a busy machine everything takes several times as long.
+START_SECONDS = 120
 
 
 @dataclass(frozen=True)
@@ -98,6 +101,16 @@ def ensure_alive(process: Process) -> None:
         os.waitpid(process.pid, os.WNOHANG)
     if process.state() == "gone":
         raise Problem(f"{process.name} ended by itself", log=Path(process.log))
+
+
+def wait(what: str, ready: Callable[[], bool], process: Process) -> None:
+    """Look again and again until it is ready; a Problem when it ended, or takes too long."""
+
+    def looked() -> bool:
+        ensure_alive(process)
+        return ready()
+
+    wait_until(what, looked, seconds=START_SECONDS, log=Path(process.log))
 
 
 def end(layout: Layout) -> None:

@@ -1,4 +1,4 @@
-"""Services for development: `python3 hack/services up`, `down`, `status`, `env`."""
+"""Services for development: `python3 hack/services up [SERVICE …]`, `down`, `status`, `env`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 import fcntl
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from console import Failure, say, step
 from deployment import Kubectl, cluster_status
+from services.kafka_server import KafkaServer
 from services.official import OfficialServices
-from services.packages import ensure_postgres, ensure_redis
+from services.packages import ensure_postgres, ensure_redis, jars
 from services.postgres import PostgresServer
 from services.process import LOOPBACK
 from services.redis_server import RedisServer
@@ -26,6 +27,7 @@ from services.timescaledb import TimescaleServer, ensure_template
 POSTGRES_PORT = 15432
 TIMESCALE_PORT = 15433
 REDIS_PORT = 15434
+KAFKA_PORT = 15435
 
 
 def folder() -> Path:
@@ -43,6 +45,7 @@ def servers() -> dict[str, Server]:
         "POSTGRES_DSN": PostgresServer(place / "postgres", port=POSTGRES_PORT),
         "TIMESCALE_DSN": TimescaleServer(place / "timescale", host=host, port=TIMESCALE_PORT),
         "REDIS_URL": RedisServer(place / "redis", host=host, port=REDIS_PORT),
+        "KAFKA_BOOTSTRAP": KafkaServer(place / "kafka", host=host, port=KAFKA_PORT),
     }
 
 
@@ -75,8 +78,8 @@ def official(cluster: dict[str, Any] | None) -> OfficialServices | None:
     return OfficialServices(Kubectl(Path(cluster["bin"]), Path(cluster["kubeconfig"])))
 
 
-def up() -> None:
-    """Start what does not run, and print where all is, as lines for a shell."""
+def up(*, only: Collection[str] = ()) -> None:
+    """Start what does not run, all or those of the given titles; print where it is, as lines for a shell."""
     cluster = cluster_status()
     inside = official(cluster)
     if inside is not None:
@@ -84,7 +87,8 @@ def up() -> None:
     else:
         _move(LOOPBACK if cluster is None else str(cluster["host_address"]))
     for server in servers().values():
-        if not server.running and (inside is None or isinstance(server, PostgresServer)):
+        wanted = not only or server.title.lower() in only
+        if wanted and not server.running and (inside is None or isinstance(server, PostgresServer)):
             with step(f"{server.title} at {server.host}:{server.wanted_port}"):
                 server.start()
     if cluster is None:
@@ -98,6 +102,7 @@ def install() -> None:
     ensure_postgres()
     ensure_redis()
     ensure_template()
+    jars()
 
 
 def down(*, remove: bool) -> None:
@@ -141,21 +146,27 @@ def main() -> int:
     """Carry out one verb."""
     parser = argparse.ArgumentParser(prog="python3 hack/services", description=__doc__)
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
-    verbs.add_parser("up", help="start what does not run, and print where it is")
+    starting = verbs.add_parser("up", help="start what does not run, and print where it is")
+    titles = [server.title.lower() for server in servers().values()]
+    starting.add_argument("only", nargs="*", metavar="SERVICE", help=f"those alone, of {', '.join(titles)}")
     verbs.add_parser("install", help="install and make what a start needs, and start nothing")
     ending = verbs.add_parser("down", help="stop what runs, and keep its data")
     ending.add_argument("--remove", action="store_true", help="remove the data too")
     verbs.add_parser("status", help="tell what runs; exit 3 when something does not")
     verbs.add_parser("env", help="print exports for a shell to evaluate")
     given = parser.parse_args()
+    if unknown := set(getattr(given, "only", ())) - set(titles):
+        parser.error(f"no service is called {', '.join(sorted(unknown))}; there are {', '.join(titles)}")
     try:
         if given.verb == "status":
             return status()
         with alone():
             if given.verb == "down":
                 down(remove=given.remove)
+            elif given.verb == "up":
+                up(only=given.only)
             else:
-                {"up": up, "env": env, "install": install}[given.verb]()
+                {"env": env, "install": install}[given.verb]()
     except Failure as failure:
         say(f"services: {failure}")
         return 1

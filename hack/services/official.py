@@ -1,4 +1,4 @@
-"""TimescaleDB and Redis from their official images, in a namespace of a local cluster that has Docker."""
+"""TimescaleDB, Redis and Kafka from their official images, in a namespace of a cluster that has Docker."""
 
 from __future__ import annotations
 
@@ -11,13 +11,17 @@ from deployment import Kubectl
 
 NAMESPACE = "databackbone-services"
 MANIFEST = Path(__file__).with_name("official.yaml")
-WORKLOADS = {"TimescaleDB": "statefulset/timescale", "Redis": "deployment/redis"}
+WORKLOADS = {
+    "TimescaleDB": "statefulset/timescale",
+    "Redis": "deployment/redis",
+    "Kafka": "statefulset/kafka",
+}
 ROLLOUT_SECONDS = 600
 """An image comes from far away the first time."""
 
 
 class OfficialServices:
-    """Both, with the passwords of a Secret that is made once."""
+    """All three; TimescaleDB and Redis with the passwords of a Secret that is made once."""
 
     def __init__(self, kubectl: Kubectl) -> None:
         self._kubectl = kubectl.of(NAMESPACE)
@@ -28,7 +32,7 @@ class OfficialServices:
         return self._kubectl.find("namespace", NAMESPACE) is not None
 
     def up(self) -> None:
-        """Apply what is missing and wait until both are ready. Raises Failure."""
+        """Apply what is missing and wait until all are ready. Raises Failure."""
         self._kubectl.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
         if self._kubectl.find("secret", "logins") is None:
             logins = {name: secrets.token_hex(18) for name in ("timescale", "redis")}
@@ -46,7 +50,7 @@ class OfficialServices:
                 )
 
     def down(self, *, remove: bool) -> None:
-        """Stop both; TimescaleDB's claim stays, unless all is to be removed."""
+        """Stop them; the claims of TimescaleDB and Kafka stay, unless all is to be removed."""
         if remove:
             self._kubectl.run("delete", "namespace", NAMESPACE, deadline=300)
         else:
@@ -58,7 +62,7 @@ class OfficialServices:
         return {title: bool(seen["status"].get("readyReplicas")) for title, seen in found.items()}
 
     def uris(self) -> dict[str, str]:
-        """Where they are, by the variable that leads there; pods and this machine reach both."""
+        """Where they are, by the variable that leads there; pods and this machine reach all."""
         login = {
             name: base64.b64decode(value).decode()
             for name, value in self._kubectl.get("secret", "logins")["data"].items()
@@ -67,11 +71,12 @@ class OfficialServices:
         host = next(item["address"] for item in node["status"]["addresses"] if item["type"] == "InternalIP")
         port = {
             name: self._kubectl.get("service", name)["spec"]["ports"][0]["nodePort"]
-            for name in ("timescale", "redis")
+            for name in ("timescale", "redis", "kafka")
         }
         return {
             "TIMESCALE_DSN": f"postgresql://postgres:{login['timescale']}@{host}:{port['timescale']}/market",
             "REDIS_URL": f"redis://:{login['redis']}@{host}:{port['redis']}/0",
+            "KAFKA_BOOTSTRAP": f"{host}:{port['kafka']}",
         }
 
     def _scale(self, replicas: int) -> None:

@@ -1,9 +1,10 @@
-"""What the services need from Debian and from npm, installed only where it is missing."""
+"""What the services need from Debian, npm and Maven, installed only where it is missing."""
 
 from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -14,6 +15,8 @@ HERE = Path(__file__).resolve().parent
 MANIFEST = HERE / "timescale"
 INSTALL_DEADLINE = 900.0
 OLDEST_NODE = 18
+BROKER = HERE / "kafka"
+OLDEST_JAVA = 17
 
 
 def cache() -> Path:
@@ -73,6 +76,57 @@ def modules() -> Path:
     except OSError:
         shutil.rmtree(scratch)  # another process was first
     return place
+
+
+def java() -> str:
+    """The full path of java. Raises Failure where it is too old."""
+    if shutil.which("java") is None:
+        _install("openjdk-17-jre-headless")
+    path = shutil.which("java") or "java"
+    said = subprocess.run([path, "-version"], capture_output=True, text=True, timeout=30, check=True).stderr
+    version = re.search(r'"(\d+)', said)
+    if version is None or int(version[1]) < OLDEST_JAVA:
+        raise Failure(f"java on this machine is too old for Kafka; it needs {OLDEST_JAVA} or newer")
+    return path
+
+
+def jars() -> Path:
+    """The folder with the broker's jars, fetched once per pom.xml.
+
+    Raises Failure where a jar is not the one that sums.txt knows.
+    """
+    pom, sums = BROKER / "pom.xml", BROKER / "sums.txt"
+    place = cache() / "services" / hashlib.sha256(pom.read_bytes() + sums.read_bytes()).hexdigest()[:16]
+    if place.exists():
+        return place
+    java()
+    if shutil.which("mvn") is None:
+        _install("maven")
+    scratch = place.with_suffix(f".{os.getpid()}")
+    shutil.rmtree(scratch, ignore_errors=True)
+    (scratch / "jars").mkdir(parents=True)
+    shutil.copyfile(pom, scratch / "pom.xml")
+    copying = ("dependency:copy-dependencies", f"-DoutputDirectory={scratch / 'jars'}")
+    with step("Kafka's jars"):
+        _run(["mvn", "--batch-mode", "--quiet", "--strict-checksums", *copying], cwd=scratch)
+    try:
+        _check(scratch / "jars", sums)
+        (scratch / "jars").rename(place)
+    except OSError:
+        if not place.exists():  # else another process was first
+            raise
+    finally:
+        shutil.rmtree(scratch)
+    return place
+
+
+def _check(folder: Path, sums: Path) -> None:
+    """Raise Failure unless a folder holds exactly the files that a list names, with these digests."""
+    wanted = {name: digest for digest, name in map(str.split, sums.read_text().splitlines())}
+    found = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()}
+    differing = sorted(name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name))
+    if differing:
+        raise Failure(f"not what {sums.name} of Kafka's jars says, and not used: {', '.join(differing)}")
 
 
 def _install(*packages: str) -> None:

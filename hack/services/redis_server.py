@@ -13,6 +13,7 @@ from typing import Self
 from urllib.parse import quote
 
 from console import Failure
+from services.certificates import certify
 from services.packages import ensure_redis
 from services.process import LOOPBACK, answers, free_port
 from services.server import Server
@@ -20,7 +21,6 @@ from services.server import Server
 ADMIN = "admin"
 START_DEADLINE = 20.0
 EVERYTHING = "~* &* +@all"
-_KEY = ("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "365", "-x509")
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ class RedisServer(Server):
             (self.folder / "password").write_text(secrets.token_urlsafe(18))
             (self.folder / "port").write_text(str(self.wanted_port or free_port(self.host)))
         if self.tls and not self.certificates.exists():
-            _certify(self.certificates, self.host)
+            certify(self.certificates, self.host, "redis")
         _write_secret(self.folder / "users.acl", self._acl())
         _write_secret(self.folder / "redis.conf", self._configuration())
 
@@ -179,28 +179,6 @@ def _program(folder: Path) -> str:
     if not link.exists():
         link.symlink_to(multiple)
     return str(link)
-
-
-def _certify(folder: Path, host: str) -> None:
-    """Write ca.crt, ca.key, server.crt and server.key, for an address."""
-    folder.mkdir(parents=True, mode=0o700)
-    _openssl(
-        *(*_KEY, "-keyout", str(folder / "ca.key"), "-out", str(folder / "ca.crt")),
-        *("-subj", "/CN=services for development", "-addext", "basicConstraints=critical,CA:TRUE"),
-        *("-addext", "keyUsage=critical,keyCertSign"),
-    )
-    _openssl(
-        *(*_KEY, "-keyout", str(folder / "server.key"), "-out", str(folder / "server.crt")),
-        *("-subj", "/CN=redis", "-CA", str(folder / "ca.crt"), "-CAkey", str(folder / "ca.key")),
-        *("-addext", "basicConstraints=critical,CA:FALSE", "-addext", "extendedKeyUsage=serverAuth"),
-        *("-addext", f"subjectAltName=IP:{host}"),
-    )
-
-
-def _openssl(*arguments: str) -> None:
-    done = subprocess.run(["openssl", *arguments], capture_output=True, text=True, timeout=30, check=False)
-    if done.returncode != 0:
-        raise Failure(f"openssl {arguments[0]} failed: {done.stderr.strip()}")
 
 
 def _write_secret(path: Path, lines: list[str]) -> None:

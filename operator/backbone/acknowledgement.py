@@ -1,36 +1,27 @@
-"""What waits for a person's word, and the annotation by which it comes. Pure; every kind uses it.
+"""What requires a person's acknowledgement, and the annotation that gives it. Pure; every kind uses it.
 
 The annotation holds entries `<Reason>[/<subject>]:<token>`, separated by commas. The token is of the user's
 choice and makes an entry new. Each entry is heard once: it acknowledges what waits at that moment and nothing
-that comes later, and status keeps it, so that an annotation may stay where it is.
+that comes later, and status keeps it, so that an annotation may stay where it is. The last twenty are read.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Annotated
-
-from pydantic import StringConstraints
 
 from .errors import Rejected
 from .evaluation import Notice
-from .naming import digest
-from .vocabulary import ANNOTATION_ACKNOWLEDGE, Reason
-
-ENTRY_LIMIT = 253
-ENTRIES_LIMIT = 20
-FORM = "write it as <Reason>:<token>, or <Reason>/<subject>:<token>, as the message that asks for it does"
-
-Entry = Annotated[str, StringConstraints(max_length=ENTRY_LIMIT)]
-"""An entry as status keeps it; a longer one as its digest."""
+from .market.defects import Defect
+from .tokens import ACKNOWLEDGE, ENTRIES_LIMIT, read_entries
+from .vocabulary import Reason
 
 
 @dataclass(frozen=True, slots=True)
 class Matter:
-    """Something that waits for a person's word; `subject` tells several of one reason apart."""
+    """Something that requires an acknowledgement; `subject` tells several of one reason apart."""
 
-    reason: Reason
+    reason: Reason | Defect
     subject: str = ""
 
     def __str__(self) -> str:
@@ -52,11 +43,10 @@ def hear(text: str, waiting: Collection[Matter], heard: Sequence[str]) -> Heard:
 
     `heard` are the entries that status holds, the latest last; `Heard.entries` replaces them.
     """
-    entries = dict.fromkeys(_kept(part) for part in map(str.strip, text.split(",")) if part)
-    fresh = [part for part in map(str.strip, text.split(",")) if part and _kept(part) not in heard]
+    entries = read_entries(text, heard)
     matters: set[Matter] = set()
     notices: list[Notice] = []
-    for entry in dict.fromkeys(fresh):
+    for entry in entries.fresh:
         try:
             matter, token = parse(entry)
         except Rejected as error:
@@ -66,29 +56,27 @@ def hear(text: str, waiting: Collection[Matter], heard: Sequence[str]) -> Heard:
             matters.add(matter)
             notices.append(Notice("Normal", Reason.ACKNOWLEDGED, f"{matter}, by token {token[:60]!r}."))
         else:
-            message = f"Nothing of {matter} waits for a word; a later one needs another token."
+            message = f"{matter} does not require an acknowledgement now; a later one needs another token."
             notices.append(Notice("Warning", Reason.ACKNOWLEDGEMENT_REFUSED, message))
-    # Those of the present annotation last, since what is cut off would be new again.
-    kept = [entry for entry in heard if entry not in entries] + list(entries)
-    return Heard(frozenset(matters), tuple(kept[-ENTRIES_LIMIT:]), tuple(notices))
+    if entries.fresh and entries.written > ENTRIES_LIMIT:
+        message = f"Of {entries.written} entries the last {ENTRIES_LIMIT} are read: remove older ones."
+        notices.append(Notice("Warning", Reason.ACKNOWLEDGEMENT_REFUSED, message))
+    return Heard(frozenset(matters), entries.kept, tuple(notices))
 
 
 def parse(entry: str) -> tuple[Matter, str]:
     """What an entry speaks of, and its token. Raises Rejected."""
-    what, colon, token = entry.partition(":")
-    if not colon or not token.strip():
-        raise Rejected(f"{entry[:60]!r} has no token; {FORM}")
+    what, token = ACKNOWLEDGE.split(entry.strip())
+    if not what.isprintable():
+        # No name has such a character, and a Job whose arguments hold one may never start.
+        raise Rejected(f"{what[:60]!r} has a character that cannot be printed; {ACKNOWLEDGE.advice}")
     name, _, subject = what.partition("/")
-    reason = Reason.named(name.strip())
+    reason = Reason.named(name.strip()) or Defect.named(name.strip())
     if reason is None:
-        raise Rejected(f"{name.strip()[:60]!r} is no reason; {FORM}")
+        raise Rejected(f"{name.strip()[:60]!r} is not a reason; {ACKNOWLEDGE.advice}")
     return Matter(reason, subject.strip()), token.strip()
 
 
 def how_to(matter: Matter) -> str:
-    """The end of a message that asks for a word."""
-    return f"The annotation {ANNOTATION_ACKNOWLEDGE}={matter}:<token of your choice> acknowledges it."
-
-
-def _kept(entry: str) -> str:
-    return entry if len(entry) <= ENTRY_LIMIT else f"sha256:{digest(entry, length=64)}"
+    """The end of a message that requires an acknowledgement."""
+    return f"The annotation {ACKNOWLEDGE.annotation}={matter}:<token of your choice> acknowledges it."

@@ -18,7 +18,7 @@ from typing import Any, cast
 import kopf
 from prometheus_client import CollectorRegistry
 
-from . import __version__
+from . import __version__, logs
 from .adapters.http import serve
 from .adapters.kubernetes import KubernetesCluster, connect
 from .databackbone import handlers as databackbone
@@ -29,6 +29,8 @@ from .failoverdrill import handlers as failoverdrill
 from .handling import Reconciler
 from .health import Health
 from .ingestplan import handlers as ingestplan
+from .jobs.looks import Pace
+from .jobs.pods import WorkerImages
 from .leadership import Leadership
 from .metrics import Metrics
 from .ports.cluster import (
@@ -44,10 +46,10 @@ from .ports.cluster import (
     JsonObject,
     Kind,
 )
+from .serving import Serving
 from .settings import Settings
 from .visits import Visits
 from .vocabulary import FIELD_MANAGER, GROUP, LABEL_MANAGED_BY
-from .workload import WorkerImages
 
 logger = logging.getLogger(__name__)
 
@@ -76,26 +78,30 @@ class Operator:
     cluster: Cluster
     metrics: Metrics
     visits: Visits
+    serving: Serving
     registry: kopf.OperatorRegistry
 
 
-def build(settings: Settings, cluster: Cluster, metrics: Metrics) -> Operator:
-    """Wire the rooms to the cluster and to kopf."""
+def build(settings: Settings, cluster: Cluster, leases: Cluster, metrics: Metrics) -> Operator:
+    """Wire the rooms to the cluster and to kopf; `leases` is the same cluster by connections of its own."""
     images = WorkerImages(settings.worker_image, settings.sample_worker_image, settings.image_pull_policy)
     plans = Plans(cluster)
+    pace = Pace(settings.probe_interval, settings.check_retry)
     rooms: list[Any] = [
-        databackbone.room(cluster, plans, images, settings.probe_interval),
-        ingestplan.room(cluster, images),
+        databackbone.room(cluster, plans, images, pace, _utc_now),
+        ingestplan.room(cluster, images, _utc_now),
         failoverdrill.room(cluster),
     ]
     reconcilers = {room.kind.kind: Reconciler(room, cluster, metrics, _utc_now, _tell) for room in rooms}
-    visits = Visits(reconcilers, metrics, settings.resync)
+    serving = Serving(leases, settings.release, time.monotonic, _tell)
+    metrics.standing_by.set_function(serving.standing_by)
+    visits = Visits(reconcilers, metrics, settings.resync, serving.serves)
     registry = kopf.OperatorRegistry()
     kopf.on.login(registry=registry)(kopf.login_via_client)
     databackbone.register(registry, visits, plans)
     ingestplan.register(registry, visits)
     failoverdrill.register(registry, visits)
-    return Operator(settings, cluster, metrics, visits, registry)
+    return Operator(settings, cluster, metrics, visits, serving, registry)
 
 
 def kopf_settings() -> kopf.OperatorSettings:
@@ -134,7 +140,7 @@ async def run(settings: Settings) -> int:
         ):
             runner = await serve(port, pages)
             cleanup.push_async_callback(runner.cleanup)
-        # The Lease has connections of its own: visits that wait for a slow API server must not delay it.
+        # Leases have connections of their own: visits that wait for a slow API server must not delay them.
         cluster, leases = (KubernetesCluster(connect(), metrics.count_call) for _ in range(2))
         for each in (cluster, leases):
             cleanup.push_async_callback(each.close)
@@ -143,7 +149,7 @@ async def run(settings: Settings) -> int:
         )
         stop = asyncio.Event()
         _stop_on_signals(stop)
-        return await _lead(build(settings, cluster, metrics), leadership, health, stop)
+        return await _lead(build(settings, cluster, leases, metrics), leadership, health, stop)
 
 
 async def _lead(operator: Operator, leadership: Leadership, health: Health, stop: asyncio.Event) -> int:
@@ -176,26 +182,30 @@ async def _lead(operator: Operator, leadership: Leadership, health: Health, stop
 async def _get_ready(cluster: Cluster, leadership: Leadership, health: Health) -> None:
     """Wait for our kinds, since kopf looks only once whether they are served, and then for the Lease."""
     for kind in (DATA_BACKBONE, INGEST_PLAN, FAILOVER_DRILL):
-        while not await _served(cluster, kind):
+        told = ""
+        while (why := await _missing(cluster, kind)) is not None:
             health.state = f"waiting for the CustomResourceDefinition of {kind.kind}"
-            logger.warning(health.state)
+            if why != told:
+                logger.warning("%s: %s", health.state, why)
+            told = why
             await asyncio.sleep(LOOK_FOR_KINDS_EVERY)
     health.state, health.able = "standing by", True
     logger.info("standing by")
     await leadership.acquire()
 
 
-async def _served(cluster: Cluster, kind: Kind) -> bool:
+async def _missing(cluster: Cluster, kind: Kind) -> str | None:
+    """Why a kind is not served, as far as one can tell; None where it is."""
     try:
-        return await cluster.serves(kind)
+        return None if await cluster.serves(kind) else "it is not installed"
     except (Unreachable, Rejected) as error:
-        logger.warning("could not ask for %s: %s", kind.plural, error)
-        return False
+        return str(error)
 
 
 async def work(operator: Operator, stop: asyncio.Event) -> None:
     """Watch and visit until told to stop; raises what ends kopf."""
     namespaces = operator.settings.watch_namespaces
+    renewing = asyncio.create_task(operator.serving.renew(operator.visits.namespaces), name="renewing claims")
     others = asyncio.all_tasks()
     tasks = await kopf.spawn_tasks(
         registry=operator.registry,
@@ -207,7 +217,10 @@ async def work(operator: Operator, stop: asyncio.Event) -> None:
     )
     # kopf has just put its signal handlers in place; ours end the visits first and bound how long that takes.
     _stop_on_signals(stop)
-    await kopf.run_tasks(tasks, ignored=others)
+    try:
+        await kopf.run_tasks(tasks, ignored=others)
+    finally:
+        renewing.cancel()
 
 
 async def _unless(stop: asyncio.Event, work: Coroutine[None, None, None]) -> bool:
@@ -244,8 +257,7 @@ def main() -> int:
     except Rejected as error:
         sys.stderr.write(f"{error}\n")
         return EXIT_BAD_SETTINGS
-    kopf.configure(log_format=kopf.LogFormat.JSON if settings.log_format == "json" else kopf.LogFormat.FULL)
-    logging.getLogger("kopf.objects").setLevel(logging.WARNING)  # a line per watched event says nothing
+    logs.configure(settings.log_format)
     logger.info("databackbone operator %s", __version__)
     try:
         return asyncio.run(run(settings))

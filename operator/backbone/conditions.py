@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from .vocabulary import ConditionType, Documented
+from .documented import Documented
+from .vocabulary import ConditionType
 
 ConditionStatus = Literal["True", "False", "Unknown"]
 

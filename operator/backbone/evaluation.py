@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Generic, Literal, TypeVar
 
 from .conditions import Condition, condition
+from .documented import Documented
+from .measures import Measure
+from .ports.cluster import JOB, Kind
 from .ports.readings import ChildReading
 from .schema import Model
-from .vocabulary import ConditionType, Documented, Reason
+from .vocabulary import ConditionType, Reason
 
 S = TypeVar("S", bound=Model)
 
@@ -41,17 +44,25 @@ class Apply:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Create a Job; nothing happens if one of its name exists."""
+    """Create a Job; nothing happens if one of its name exists.
+
+    `why` is told in the log; what comes by the clock needs no telling, and has none. Here and below.
+    """
 
     document: dict[str, Any]
+    why: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Prune:
-    """Delete a finished Job and its pods."""
+    """Delete a child of this identity: a finished Job with its pods, unless another kind is named."""
 
     name: str
     uid: str
+    kind: Kind = JOB
+    why: str = field(default="", compare=False)
+    orphan: bool = False
+    """Whether what it owns stays."""
 
 
 Action = Apply | Start | Prune
@@ -86,23 +97,6 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
-    """A run that ended since the last visit, to be counted: what it asked of providers, and asked again."""
-
-    outcome: str
-    requests: int = 0
-    retried: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Measure:
-    """A share that was measured of a backbone's cache, from 0 to 1; None where nobody could."""
-
-    of: Literal["hits", "room", "evictions"]
-    value: float | None
-
-
-@dataclass(frozen=True, slots=True)
 class Evaluation:
     """What is true, and what is to be done about it.
 
@@ -114,14 +108,38 @@ class Evaluation:
     fields: Model
     actions: tuple[Action, ...] = ()
     notices: tuple[Notice, ...] = ()
-    ended: tuple[Ended, ...] = ()
     measures: tuple[Measure, ...] = ()
     recheck_after: timedelta | None = None
 
 
-def refused(refusals: Iterable[Refusal], child: str) -> Refusal | None:
-    """The refusal of this child, if there is one."""
-    return next((item for item in refusals if item.child == child), None)
+LONG = 100
+"""Characters of a sentence that nobody wants to read twice."""
+
+
+def said_once(
+    findings: Mapping[ConditionType, Finding], order: Sequence[ConditionType]
+) -> dict[ConditionType, Finding]:
+    """The findings, where each long sentence stands in the first condition of an order that has it.
+
+    The others name that condition. One that says nothing else says what its reason means.
+    """
+    told = dict(findings)
+    for place, kind in enumerate(order):
+        said = told[kind].message if kind in told else ""
+        if len(said) <= LONG or told[kind] is not findings[kind]:
+            continue
+        for other in order[place + 1 :]:
+            if other in told and said in told[other].message:
+                told[other] = replace(told[other], message=_referring(told[other], said, kind))
+    return told
+
+
+def _referring(finding: Finding, said: str, to: ConditionType) -> str:
+    before, _, after = finding.message.partition(said)
+    if not before:
+        before = f"{finding.reason.meaning.rstrip('.')}: "
+    see = "See" if before.rstrip().endswith(".") else "see"
+    return f"{before}{see} condition {to}.{after.removeprefix('.')}"
 
 
 def as_conditions(findings: Mapping[ConditionType, Finding], generation: int) -> tuple[Condition, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,15 +10,16 @@ from typing import Any, Generic, TypeVar
 from pydantic import ValidationError
 
 from .conditions import Condition, condition, parse_time, read_conditions, transition
+from .decisions import log_decision, told_in_log
 from .errors import Conflict, Denied, Rejected
 from .evaluation import Action, Apply, Evaluation, Notice, Prune, Refusal, Start, Subject
+from .measures import Family
 from .metrics import Metrics
-from .ports.cluster import JOB, Cluster, JsonObject, Kind
+from .notices import bounded, turned
+from .ports.cluster import Cluster, JsonObject, Kind
 from .ports.readings import ChildReading
 from .schema import Model
-from .vocabulary import ANNOTATION_DESIRED, ConditionType, Outcome, Reason
-
-logger = logging.getLogger(__name__)
+from .vocabulary import ANNOTATION_DESIRED, ConditionType, Reason
 
 S = TypeVar("S", bound=Model)
 O = TypeVar("O")  # noqa: E741 - the observation's type
@@ -30,9 +30,6 @@ Tell = Callable[[JsonObject, Notice], None]
 
 METADATA_CHANGES = 3
 """How often an object's annotations or labels may change while one status is written."""
-
-NOTICE_REASON = 128
-NOTICE_MESSAGE = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +43,8 @@ class Room(Generic[S, O]):
     evaluate: Callable[[Subject[S], O, Sequence[Refusal], datetime], Evaluation]
     optional: tuple[tuple[ConditionType, str], ...] = ()
     """Condition types that are there only where a section of the spec is."""
+    families: tuple[Family, ...] = ()
+    """Metric families of its objects."""
 
     @property
     def summary(self) -> ConditionType:
@@ -78,6 +77,7 @@ class Reconciler(Generic[S, O]):
         self.room = room
         self._cluster = cluster
         self._metrics = metrics
+        metrics.declare(room.kind.kind, room.families)
         self._clock = clock
         self._tell = tell
         self._applied: dict[tuple[str, str], dict[str, tuple[str, str | None]]] = {}
@@ -103,10 +103,8 @@ class Reconciler(Generic[S, O]):
         evaluation, drifted, refused = await self._judge(subject)
         fields = evaluation.fields.model_dump(mode="json", by_alias=True, exclude_none=True)
         await self._write(body, fields, evaluation.conditions, (*evaluation.notices, *drifted))
-        for run in evaluation.ended:
-            self._metrics.count_run(namespace, name, run)
         for measure in evaluation.measures:
-            self._metrics.show_cache(namespace, name, measure)
+            self._metrics.show(self.room.kind.kind, namespace, name, measure)
         return Visited("done", after=evaluation.recheck_after, refused=refused)
 
     async def admit(self, namespace: str, name: str, reason: Reason, message: str) -> None:
@@ -144,17 +142,29 @@ class Reconciler(Generic[S, O]):
                     case Apply():
                         drifted += await self._apply(owner, action)
                     case Start():
-                        await self._cluster.create(action.document)
+                        if await self._cluster.create(action.document) is not None:
+                            self._log(owner, f"started Job {_child(action)}", action.why)
                     case Prune():
-                        await self._cluster.delete(JOB, owner.namespace, action.name, action.uid)
+                        await self._prune(owner, action)
             except (Rejected, Denied) as error:
                 reason = Reason.PERMISSION_DENIED if isinstance(error, Denied) else Reason.CHILD_REFUSED
                 return tuple(drifted), Refusal(_child(action), reason, str(error))
         return tuple(drifted), None
 
+    async def _prune(self, owner: Subject[S], action: Prune) -> None:
+        target = (action.kind, owner.namespace, action.name, action.uid)
+        await self._cluster.delete(*target, orphan=action.orphan)
+        self._log(owner, f"deleted {action.kind.kind} {action.name}", action.why)
+        # Whoever makes it again then puts nothing of anybody's back.
+        self._known(owner).pop(f"{action.kind.kind} {action.name}", None)
+
+    def _known(self, owner: Subject[S]) -> dict[str, tuple[str, str | None]]:
+        """What was applied for an object in this process's life, by child."""
+        return self._applied.setdefault((owner.namespace, owner.name), {})
+
     async def _apply(self, owner: Subject[S], action: Apply) -> list[Notice]:
         found, document = action.found, action.document
-        known = self._applied.setdefault((owner.namespace, owner.name), {})
+        known = self._known(owner)
         child = f"{document['kind']} {document['metadata']['name']}"
         wish = document["metadata"]["annotations"].get(ANNOTATION_DESIRED)
         if found is not None and known.get(child) == (found.content, wish):
@@ -166,12 +176,23 @@ class Reconciler(Generic[S, O]):
             document = {**document, "metadata": metadata}
         applied = ChildReading.read(await self._cluster.apply(document))
         stood, known[child] = child in known, (applied.content, wish)
+        what, why = "", "it was not there" if found is None else "what is asked for has changed"
         if found is None:
             what = "deleted by somebody else and created again" if stood else ""
         else:
             drifted = found.desired == applied.desired and found.owned_fields != applied.owned_fields
             what = "changed by somebody else and put back" if drifted else ""
+        if found is None or found.content != applied.content:
+            self._log(
+                owner,
+                f"{'created' if found is None else 'changed'} {child}",
+                f"it was {what}" if what else why,
+            )
         return [Notice("Normal", Reason.DRIFT_REVERTED, f"{child} was {what}.")] if what else []
+
+    def _log(self, owner: Subject[S], what: str, why: str) -> None:
+        if why:
+            log_decision(f"{self.room.kind.kind}/{owner.namespace}/{owner.name}", what, why)
 
     async def _write(
         self,
@@ -199,8 +220,11 @@ class Reconciler(Generic[S, O]):
             written = await self._replace_status(body, status)
         summary = next(item for item in dated if item.type == self.room.summary)
         self._metrics.show_ready(self.room.kind.kind, metadata["namespace"], metadata["name"], summary.status)
-        for notice in (*notices, *_turn(before, summary, notices)):
-            self._tell(body, _cut(notice))
+        for notice in (*notices, *turned(before, summary, notices)):
+            self._tell(body, bounded(notice))
+        subject = f"{self.room.kind.kind}/{metadata['namespace']}/{metadata['name']}"
+        for what, why in told_in_log(before, dated, notices):
+            log_decision(subject, what, why)
         return written
 
     async def _replace_status(self, body: JsonObject, status: JsonObject) -> JsonObject:
@@ -258,42 +282,6 @@ class Reconciler(Generic[S, O]):
             condition(kind, holds.get(kind), Reason.INVALID_SPEC, message, generation)
             for kind in self.room.types(body)
         )
-
-
-def _turn(before: Sequence[Condition], summary: Condition, notices: Sequence[Notice]) -> tuple[Notice, ...]:
-    """An event for a summary that turned, unless this visit's other events say the same."""
-    old = next((item for item in before if item.type == summary.type), None)
-    same = old is not None and (old.status, old.reason) == (summary.status, summary.reason)
-    if same or summary.reason == Reason.PENDING or any(item.reason == summary.reason for item in notices):
-        return ()
-    if old is not None and old.reason in PAUSED and summary.status == "True":
-        # Nothing was done anew: the words of what made it Ready were told when it was done.
-        return (Notice("Normal", Reason.RESUMED, summary.message),)
-    calm = summary.reason in CALM or (summary.status == "True" and summary.reason not in REFUSALS)
-    return (Notice("Normal" if calm else "Warning", summary.reason, summary.message),)
-
-
-PAUSED = {Reason.SUSPENDED, Reason.BACKBONE_SUSPENDED}
-"""Reasons of a summary while no work may start."""
-
-CALM = {
-    *PAUSED,
-    Reason.VOLUME_PENDING,
-    Reason.MIGRATION_PENDING,
-    Reason.TIER_PENDING,
-    Reason.AWAITING_FIRST_RUN,
-    Reason.SPEC_CHANGED,
-    Reason.BACKBONE_NOT_READY,
-    Outcome.SUCCEEDED,
-}
-"""Reasons of a summary that is not True and that ask nothing of anybody."""
-
-REFUSALS = {Reason.CHILD_REFUSED, Reason.PERMISSION_DENIED}
-"""Reasons that ask for something even where the summary is True: what stands works, what was wished not."""
-
-
-def _cut(notice: Notice) -> Notice:
-    return Notice(notice.type, notice.reason[:NOTICE_REASON], notice.message[:NOTICE_MESSAGE])
 
 
 def _child(action: Action) -> str:

@@ -58,15 +58,19 @@ class Leadership:
         self._sighting: Sighting | None = None
         self._renewed = 0.0
         """When the renewal that stands was begun: others count from its write, which came later."""
+        self._reached = True
+        """Whether the last attempt had an answer: a silence is told when it begins and when it ends."""
         self.holder = ""
         """Who was seen to hold it last."""
 
     async def acquire(self) -> None:
         """Wait until the Lease is ours, for as long as it takes."""
         while True:
-            self._renewed = self._monotonic()
+            before, self._renewed = self.holder, self._monotonic()
             if await self._attempt():
                 break
+            if self.holder not in {"", before}:
+                logger.info("standing by: %s leads", self.holder)
             await asyncio.sleep(EVERY)
         logger.info("leading as %s", self._identity)
 
@@ -104,37 +108,54 @@ class Leadership:
     async def _attempt(self, seconds: float = RENEW_WITHIN) -> bool:
         try:
             async with asyncio.timeout(max(seconds, 0.1)):
-                return await self._take_or_renew()
+                taken = await self._take_or_renew()
         except Conflict:
             return False
         except (Unreachable, Rejected, TimeoutError) as error:
-            logger.warning("the Lease could not be reached: %s", str(error) or "no answer in time")
+            if self._reached:
+                logger.warning("the Lease could not be reached: %s", str(error) or "no answer in time")
+            self._reached = False
             return False
+        if not self._reached:
+            logger.info("the Lease is reached again")
+        self._reached = True
+        return taken
 
     async def _take_or_renew(self) -> bool:
         lease = await self._cluster.get(LEASE, self._namespace, self._name)
         if lease is None:
-            metadata = {"name": self._name, "namespace": self._namespace}
-            fresh = {"apiVersion": LEASE.api_version, "kind": LEASE.kind, "metadata": metadata}
-            return await self._cluster.create({**fresh, "spec": self._spec({})}) is not None
+            fresh = lease_of(self._namespace, self._name, lease_spec({}, self._identity, LASTS))
+            return await self._cluster.create(fresh) is not None
         spec = lease.get("spec") or {}
         self.holder = spec.get("holderIdentity") or ""
-        mark = (self.holder, str(spec.get("renewTime")))
-        if self._sighting is None or self._sighting.mark != mark:
-            self._sighting = Sighting(mark, self._monotonic())
+        self._sighting = sighted(self._sighting, spec, self._monotonic())
         if not may_take(spec, self._identity, self._sighting, self._monotonic()):
             return False
-        await self._cluster.replace({**lease, "spec": self._spec(spec)})
+        await self._cluster.replace({**lease, "spec": lease_spec(spec, self._identity, LASTS)})
         self.holder = self._identity
         return True
 
-    def _spec(self, before: dict[str, Any]) -> JsonObject:
-        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-        ours = before.get("holderIdentity") == self._identity
-        return {
-            "holderIdentity": self._identity,
-            "leaseDurationSeconds": int(LASTS),
-            "acquireTime": before.get("acquireTime", now) if ours else now,
-            "renewTime": now,
-            "leaseTransitions": int(before.get("leaseTransitions") or 0) + (0 if ours else 1),
-        }
+
+def lease_spec(before: dict[str, Any], identity: str, lasts: float) -> JsonObject:
+    """The spec of a Lease that is taken or renewed now, after what it was."""
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    ours = before.get("holderIdentity") == identity
+    return {
+        "holderIdentity": identity,
+        "leaseDurationSeconds": int(lasts),
+        "acquireTime": before.get("acquireTime", now) if ours else now,
+        "renewTime": now,
+        "leaseTransitions": int(before.get("leaseTransitions") or 0) + (0 if ours else 1),
+    }
+
+
+def lease_of(namespace: str, name: str, spec: JsonObject) -> JsonObject:
+    """A Lease that is not there yet."""
+    metadata = {"name": name, "namespace": namespace}
+    return {"apiVersion": LEASE.api_version, "kind": LEASE.kind, "metadata": metadata, "spec": spec}
+
+
+def sighted(before: Sighting | None, spec: JsonObject, now: float) -> Sighting:
+    """The last sign of life in a Lease: the one known, unless holder or time of renewal have changed."""
+    mark = (str(spec.get("holderIdentity") or ""), str(spec.get("renewTime")))
+    return before if before is not None and before.mark == mark else Sighting(mark, now)

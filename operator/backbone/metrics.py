@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
@@ -16,8 +17,8 @@ from prometheus_client import (
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from .evaluation import Ended, Measure
 from .health import Look, Page, Progress
+from .measures import Family, Form, Measure
 
 STATUSES = ("True", "False", "Unknown")
 
@@ -55,9 +56,11 @@ class Metrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self.registry = registry
         self.leader = Gauge("backbone_operator_leader", "1 while this replica leads.", registry=registry)
+        elsewhere = "Namespaces with objects in which another operator serves, and this one stands by."
+        self.standing_by = Gauge("backbone_operator_namespaces_standing_by", elsewhere, registry=registry)
         self.visits = Counter(
             "backbone_visits",
-            "Visits of objects by their result: done, gone, waiting, conflict, or the reason of a failure.",
+            "Visits by result: done, gone, waiting, conflict, standing by, or the reason of a failure.",
             ["kind", "result"],
             registry=registry,
         )
@@ -80,46 +83,37 @@ class Metrics:
             ["kind", "namespace", "name", "status"],
             registry=registry,
         )
-        self.runs = Counter(
-            "backbone_runs",
-            "Ingest runs that ended, by outcome.",
-            ["namespace", "plan", "outcome"],
-            registry=registry,
-        )
-        self.cache = Gauge(
-            "backbone_cache_ratio",
-            "Of the shared cache, between two looks: hits per fetch, room in use, evictions per miss.",
-            ["namespace", "name", "of"],
-            registry=registry,
-        )
-        of_plan = ["namespace", "plan"]
-        requests = "Requests that runs which ended have sent to providers."
-        self.requests = Counter("backbone_provider_requests", requests, of_plan, registry=registry)
-        retries = "Questions that runs which ended have asked providers again."
-        self.retries = Counter("backbone_provider_retries", retries, of_plan, registry=registry)
+        self._families: dict[str, dict[Family, Counter | Gauge | _Ages]] = {}
+        """By kind, what its room has declared."""
 
     def show_ready(self, kind: str, namespace: str, name: str, status: str) -> None:
         """Set the series of one object's summary condition."""
         for known in STATUSES:
             self.ready.labels(kind, namespace, name, known).set(known == status)
 
-    def show_cache(self, namespace: str, name: str, measure: Measure) -> None:
-        """Set a share of one backbone's cache; what nobody could measure has no series."""
-        labels = {"namespace": namespace, "name": name, "of": measure.of}
+    def declare(self, kind: str, families: Iterable[Family]) -> None:
+        """Register the families of a kind's objects, once; without a measure they have no series."""
+        known = self._families.setdefault(kind, {})
+        for family in families:
+            if family not in known:
+                known[family] = _REGISTER[family.form](family, self.registry)
+
+    def show(self, kind: str, namespace: str, name: str, measure: Measure) -> None:
+        """Show a value of one object."""
+        family = measure.family
+        collector, labels = self._families[kind][family], (namespace, name, *measure.labels)
         if measure.value is None:
-            self.cache.remove_by_labels(labels)
+            collector.remove_by_labels(dict(zip(family.labels, labels, strict=True)))
+        elif isinstance(collector, Counter):
+            collector.labels(*labels).inc(measure.value)
+        elif isinstance(collector, Gauge):
+            collector.labels(*labels).set(measure.value)
         else:
-            self.cache.labels(**labels).set(measure.value)
+            collector.moments[labels] = measure.value
 
     def count_call(self, verb: str, resource: str, result: str) -> None:
         """Count one call of the Kubernetes API."""
         self.api_calls.labels(verb, resource, result).inc()
-
-    def count_run(self, namespace: str, plan: str, run: Ended) -> None:
-        """Count one run that ended."""
-        self.runs.labels(namespace, plan, run.outcome).inc()
-        self.requests.labels(namespace, plan).inc(run.requests)
-        self.retries.labels(namespace, plan).inc(run.retried)
 
     def follow(self, progress: Look) -> None:
         """Show how the visits get on, each time somebody asks."""
@@ -132,11 +126,8 @@ class Metrics:
     def drop(self, kind: str, namespace: str, name: str) -> None:
         """Forget an object that is gone."""
         self.ready.remove_by_labels({"kind": kind, "namespace": namespace, "name": name})
-        if kind == "DataBackbone":
-            self.cache.remove_by_labels({"namespace": namespace, "name": name})
-        if kind == "IngestPlan":
-            for family in (self.runs, self.requests, self.retries):
-                family.remove_by_labels({"namespace": namespace, "plan": name})
+        for family, collector in self._families.get(kind, {}).items():
+            collector.remove_by_labels(dict(zip(family.labels, (namespace, name), strict=False)))
 
 
 class _ProgressCollector(Collector):
@@ -155,3 +146,38 @@ class _ProgressCollector(Collector):
     def describe(self) -> list[Metric]:
         """The families without values, so that registering asks for none."""
         return [GaugeMetricFamily(name, meaning, labels=["kind"]) for name, meaning, _ in PROGRESS]
+
+
+class _Ages(Collector):
+    """How long ago moments were, by the clock of the moment that asks."""
+
+    def __init__(self, family: Family, registry: CollectorRegistry) -> None:
+        self._family = family
+        self.moments: dict[tuple[str, ...], float] = {}
+        registry.register(self)
+
+    def remove_by_labels(self, labels: Mapping[str, str]) -> None:
+        """Forget the moments whose labels have these values."""
+        for values in list(self.moments):
+            if labels.items() <= dict(zip(self._family.labels, values, strict=True)).items():
+                del self.moments[values]
+
+    def collect(self) -> Iterator[Metric]:
+        """The family with the moments that are known now."""
+        (family,), now = self.describe(), time.time()
+        for values, moment in list(self.moments.items()):
+            family.add_metric(values, max(now - moment, 0.0))
+        yield family
+
+    def describe(self) -> list[GaugeMetricFamily]:
+        """The family without values, so that registering asks for none."""
+        return [GaugeMetricFamily(self._family.name, self._family.help, labels=self._family.labels)]
+
+
+_REGISTER: dict[Form, Callable[[Family, CollectorRegistry], Counter | Gauge | _Ages]] = {
+    Form.GAUGE: lambda family, registry: Gauge(family.name, family.help, family.labels, registry=registry),
+    Form.COUNTER: lambda family, registry: Counter(
+        family.name, family.help, family.labels, registry=registry
+    ),
+    Form.AGE: _Ages,
+}

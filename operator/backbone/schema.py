@@ -6,14 +6,25 @@ A cross-field rule stands twice, as CEL (`cel`) for the API server and as a vali
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar, cast
 
-from pydantic import BaseModel, ConfigDict, Field, Strict, StringConstraints, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    Strict,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 from pydantic.alias_generators import to_camel
+from pydantic_core import CoreSchema, core_schema
 
+from .plain_text import plain
 from .vocabulary import ConditionType
 
 M = TypeVar("M", bound="Model")
@@ -36,6 +47,10 @@ class Model(BaseModel):
             {key: value for key, value in raw.items() if value is not None} if isinstance(raw, dict) else raw
         )
 
+    def updated(self, **values: object) -> Self:
+        """A copy with other values, which are validated and cut; `model_copy` takes them as they are."""
+        return type(self)(**{**dict(self), **values})
+
 
 def read_back(model: type[M], written: Mapping[str, Any]) -> M:
     """What was written once, perhaps by another version or by hand.
@@ -53,10 +68,54 @@ def read_back(model: type[M], written: Mapping[str, Any]) -> M:
             kept = {name: value for name, value in kept.items() if name not in unread}
 
 
+def shared(base: type[Model], model: Model) -> dict[str, Any]:
+    """Return the values that a model has for the fields of one of its bases, by name."""
+    return {name: getattr(model, name) for name in base.model_fields}
+
+
+def always(*names: str) -> Callable[[dict[str, Any]], None]:
+    """Return schema extras that require fields although they have a default.
+
+    A status always has them; a report leaves out what is as by default.
+    """
+
+    def require(schema: dict[str, Any]) -> None:
+        wanted = {*schema.get("required", ()), *names}
+        schema["required"] = [name for name in schema["properties"] if name in wanted]
+
+    return require
+
+
 def cel(*rules: tuple[str, str]) -> dict[str, Any]:
     """Return schema extras with CEL rules; each is (rule, message that says what to do)."""
     return {"x-kubernetes-validations": [{"rule": rule, "message": message} for rule, message in rules]}
 
+
+@dataclass(frozen=True, slots=True)
+class CutAt:
+    """Part of a type: a text or a list that is longer than `limit` loses its end instead of being refused.
+
+    A text becomes plain as well. The schema has the limit as its bound.
+    """
+
+    limit: int
+
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Cut, then validate as the type itself does."""
+        bounded = cast("CoreSchema", {**handler(source), "max_length": self.limit})
+        return core_schema.no_info_before_validator_function(self._cut, bounded)
+
+    def _cut(self, given: object) -> object:
+        if isinstance(given, str):
+            return plain(given)[: self.limit]
+        return given[: self.limit] if isinstance(given, list | tuple) else given
+
+
+PlainText = Annotated[str, BeforeValidator(lambda given: plain(given) if isinstance(given, str) else given)]
+"""What happened, maybe in the words of others, in one line that JSON and every store can hold."""
+
+Word = Annotated[str, CutAt(64)]
+"""A name or a digest of ours."""
 
 NAME_PATTERN = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 NAME_LIMIT = 63
@@ -84,26 +143,6 @@ Flag = Annotated[bool, Strict()]
 
 Whole = Annotated[int, Strict()]
 """An integer; a string that looks like one is refused, as the API server does."""
-
-Quantity = Annotated[
-    str,
-    StringConstraints(
-        min_length=1, max_length=20, pattern=r"^[0-9]+(\.[0-9]{1,3})?(m|k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)?$"
-    ),
-]
-"""A Kubernetes resource quantity."""
-
-QUANTITY_UNITS = {
-    "m": Decimal("0.001"),
-    **{letter: Decimal(1000) ** power for power, letter in enumerate("kMGTP", 1)},
-    **{f"{letter}i": Decimal(1024) ** power for power, letter in enumerate("KMGTP", 1)},
-}
-
-
-def amount(quantity: Quantity) -> Decimal:
-    """Return what a quantity amounts to, in bytes or cores."""
-    number = quantity.rstrip("mkKMGTPi")
-    return Decimal(number) * QUANTITY_UNITS.get(quantity[len(number) :], Decimal(1))
 
 
 def named_once(names: tuple[str, ...]) -> tuple[str, ...]:

@@ -33,6 +33,13 @@ class Settings:
     log_format: LogFormat
     resync: timedelta
     probe_interval: timedelta
+    check_retry: timedelta
+    """From a look that did not end well to the next one; each further pause is twice as long."""
+
+    @property
+    def release(self) -> str:
+        """What all replicas of this installation have in common, by which they hold namespaces."""
+        return f"{self.namespace}/{self.lease_name}"
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
@@ -57,6 +64,7 @@ class Settings:
             probe_interval=timedelta(
                 seconds=_number(environment, "EMP_PROBE_INTERVAL_SECONDS", 3600, 10, 604_800)
             ),
+            check_retry=timedelta(seconds=_number(environment, "EMP_CHECK_RETRY_SECONDS", 15, 1, 240)),
         )
 
 
@@ -72,7 +80,7 @@ def _number(environment: Mapping[str, str], name: str, default: int, low: int, h
     try:
         value = int(text)
     except ValueError:
-        raise Rejected(f"{name} is no whole number: {text!r}") from None
+        raise Rejected(f"{name} is not a whole number: {text!r}") from None
     if not low <= value <= high:
         raise Rejected(f"{name} is {value}; it must lie between {low} and {high}")
     return value

@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Hashable, Mapping
+from collections.abc import Awaitable, Callable, Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
+from .decisions import log_decision
 from .errors import BackboneError, Conflict, Denied, Unreachable, Waiting
 from .handling import Reconciler, Visited
 from .health import Progress
@@ -38,7 +39,11 @@ SHARE = 0.1
 SCOUT_RETRY = 10.0
 """The longest pause of the first of those that failed for one reason: it finds out for all of them."""
 CONFLICT_RETRY = 5.0
+STAND_BY = 5.0
+"""Seconds until it is asked again whether the namespace is still another operator's."""
 BUG_RETRY = 300.0
+UNLOOKED = {Reason.API_UNREACHABLE, Reason.PERMISSION_DENIED}
+"""Why an object could not be looked at: told in the log when it begins and when it ends."""
 ADMIT_AFTER = 3
 """Visits in a row that could not look, before the status says so: a blink of the API server is no news."""
 
@@ -50,6 +55,9 @@ class Key:
     kind: str
     namespace: str
     name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}/{self.namespace}/{self.name}"
 
 
 @dataclass(slots=True)
@@ -73,9 +81,14 @@ class Visits:
     """The loops of all objects."""
 
     def __init__(
-        self, reconcilers: Mapping[str, Reconciler[Any, Any]], metrics: Metrics, resync: timedelta
+        self,
+        reconcilers: Mapping[str, Reconciler[Any, Any]],
+        metrics: Metrics,
+        resync: timedelta,
+        serves: Callable[[str], Awaitable[bool]],
     ) -> None:
         self._reconcilers = reconcilers
+        self._serves = serves
         self._metrics = metrics
         self._resync = resync.total_seconds()
         self._loops: dict[Key, _Loop] = {}
@@ -120,6 +133,10 @@ class Visits:
         else:
             loop.heard[source] = mark
         self.wake(key)
+
+    def namespaces(self) -> set[str]:
+        """Where there are objects that are visited."""
+        return {key.namespace for key in self._loops}
 
     def progress(self) -> dict[str, Progress]:
         """How the visits of each kind get on."""
@@ -200,7 +217,11 @@ class Visits:
         reconciler = self._reconcilers[key.kind]
         try:
             async with asyncio.timeout(DEADLINE):
-                visited = await reconciler.visit(key.namespace, key.name)
+                if await self._serves(key.namespace):
+                    visited = await reconciler.visit(key.namespace, key.name)
+                else:
+                    # Its status is another operator's business, and its end the watch tells.
+                    visited = Visited("standing by", key not in self._marks, timedelta(seconds=STAND_BY))
         except Conflict as error:
             logger.debug("%s changed while it was visited: %s", key, error)
             return self._failed(loop, "conflict", longest=CONFLICT_RETRY)
@@ -210,7 +231,8 @@ class Visits:
         except (Unreachable, TimeoutError) as error:
             reason = Reason.PERMISSION_DENIED if isinstance(error, Denied) else Reason.API_UNREACHABLE
             message = str(error) or f"the visit took longer than {DEADLINE:.0f} seconds"
-            logger.warning("%s could not be looked at: %s", key, message)
+            if loop.failing is not reason:
+                log_decision(str(key), f"is not looked at: {reason}", message, level=logging.WARNING)
             if reason is Reason.PERMISSION_DENIED or loop.failures + 1 >= ADMIT_AFTER:
                 await self._admit(key, reason, message)
             return self._failed(loop, str(reason), reason)
@@ -223,7 +245,7 @@ class Visits:
             again = self._failed(loop, str(visited.refused), visited.refused)
             sooner = [after for after in (again.after, visited.after) if after is not None]
             return replace(again, after=min(sooner))
-        self._succeeded(loop)
+        self._succeeded(key, loop)
         return visited
 
     def _failed(
@@ -241,11 +263,13 @@ class Visits:
         spread = random.uniform(0.75, 1.0)  # noqa: S311 - those that failed together do not return together
         return Visited(result, after=timedelta(seconds=pause * spread))
 
-    def _succeeded(self, loop: _Loop) -> None:
+    def _succeeded(self, key: Key, loop: _Loop) -> None:
         """The first that gets through after a failure wakes those that failed for the same reason."""
         reason, loop.failures, loop.failing = loop.failing, 0, None
         if reason is None:
             return
+        if reason in UNLOOKED:
+            log_decision(str(key), "is looked at again", f"{reason} is over")
         for other in self._loops.values():
             if other.failing is reason:
                 _rouse(other)
@@ -255,7 +279,8 @@ class Visits:
             async with asyncio.timeout(DEADLINE):
                 await self._reconcilers[key.kind].admit(key.namespace, key.name, reason, message)
         except (BackboneError, TimeoutError) as error:
-            logger.warning("%s could not be told about %s: %s", key, reason, error)
+            # That it is not looked at was logged when it began.
+            logger.debug("%s could not be told about %s: %s", key, reason, error)
         except Exception:
             logger.exception("a bug came to light while telling %s about %s", key, reason)
 

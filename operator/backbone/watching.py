@@ -30,7 +30,7 @@ def key_by_label(kind: Kind, body: Watched, label: str) -> Key:
     return Key(kind.kind, body["metadata"]["namespace"], body["metadata"]["labels"][label])
 
 
-def mark_of(body: Watched, event: str | None, *more: Hashable) -> Hashable | None:
+def object_mark_of(body: Watched, event: str | None, *more: Hashable) -> Hashable | None:
     """What a user can change about one of our objects; our own writes of its status leave it as it is.
 
     None once the object is gone.
@@ -70,6 +70,9 @@ def child_mark_of(body: Watched, event: str | None) -> Hashable | None:
     if isinstance(reading, ChildReading):
         # Neither says more than the fields that the operator owns: what others add beside them stays.
         reading = replace(reading, resource_version="", content="")
+    if isinstance(reading, CronJobReading):
+        # The Job that was made tells the same.
+        reading = replace(reading, last_scheduled=None)
     labels = sorted((raw["metadata"].get("labels") or {}).items())
     return digest(repr((labels, controller_of(raw), reading)), length=16)
 

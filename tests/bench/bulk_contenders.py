@@ -26,7 +26,7 @@ from backbone.adapters.duckdb import sql as duckdb_sql
 from backbone.adapters.duckdb.store import DuckDBStore
 from backbone.market.dimensions import DAILY_BARS
 from backbone.market.lineage import Lineage, stamp
-from backbone.ports.store import Arrival, RunEnd, RunStart
+from backbone.ports.journal import Arrival, RunEnd, RunStart
 from backbone.vocabulary import Outcome
 from child import peak_bytes
 
@@ -63,12 +63,12 @@ def ours(folder: Path, facts: pa.Table, run: int) -> int:
     """The product, with its lock, journal, order between versions and read-back."""
     at = BEGINNING + timedelta(days=run)
     with DuckDBStore(folder).writer(f"run-{run}", timedelta()) as writer:
-        sequence = writer.begin(RunStart(f"run-{run}", "bench", 1, at))
+        sequence = writer.journal.begin(RunStart(f"run-{run}", "bench", 1, at))
         with writer.batch():
-            changed = writer.upsert(DAILY_BARS, stamp(DAILY_BARS, facts, lineage(run)))
+            changed = writer.rows.upsert(DAILY_BARS, stamp(DAILY_BARS, facts, lineage(run)))
             rows = facts.num_rows
-            writer.record(sequence, Arrival(DAILY_BARS.name, "generated", "Bench", at, rows, changed))
-            writer.finish(sequence, RunEnd(Outcome.SUCCEEDED, at, rows, changed, ""))
+            writer.journal.record(sequence, Arrival(DAILY_BARS.name, "generated", "Bench", at, rows, changed))
+            writer.journal.finish(sequence, RunEnd(Outcome.SUCCEEDED, at, rows, changed, ""))
         writer.publish()
     return int(facts.num_rows)
 

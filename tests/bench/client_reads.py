@@ -15,6 +15,7 @@ import duckdb
 import pandas as pd
 
 import bars
+import client_fitness
 from backbone.client import DAILY_BARS, Client
 from bulk_contenders import TABLE, ours, published
 from console import step
@@ -69,6 +70,7 @@ def measure() -> Iterator[Figure]:
                 connection.sql(f"SELECT * FROM {TABLE}").write_parquet(str(folder / "bars.parquet"))
         yield from _first_reads(folder)
         yield from _rates(folder)
+    yield from client_fitness.figures()
 
 
 def _first_reads(folder: Path) -> Iterator[Figure]:
@@ -165,7 +167,8 @@ process of its own, from its start to its end. By hand are a DuckDB connection w
 same rows, and pandas on a Parquet file of them, or for rates on the whole table in memory, sorted and indexed
 by symbol. Uncached reads are `batches`, cached ones `rows`; each opens and leaves a snapshot, looks whether
 another copy was published, and refuses to join two sources, which the peers do not. Medians of {STARTS}
-starts and of {ROUNDS} rounds, in turn.
+starts and of {ROUNDS} rounds, in turn. Fitness is that of {len(client_fitness.NAMES):,} names, all of them
+fit: the median of {client_fitness.ASKED} questions but the first.
 """
 
 BENCHMARK = Benchmark("client", "A trading program's reads", ABOUT, measure)

@@ -26,7 +26,7 @@ from backbone.adapters.timescale.settings import ConnectionSettings, from_keys
 from backbone.adapters.timescale.store import TimescaleStore
 from backbone.market.dimensions import DAILY_BARS
 from backbone.market.lineage import stamp
-from backbone.ports.store import Arrival, RunEnd, RunStart
+from backbone.ports.journal import Arrival, RunEnd, RunStart
 from backbone.vocabulary import Outcome
 from bulk_contenders import BEGINNING, lineage
 from child import peak_bytes
@@ -49,11 +49,11 @@ def ours(settings: ConnectionSettings, facts: pa.Table, run: int) -> int:
     """The product, with its lock, journal, order between versions and look at the quarantine."""
     at, rows = BEGINNING + timedelta(days=run), facts.num_rows
     with TimescaleStore(settings).writer(f"run-{run}", timedelta()) as writer:
-        sequence = writer.begin(RunStart(f"run-{run}", "bench", 1, at))
+        sequence = writer.journal.begin(RunStart(f"run-{run}", "bench", 1, at))
         with writer.batch():
-            changed = writer.upsert(DAILY_BARS, stamp(DAILY_BARS, facts, lineage(run)))
-            writer.record(sequence, Arrival(DAILY_BARS.name, "generated", "Bench", at, rows, changed))
-            writer.finish(sequence, RunEnd(Outcome.SUCCEEDED, at, rows, changed, ""))
+            changed = writer.rows.upsert(DAILY_BARS, stamp(DAILY_BARS, facts, lineage(run)))
+            writer.journal.record(sequence, Arrival(DAILY_BARS.name, "generated", "Bench", at, rows, changed))
+            writer.journal.finish(sequence, RunEnd(Outcome.SUCCEEDED, at, rows, changed, ""))
         writer.publish()
     return int(rows)
 

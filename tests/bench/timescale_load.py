@@ -13,10 +13,10 @@ import child
 from backbone.adapters.timescale.migrator import Migrator
 from backbone.adapters.timescale.session import SCHEMAS, connected
 from backbone.adapters.timescale.settings import ConnectionSettings, from_keys
-from backbone.migrations import Migration, packaged, portable
+from backbone.migrations import Migration, packaged
 from bulk_load import BUILD, MIB
 from console import step
-from databases import fresh_database, uri_of
+from databases import fresh_database, portable, uri_of
 from measurements import Aim, Figure
 from registry import Benchmark
 from services.postgres import PostgresServer

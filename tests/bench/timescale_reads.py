@@ -21,9 +21,10 @@ from backbone.adapters.timescale.reader import TimescaleReader
 from backbone.adapters.timescale.session import Row, connected
 from backbone.adapters.timescale.settings import from_keys
 from backbone.market.dimensions import DAILY_BARS
-from backbone.migrations import packaged, portable
+from backbone.migrations import packaged
 from backbone.ports.store import Selection
 from console import step
+from databases import portable
 from measurements import Aim, Figure
 from registry import Benchmark
 from timescale_contenders import COLUMNS, TABLE, ours

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import child
 from backbone.adapters.timescale.session import connected
-from backbone.migrations import packaged, portable
+from backbone.migrations import packaged
 from bulk_load import MIB
 from console import step
+from databases import portable
 from measurements import Aim, Figure
 from registry import Benchmark
 from timescale_load import emptied, served

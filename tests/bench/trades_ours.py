@@ -20,7 +20,7 @@ from backbone.adapters.timescale.settings import from_keys
 from backbone.adapters.timescale.store import TimescaleStore
 from backbone.market.dimensions import INTRADAY_TRADES
 from backbone.market.lineage import stamp
-from backbone.ports.store import Arrival, RunEnd, RunStart
+from backbone.ports.journal import Arrival, RunEnd, RunStart
 from backbone.vocabulary import Outcome
 from bulk_contenders import BEGINNING, lineage
 from child import peak_bytes
@@ -54,19 +54,19 @@ def store(uri: str, trades: int) -> dict[str, float]:
     """One run that stores so many; seconds of storing, without those of making them."""
     taken = 0.0
     with TimescaleStore(from_keys("bench", {"uri": uri})).writer("bench", timedelta()) as writer:
-        sequence = writer.begin(RunStart("run-0", "bench", 1, BEGINNING))
+        sequence = writer.journal.begin(RunStart("run-0", "bench", 1, BEGINNING))
         for number in range(trades // DELIVERY):
             rows = stamp(INTRADAY_TRADES, delivery(number), lineage(0))
             started = time.perf_counter()
             with writer.batch():
-                changed = writer.upsert(INTRADAY_TRADES, rows)
+                changed = writer.rows.upsert(INTRADAY_TRADES, rows)
                 arrival = Arrival(
                     INTRADAY_TRADES.name, "generated", "Bench", BEGINNING, rows.num_rows, changed
                 )
                 if not number:
-                    writer.record(sequence, arrival)
+                    writer.journal.record(sequence, arrival)
             taken += time.perf_counter() - started
-        writer.finish(sequence, RunEnd(Outcome.SUCCEEDED, BEGINNING, trades, trades, ""))
+        writer.journal.finish(sequence, RunEnd(Outcome.SUCCEEDED, BEGINNING, trades, trades, ""))
     return {"seconds": taken, "peak": peak_bytes()}
 
 

@@ -49,7 +49,8 @@ ABOUT = f"""
 A whole run of {bars.SYMBOLS} symbols with {bars.SESSIONS:,} sessions of the New York calendar each: random
 walks, so that the checks find little to quarantine, as in the data of a good source. The provider hands the
 rows over from memory; whatever a real one takes makes the share smaller. Validation is conforming, looking up
-what was stored before, and judging; the run ends with the published copy. Medians of {ROUNDS} rounds.
+what was stored before, judging, and looking for stored rows that the answer speaks against; the run ends with
+the published copy. Medians of {ROUNDS} rounds.
 """
 
 BENCHMARK = Benchmark("validation", "Checking a million rows", ABOUT, measure)

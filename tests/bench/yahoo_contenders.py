@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -33,28 +34,40 @@ YEAR = timedelta(days=365)
 BURST = 5
 
 
-def product(folder: Path, address: str, authority: Path, symbols: Sequence[str], rate: float) -> int:
-    """A whole run: asked, checked, stored with lineage, journaled, published."""
+def product(
+    folder: Path,
+    address: str,
+    authority: Path,
+    symbols: Sequence[str],
+    rate: float,
+    *,
+    lookbacks: Sequence[timedelta | None] = (YEAR,),
+) -> int:
+    """Whole runs: asked, checked, stored with lineage, journaled, published. The rows of the last."""
     secret = folder / "secret"
     secret.mkdir(parents=True)
     (secret / PROXY).write_text(address)
     (secret / AUTHORITY).write_bytes(authority.read_bytes())
-    provider = YahooProvider(
-        lambda name: Secret(name, secret), clock=lambda: datetime.now(UTC), limits=Limits(), rate=rate
-    )
-    query = Query(DAILY_BARS, tuple(symbols), YEAR, connection=Connection("yahoo"))
-    run = IngestRun(
-        RunRequest("bench", "bench", 1, (Task("Yahoo", query, required=True),), timedelta()),
-        {"Yahoo": provider},
-        DuckDBStore(folder / "store"),
-        clock=lambda: datetime.now(UTC),
-        progress=lambda _: None,
-        checkpoint=lambda: None,
-    )
-    report = run.execute()
-    if report.outcome != "Succeeded":
-        raise RuntimeError(f"{report.outcome}: {report.message}")
-    return report.rows
+    rows = 0
+    for number, lookback in enumerate(lookbacks):
+        provider = YahooProvider(
+            lambda name: Secret(name, secret), clock=lambda: datetime.now(UTC), limits=Limits(), rate=rate
+        )
+        query = Query(DAILY_BARS, tuple(symbols), lookback, connection=Connection("yahoo"))
+        task = Task("Yahoo", query, required=True)
+        run = IngestRun(
+            RunRequest(f"bench-{number}", "bench", 1, (task,), timedelta()),
+            {"Yahoo": provider},
+            DuckDBStore(folder / "store"),
+            clock=lambda: datetime.now(UTC),
+            progress=lambda _: None,
+            checkpoint=lambda: None,
+        )
+        report = run.execute()
+        if report.outcome != "Succeeded":
+            raise RuntimeError(f"{report.outcome}: {report.message}")
+        rows = report.rows
+    return rows
 
 
 def plain(folder: Path, address: str, authority: Path, symbols: Sequence[str], rate: float) -> int:
@@ -79,7 +92,13 @@ def plain(folder: Path, address: str, authority: Path, symbols: Sequence[str], r
     return len(bars)
 
 
-CONTENDERS = {"product": product, "plain": plain}
+CONTENDERS = {
+    "product": product,
+    "again": partial(product, lookbacks=(YEAR, YEAR)),
+    "everything": partial(product, lookbacks=(None,)),
+    "plain": plain,
+}
+"""`again` runs twice, the second time with rows held; `everything` asks for all there is."""
 
 
 def main(contender: str, folder: str, address: str, *rest: str) -> None:

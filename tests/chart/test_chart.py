@@ -28,6 +28,7 @@ EVERYTHING = {
         "replicas": 2,
         "resyncSeconds": 30,
         "probeIntervalSeconds": 60,
+        "checkRetrySeconds": 3,
         "logFormat": "text",
         "resources": {"limits": {"memory": "1Gi", "cpu": 2}},
         "priorityClassName": "system-cluster-critical",
@@ -38,6 +39,7 @@ EVERYTHING = {
     },
     "serviceAccount": {"name": "backbone", "annotations": {"example.org/role": "r"}},
     "rbac": {"userRoles": False},
+    "admissionPolicy": {"enabled": True},
     "metrics": {"serviceMonitor": {"enabled": True, "labels": {"team": "data"}, "intervalSeconds": 15}},
     "networkPolicy": {"apiServerPorts": [16443], "workerNamespaces": ["trading", "markets"]},
 }
@@ -182,6 +184,29 @@ def test_the_operator_may_change_no_lease_but_its_own(render: Render) -> None:
 
 
 @SETUPS
+def test_where_it_serves_the_operator_holds_one_lease_and_reads_events(
+    render: Render, values: dict[str, Any]
+) -> None:
+    roles = [
+        role
+        for role in of_kind(render(values), "ClusterRole", "Role")
+        if role["metadata"]["name"] == "databackbone-operator"
+    ]
+    assert roles
+    for role in roles:
+        may = [
+            (set(rule["verbs"]), rule.get("resourceNames"))
+            for rule in role["rules"]
+            if {"leases", "events"} & set(rule["resources"])
+        ]
+        assert may == [
+            ({"create", "list"}, None),
+            ({"create"}, None),
+            ({"get", "update"}, ["databackbone-served-by"]),
+        ]
+
+
+@SETUPS
 def test_the_operator_may_do_the_same_with_each_of_its_kinds(render: Render, values: dict[str, Any]) -> None:
     """`finalizers` is what OwnerReferencesPermissionEnforcement asks of whoever names an owner that waits."""
     roles = of_kind(render(values), "ClusterRole", "Role")
@@ -198,6 +223,22 @@ def test_the_operator_may_do_the_same_with_each_of_its_kinds(render: Render, val
             assert may[plural] == {"get", "list", "watch"}
             assert may[f"{plural}/status"] == {"update"}
             assert may[f"{plural}/finalizers"] == {"update"}
+
+
+@SETUPS
+def test_the_operator_deletes_what_it_makes_anew_and_nothing_else(
+    render: Render, values: dict[str, Any]
+) -> None:
+    roles = of_kind(render(values), "ClusterRole", "Role")
+    may = {
+        resource
+        for role in roles
+        if role["metadata"]["name"] == "databackbone-operator"
+        for rule in role["rules"]
+        if "delete" in rule["verbs"]
+        for resource in rule["resources"]
+    }
+    assert may == {"cronjobs", "jobs", "persistentvolumeclaims"}
 
 
 @SETUPS
@@ -227,6 +268,14 @@ def test_starting_drills_is_a_right_of_its_own(render: Render) -> None:
     assert "rbac.authorization.k8s.io/aggregate-to-edit" in aggregated["databackbone-edit"]
     assert not any("aggregate-to" in label for label in aggregated["databackbone-drill"])
     assert "rbac.authorization.k8s.io/aggregate-to-edit" not in aggregated["databackbone-admin"]
+
+
+def test_who_may_write_plans_may_read_what_he_writes(render: Render) -> None:
+    """`kubectl apply` and `annotate` read first; a role that is bound alone has nothing from `view`."""
+    [role] = [role for role in of_kind(render(), "ClusterRole") if role["metadata"]["name"].endswith("-edit")]
+    readable = {plural for rule in role["rules"] if "get" in rule["verbs"] for plural in rule["resources"]}
+    written = {plural for rule in role["rules"] if "patch" in rule["verbs"] for plural in rule["resources"]}
+    assert written <= readable
 
 
 @SETUPS
@@ -267,6 +316,7 @@ def test_the_operator_understands_its_environment(render: Render, values: dict[s
     operator = values.get("operator", {})
     assert settings.resync.total_seconds() == operator.get("resyncSeconds", 300)
     assert settings.probe_interval.total_seconds() == operator.get("probeIntervalSeconds", 3600)
+    assert settings.check_retry.total_seconds() == operator.get("checkRetrySeconds", 15)
     assert settings.log_format == operator.get("logFormat", "json")
 
 
@@ -362,10 +412,18 @@ def test_the_notes_say_what_to_do_next(helm: Helm, tmp_path: Path) -> None:
     (copy / "templates" / "NOTES.txt").rename(copy / "NOTES.txt")
     probe = copy / "templates" / "notes.yaml"
     probe.write_text('kind: Notes\ntext: {{ tpl (.Files.Get "NOTES.txt") . | toJson }}\n')
-    flags = ["--kube-version", KUBERNETES, "--show-only", "templates/notes.yaml"]
-    done = helm("template", "databackbone", str(copy), *flags)
-    assert done.returncode == 0, done.stderr
-    notes = yaml.safe_load(done.stdout)["text"]
+
+    def rendered(version: str, *flags: str) -> str:
+        shown = ["--kube-version", version, "--show-only", "templates/notes.yaml"]
+        done = helm("template", "databackbone", str(copy), *shown, *flags)
+        assert done.returncode == 0, done.stderr
+        return str(yaml.safe_load(done.stdout)["text"])
+
+    notes = rendered(KUBERNETES)
     commands = [line for line in notes.splitlines() if line.startswith("  kubectl")]
     assert len(commands) == 3
     assert "deployment/databackbone" in commands[0]
+    assert "security.md" not in notes
+    assert "is older than 1.30.\nWhoever may write plans" in rendered("1.29.3")
+    off = ("--set", "admissionPolicy.enabled=false")
+    assert "admissionPolicy.enabled is false.\nWhoever" in rendered(KUBERNETES, *off)

@@ -14,12 +14,15 @@ import redis
 import databases
 from backbone.adapters.redis.settings import from_keys
 from backbone.adapters.timescale.settings import ConnectionSettings
-from backbone.migrations import packaged, portable
+from backbone.migrations import packaged
 from backbone.providers.sample.fetch import fetch
 from backbone.providers.sample.files import sample_root
-from databases import Database
+from databases import Database, StandIn, portable
 from forks import Forks, forking
+from kafka_place import KafkaPlace
 from redis_place import CACHE_USER, RedisPlace
+from services.kafka_cluster import KafkaCluster
+from services.kafka_server import KafkaServer
 from services.postgres import PostgresServer
 from services.redis_server import RedisServer
 from services.timescaledb import TimescaleServer
@@ -153,10 +156,40 @@ def database_of(request: pytest.FixtureRequest) -> Callable[[str], Database]:
     return of
 
 
+@pytest.fixture(scope="session")
+def stand_in(timescale_server: TimescaleServer) -> StandIn:
+    return StandIn(timescale_server)
+
+
+@pytest.fixture
+def migrated_database_of(
+    request: pytest.FixtureRequest, database_of: Callable[[str], Database]
+) -> Callable[[str], Database]:
+    """A database without rows of the kind of server that is named, with the migrations that it can take."""
+
+    def of(kind: str) -> Database:
+        if kind == "timescale" and "TIMESCALE_DSN" not in os.environ:
+            settings = request.getfixturevalue("stand_in").migrated()
+            return Database(kind, settings, packaged())
+        database = database_of(kind)
+        database.migrator().migrate()
+        return database
+
+    return of
+
+
 @pytest.fixture(params=["postgres", "timescale"])
 def database(request: pytest.FixtureRequest, database_of: Callable[[str], Database]) -> Database:
     """An empty database, once on each kind of server."""
     return database_of(request.param)
+
+
+@pytest.fixture(params=["postgres", "timescale"])
+def migrated_database(
+    request: pytest.FixtureRequest, migrated_database_of: Callable[[str], Database]
+) -> Database:
+    """A database with the whole schema and no rows, once on each kind of server."""
+    return migrated_database_of(request.param)
 
 
 @pytest.fixture
@@ -196,14 +229,42 @@ def redis_place(redis_urls: tuple[str, str]) -> Iterator[RedisPlace]:
             place.clear()
 
 
+@pytest.fixture(scope="session")
+def kafka_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaServer]:
+    """A broker of our own, which tests may kill; it is started again where it is used next."""
+    with KafkaServer(tmp_path_factory.mktemp("kafka")) as server:
+        yield server
+
+
+@pytest.fixture
+def kafka_bootstrap(request: pytest.FixtureRequest) -> str:
+    """Where a broker is that lets anybody in: the one of KAFKA_BOOTSTRAP, else our own."""
+    given = os.environ.get("KAFKA_BOOTSTRAP")
+    return given or request.getfixturevalue("kafka_server").start().uri()
+
+
+@pytest.fixture(scope="session")
+def kafka_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaCluster]:
+    """Three brokers of our own that ask for a login, again every five seconds, and for rights."""
+    settings = {"connections.max.reauth.ms": "5000"}
+    with KafkaCluster(tmp_path_factory.mktemp("brokers"), settings=settings) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def kafka_place(kafka_cluster: KafkaCluster) -> KafkaPlace:
+    """Those three, all of them there, with the administrator."""
+    return KafkaPlace(kafka_cluster.start())
+
+
 @pytest.fixture(params=["duckdb", "postgres", "timescale"])
-def tier(request: pytest.FixtureRequest, tmp_path: Path, database_of: Callable[[str], Database]) -> Tier:
+def tier(
+    request: pytest.FixtureRequest, tmp_path: Path, migrated_database_of: Callable[[str], Database]
+) -> Tier:
     """An empty store of each tier; PostgreSQL shows what TimescaleDB in WebAssembly does not."""
     if request.param == "duckdb":
         return OnDuckDB(tmp_path)
-    database = database_of(request.param)
-    database.migrator().migrate()
-    return OnTimescale(database.settings)
+    return OnTimescale(migrated_database_of(request.param).settings)
 
 
 @pytest.fixture

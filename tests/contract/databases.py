@@ -17,11 +17,16 @@ import pytest
 
 from backbone.adapters.timescale.migrator import Migrator
 from backbone.adapters.timescale.settings import ConnectionSettings, from_keys
-from backbone.migrations import Migration, packaged, portable
+from backbone.migrations import Migration, packaged
 from services.postgres import PostgresServer
 from services.timescaledb import TimescaleServer
 
 SCHEMAS = ("market", "telemetry")
+
+
+def portable(migrations: tuple[Migration, ...]) -> tuple[Migration, ...]:
+    """The migrations that PostgreSQL without TimescaleDB can apply."""
+    return tuple(item for item in migrations if not item.needs_timescale)
 
 
 @contextmanager
@@ -65,6 +70,54 @@ def emptied(server: TimescaleServer) -> ConnectionSettings:
     for schema in SCHEMAS:
         execute(settings, f"DROP SCHEMA IF EXISTS {schema} CASCADE")
     return settings
+
+
+SHAPE = """
+SELECT md5(string_agg(line, chr(10) ORDER BY line)) FROM (
+    SELECT concat_ws(' ', c.oid::regclass, c.relkind, c.relacl, c.reloptions, a.attname, a.attnum,
+                     a.attnotnull, format_type(a.atttypid, a.atttypmod),
+                     pg_get_expr(d.adbin, d.adrelid)) AS line
+    FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0
+    LEFT JOIN pg_attrdef d ON (d.adrelid, d.adnum) = (a.attrelid, a.attnum)
+    WHERE c.relnamespace::regnamespace::text IN ('market', 'telemetry') AND c.relkind <> 'i'
+    UNION ALL SELECT indexdef FROM pg_indexes WHERE schemaname IN ('market', 'telemetry')
+    UNION ALL SELECT concat_ws(' ', nspname, nspacl) FROM pg_namespace
+    WHERE nspname IN ('market', 'telemetry')
+    UNION ALL SELECT concat_ws(' ', number, checksum) FROM telemetry.schema_migrations
+    UNION ALL SELECT concat_ws(' ', hypertable_name, compression_enabled)
+    FROM timescaledb_information.hypertables
+    UNION ALL SELECT concat_ws(' ', hypertable_name, time_interval) FROM timescaledb_information.dimensions
+    UNION ALL SELECT concat_ws(' ', hypertable_name, proc_name, config) FROM timescaledb_information.jobs
+    WHERE hypertable_schema = 'market'
+) AS lines
+"""
+"""Digest of tables, rights, migrations, and of what TimescaleDB was told of them."""
+
+
+class StandIn:
+    """The stand-in's one database with the whole schema and no rows; emptied where nothing else changed."""
+
+    def __init__(self, server: TimescaleServer) -> None:
+        self._server = server
+        self._shape: object = None
+
+    def migrated(self) -> ConnectionSettings:
+        """Without what earlier tests left in it."""
+        settings = from_keys("test", {"uri": self._server.start().uri()})
+        there = execute(settings, "SELECT to_regclass('telemetry.schema_migrations')") != [(None,)]
+        if not there or self._shape is None or execute(settings, SHAPE) != self._shape:
+            settings = emptied(self._server)
+            Migrator(settings, packaged()).migrate()
+            self._shape = execute(settings, SHAPE)
+            return settings
+        tables = execute(
+            settings,
+            "SELECT string_agg(format('%%I.%%I', schemaname, tablename), ', ') FROM pg_tables "
+            "WHERE schemaname = ANY (%s) AND tablename <> 'schema_migrations'",
+            list(SCHEMAS),
+        )
+        execute(settings, f"TRUNCATE {tables[0][0]} RESTART IDENTITY")
+        return settings
 
 
 def changed(settings: ConnectionSettings, **values: Any) -> ConnectionSettings:

@@ -9,7 +9,8 @@ from datetime import UTC, date, datetime, time
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from backbone.ports.store import SubjectSpan
+from backbone.ports.rows import SubjectSpan
+from backbone.vocabulary import Outcome
 
 
 @dataclass(frozen=True)
@@ -18,9 +19,12 @@ class Kept:
 
     table: pa.Table
     left: frozenset[str] = frozenset()
+    partial: frozenset[str] = frozenset()
+    gap: tuple[datetime, str] | None = None
+    """When a gap of a name is known, and which."""
 
-    def missed(self) -> frozenset[str]:
-        return self.left
+    def missed(self, outcome: Outcome | None = None) -> frozenset[str]:
+        return self.left | self.partial if outcome is None else self.partial
 
     def spans(self, _: str) -> Mapping[str, SubjectSpan]:
         if "symbol" not in self.table.schema.names:
@@ -30,7 +34,10 @@ class Kept:
         )
         return {
             row["symbol"]: SubjectSpan(
-                midnight(row["session_date_min"]), midnight(row["session_date_max"]), row["revision_max"]
+                midnight(row["session_date_min"]),
+                midnight(row["session_date_max"]),
+                row["revision_max"],
+                self.gap[0] if self.gap is not None and self.gap[1] == row["symbol"] else None,
             )
             for row in found.to_pylist()
         }

@@ -19,7 +19,8 @@ from typing import Any
 import pyarrow as pa
 
 from backbone.adapters.duckdb import quarantine, volume
-from backbone.adapters.duckdb.store import DuckDBStore, DuckDBWriter
+from backbone.adapters.duckdb.statements import Statements
+from backbone.adapters.duckdb.store import DuckDBStore
 from backbone.ingest.run import IngestRun, RunRequest
 from backbone.ingest.tasks import Task
 from backbone.market.calendars import calendar
@@ -112,10 +113,13 @@ def one_run(folder: Path, version: int, last: int) -> str:
     countdown = Countdown(last)
     sys.addaudithook(countdown.audit)
     volume.os.fsync = countdown.before(os.fsync)
-    DuckDBWriter._execute = countdown.before(DuckDBWriter._execute)
-    DuckDBWriter._number = countdown.before(DuckDBWriter._number)
-    for name in ("hold", "supersede"):
-        setattr(quarantine, name, countdown.before(getattr(quarantine, name)))
+    for place, names in (
+        (Statements, ("execute", "number")),
+        (quarantine.DuckDBQuarantine, ("add",)),
+        (quarantine, ("supersede",)),
+    ):
+        for name in names:
+            setattr(place, name, countdown.before(getattr(place, name)))
     tasks = tuple(Task("Test", Query(dimension, ("any",)), True) for dimension in (DAILY_BARS, MACRO_SERIES))
     run = IngestRun(
         RunRequest(f"run-{version}-{last}", "sample", 1, tasks, timedelta()),

@@ -54,7 +54,7 @@ class Versioned:
         price = 100.0 + self._version
         return {
             **common,
-            "symbol": "any",
+            "symbol": "ANY",
             "session_date": date(2024, 2, day),
             "open": price,
             "high": price,

@@ -8,13 +8,14 @@ from datetime import UTC, date, datetime, timedelta
 import pyarrow as pa
 
 from backbone.ingest.run import IngestRun, RunRequest
+from backbone.ingest.second_try import SecondTry
 from backbone.ingest.tasks import Task
 from backbone.market.calendars import calendar
 from backbone.market.dimensions import DAILY_BARS
 from backbone.market.lineage import Lineage, stamp
 from backbone.ports.store import Store
 from backbone.providers.protocol import Delivery, Query, Slice
-from backbone.report import RunReport
+from backbone.reports.run import RunReport
 
 NOW = datetime(2024, 6, 3, 22, tzinfo=UTC)
 FIRST = date(2000, 1, 3)
@@ -73,6 +74,7 @@ def ingest(
     days: int = 200,
     wait: timedelta = timedelta(),
     at: datetime = NOW,
+    again: SecondTry | None = None,
 ) -> RunReport:
     """One whole run of the three sources. The third call of `checkpoint` is in the middle of the batch."""
     task = Task("Test", Query(DAILY_BARS, NAMES), True)
@@ -83,6 +85,7 @@ def ingest(
         clock=lambda: at,
         progress=lambda _: None,
         checkpoint=checkpoint,
+        again=again,
     ).execute()
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from backbone.adapters.timescale.migrator import Migrator
 from backbone.adapters.timescale.settings import from_keys
-from backbone.migrations import packaged, portable
+from backbone.migrations import packaged
 
 
 def migrate(kind: str, last: int, uri: str) -> int:
@@ -28,7 +28,7 @@ def migrate(kind: str, last: int, uri: str) -> int:
         execute(*arguments)
 
     Migrator._execute = counted  # type: ignore[method-assign]
-    migrations = packaged() if kind == "timescale" else portable(packaged())
+    migrations = tuple(item for item in packaged() if kind == "timescale" or not item.needs_timescale)
     Migrator(from_keys("test", {"uri": uri}), migrations).migrate()
     return count
 

@@ -25,7 +25,8 @@ from backbone.adapters.duckdb.reader import published
 from backbone.adapters.duckdb.session import opened
 from backbone.adapters.duckdb.store import DuckDBStore
 from backbone.market.dimensions import DAILY_BARS
-from backbone.ports.store import RunStart, Selection
+from backbone.ports.journal import RunStart
+from backbone.ports.store import Selection
 from backbone.ports.store_errors import StoreError
 from small_copies import NOW, bar, ingest
 
@@ -112,7 +113,7 @@ def leave_a_log(folder: Path) -> None:
     """A store that was published, and whose second writer was killed: what it committed stands in the log."""
     ingest(folder, [bar(day) for day in range(1, 29)])
     with DuckDBStore(folder).writer("killed", timedelta()) as writer:
-        writer.begin(RunStart("killed", "plan", 1, NOW))
+        writer.journal.begin(RunStart("killed", "plan", 1, NOW))
         os.kill(os.getpid(), signal.SIGKILL)
 
 

@@ -10,7 +10,8 @@ import pyarrow as pa
 from backbone.adapters.duckdb.store import DuckDBStore
 from backbone.market.dimensions import DAILY_BARS, Dimension
 from backbone.market.lineage import Lineage, stamp
-from backbone.ports.store import Arrival, Attempt, RunEnd, RunStart, Store
+from backbone.ports.journal import Arrival, Attempt, RunEnd, RunStart
+from backbone.ports.store import Store
 from backbone.vocabulary import Outcome
 
 NOW = datetime(2024, 3, 1, 12, 0, tzinfo=UTC)
@@ -56,14 +57,16 @@ def ingest_into(
     at = NOW + timedelta(minutes=number)
     facts = pa.Table.from_pylist(rows, schema=dimension.facts)
     with store.writer(f"run-{number}", NO_WAIT) as writer:
-        sequence = writer.begin(RunStart(f"run-{number}", "plan", 1, at))
+        sequence = writer.journal.begin(RunStart(f"run-{number}", "plan", 1, at))
         with writer.batch():
             lineage = Lineage(f"run-{number}", 1, at, "Test")
-            changed = writer.upsert(dimension, stamp(dimension, facts, lineage))
+            changed = writer.rows.upsert(dimension, stamp(dimension, facts, lineage))
             for source in {str(row["source"]) for row in rows}:
-                writer.record(sequence, Arrival(dimension.name, source, "Test", at, len(rows), changed))
+                writer.journal.record(
+                    sequence, Arrival(dimension.name, source, "Test", at, len(rows), changed)
+                )
             named = {str(row[dimension.subject]): Outcome.SUCCEEDED for row in rows} | (fates or {})
             told = [Attempt(dimension.name, name, "Test", fate) for name, fate in named.items()]
-            writer.attempted(sequence, dimension, told)
-            writer.finish(sequence, RunEnd(Outcome.SUCCEEDED, at, len(rows), changed, ""))
+            writer.journal.attempted(sequence, dimension, told)
+            writer.journal.finish(sequence, RunEnd(Outcome.SUCCEEDED, at, len(rows), changed, ""))
         writer.publish()

@@ -15,23 +15,15 @@ from backbone.adapters.duckdb.quarantine import published_quarantine
 from backbone.adapters.duckdb.reader import published
 from backbone.adapters.duckdb.store import DuckDBStore
 from backbone.adapters.timescale.pool import DatabasePool
-from backbone.adapters.timescale.quarantine import TimescaleQuarantine
+from backbone.adapters.timescale.quarantine import TimescaleQuarantineReader
 from backbone.adapters.timescale.reader import committed
 from backbone.adapters.timescale.settings import ConnectionSettings
 from backbone.adapters.timescale.store import TimescaleStore
-from backbone.ports.quarantine import QuarantineFilter
+from backbone.ports.quarantine import QuarantineReader
 from backbone.ports.store import Reader, Store
 from databases import execute
 
 Pause = Callable[[float], None]
-
-
-class Quarantine(Protocol):
-    """What readers of a quarantine have in common."""
-
-    def entries(self, chosen: QuarantineFilter, count: int) -> list[dict[str, Any]]: ...
-
-    def counts(self, chosen: QuarantineFilter) -> list[dict[str, Any]]: ...
 
 
 class Tier(Protocol):
@@ -43,7 +35,7 @@ class Tier(Protocol):
     def reading(self) -> Iterator[Reader]: ...
 
     @contextmanager
-    def quarantine(self) -> Iterator[Quarantine]: ...
+    def quarantine(self) -> Iterator[QuarantineReader]: ...
 
     def query(self, statement: str) -> list[tuple[Any, ...]]: ...
 
@@ -61,7 +53,7 @@ class OnDuckDB:
             yield reader
 
     @contextmanager
-    def quarantine(self) -> Iterator[Quarantine]:
+    def quarantine(self) -> Iterator[QuarantineReader]:
         with published_quarantine(self.folder) as quarantine:
             yield quarantine
 
@@ -85,9 +77,9 @@ class OnTimescale:
             yield reader
 
     @contextmanager
-    def quarantine(self) -> Iterator[Quarantine]:
+    def quarantine(self) -> Iterator[QuarantineReader]:
         with DatabasePool(self.settings) as pool:
-            yield TimescaleQuarantine(pool)
+            yield TimescaleQuarantineReader(pool)
 
     def query(self, statement: str) -> list[tuple[Any, ...]]:
         """Rows of a statement on what readers see."""

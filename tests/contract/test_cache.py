@@ -12,6 +12,7 @@ import pyarrow as pa
 import pytest
 
 from backbone.adapters.memory import MemoryCache
+from backbone.errors import Rejected
 from backbone.market.dimensions import DAILY_BARS, INTRADAY_BARS
 from backbone.ports.cache import (
     BOOTSTRAP,
@@ -301,13 +302,13 @@ def test_many_threads_never_see_an_answer_of_another_key(make: Make) -> None:
     ids=["no key", "no time", "a tier without time"],
 )
 def test_a_policy_that_keeps_nothing_is_refused(wrong: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match="at least one key"):
+    with pytest.raises(Rejected, match="at least one key"):
         replace(BOOTSTRAP, **wrong)
 
 
 @pytest.mark.parametrize("priority", [-1001, 1001])
 def test_a_priority_that_no_cache_could_rank_is_refused(priority: int) -> None:
-    with pytest.raises(ValueError, match="from -1000 to 1000"):
+    with pytest.raises(Rejected, match="from -1000 to 1000"):
         replace(BOOTSTRAP, tiers=(SymbolTier("t", frozenset({"A"}), priority=priority),))
 
 

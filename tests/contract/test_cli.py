@@ -348,7 +348,8 @@ def test_reading_waits_for_the_first_run(tmp_path: Path, environment: dict[str, 
         text=True,
     )
     assert waiting.stderr is not None
-    assert "no run has published data" in waiting.stderr.readline()
+    said = waiting.stderr.readline()
+    assert said == f"note: no run has published data under {data}; waiting\n"
     assert emp("ingest-once", "-f", written(tmp_path, BACKBONE, PLAN), "--data-dir", data).returncode == 0
     shown, told = waiting.communicate(timeout=60)
     assert waiting.returncode == 0

@@ -29,8 +29,8 @@ from backbone.client import (
     frame,
 )
 from backbone.market.defects import Defect
+from backbone.ports.journal import RunStart
 from backbone.ports.quarantine import Origin
-from backbone.ports.store import RunStart
 from backbone.vocabulary import Outcome
 from small_copies import NO_WAIT, NOW, Row, bar, ingest
 
@@ -308,8 +308,8 @@ def test_fitness_at_a_moment(
 @pytest.mark.parametrize(
     ("at", "found"),
     [
-        pytest.param(datetime(2024, 2, 15, tzinfo=UTC), [Unfit.MISSING], id="before it was published"),
-        pytest.param(datetime(2024, 2, 16, tzinfo=UTC), [], id="on the day of its vintage"),
+        pytest.param(datetime(2024, 2, 16, 23, tzinfo=UTC), [Unfit.MISSING], id="on the day of its vintage"),
+        pytest.param(datetime(2024, 2, 17, tzinfo=UTC), [], id="from the midnight after it"),
         pytest.param(
             datetime(2024, 2, 18, tzinfo=UTC), [Unfit.STALE], id="only periods without a value since"
         ),
@@ -343,9 +343,9 @@ def test_each_symbol_is_answered_for(tmp_path: Path, client: Client) -> None:
 def test_a_run_that_died_before_it_asked_is_no(tmp_path: Path, client: Client) -> None:
     ingest(tmp_path, [bar(29)])
     with DuckDBStore(tmp_path).writer("run-2", NO_WAIT) as writer:
-        writer.begin(RunStart("run-2", "plan", 1, NOW))
+        writer.journal.begin(RunStart("run-2", "plan", 1, NOW))
     with DuckDBStore(tmp_path).writer("run-3", NO_WAIT) as writer:
-        writer.begin(RunStart("run-3", "other", 1, NOW))
+        writer.journal.begin(RunStart("run-3", "other", 1, NOW))
         writer.publish()
     assert reasons(client, "AAPL") == [("AAPL", Unfit.FAILED)]
 
@@ -356,7 +356,7 @@ def quarantine(folder: Path, rows: list[Row], reason: Defect) -> None:
     reasons = pa.array([reason] * len(rows), pa.string())
     with DuckDBStore(folder).writer("run-9", NO_WAIT) as writer:
         with writer.batch():
-            writer.quarantine(DAILY_BARS, facts, reasons, Origin("run-9", "plan", 1, "Test", NOW))
+            writer.quarantine.add(DAILY_BARS, facts, reasons, Origin("run-9", "plan", 1, "Test", NOW))
         writer.publish()
 
 
@@ -400,7 +400,7 @@ def test_a_repeated_row_in_quarantine_speaks_against_nothing(tmp_path: Path, cli
 def test_a_copy_without_a_journal_of_attempts_is_no(tmp_path: Path, client: Client) -> None:
     ingest(tmp_path, [bar(29)])
     with DuckDBStore(tmp_path).writer("run-2", NO_WAIT) as writer:
-        writer._execute("DROP TABLE telemetry.ingest_attempts")
+        writer._connection.execute("DROP TABLE telemetry.ingest_attempts")
         writer._connection.execute("CHECKPOINT")
         writer._connection.close()
     published = Volume(tmp_path).published

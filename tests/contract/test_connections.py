@@ -15,13 +15,13 @@ import authority
 import databases
 from backbone.adapters.timescale.session import check, connected, load
 from backbone.adapters.timescale.settings import ConnectionSettings, from_folder
-from backbone.ports.database import DatabaseError, DatabaseFault, Finding
+from backbone.ports.database import DatabaseError, DatabaseFault, DatabaseFinding
 from databases import changed, execute
 from services.postgres import PostgresServer
 from services.process import free_port
 
 
-def found(settings: ConnectionSettings) -> Finding:
+def found(settings: ConnectionSettings) -> DatabaseFinding:
     """The finding, which has no password in it."""
     finding = check(settings, None)
     assert finding is not None

@@ -47,14 +47,13 @@ def rows_of(dimension: Dimension) -> pa.Table:
 
 
 @pytest.mark.parametrize("dimension", DIMENSIONS, ids=lambda item: item.command_name)
-def test_every_value_arrives_as_it_was(database: Database, dimension: Dimension) -> None:
-    database.migrator().migrate()
+def test_every_value_arrives_as_it_was(migrated_database: Database, dimension: Dimension) -> None:
     rows = rows_of(dimension)
     # Chunks from the year 1 to 9999 are a matter of hypertables; here it is about values.
-    database.execute(f"CREATE TABLE market.copied (LIKE market.{dimension.table})")
-    with connected(database.settings) as connection:
+    migrated_database.execute(f"CREATE TABLE market.copied (LIKE market.{dimension.table})")
+    with connected(migrated_database.settings) as connection:
         assert copy_in(connection, ("market", "copied"), rows.schema, rows.to_batches()) == 7
-    stored = database.execute(f'SELECT * FROM market.copied ORDER BY "{dimension.time}"')
+    stored = migrated_database.execute(f'SELECT * FROM market.copied ORDER BY "{dimension.time}"')
     wanted = sorted(zip(*(column.to_pylist() for column in rows.columns), strict=True), key=by(dimension))
     assert stored == wanted
 
@@ -85,26 +84,24 @@ def trades(count: int) -> pa.Table:
     return pa.table(given, schema=INTRADAY_TRADES.schema)
 
 
-def test_a_batch_larger_than_a_block_arrives_whole(database: Database) -> None:
-    database.migrator().migrate()
+def test_a_batch_larger_than_a_block_arrives_whole(migrated_database: Database) -> None:
     rows = trades(2 * BLOCK_ROWS + 1).combine_chunks()
-    with connected(database.settings) as connection:
+    with connected(migrated_database.settings) as connection:
         copy_in(connection, ("market", "intraday_trades"), rows.schema, rows.to_batches())
     asked = "SELECT count(*), sum(ordinal), min(ts), max(ts) FROM market.intraday_trades"
     count = rows.num_rows
-    assert database.execute(asked) == [
+    assert migrated_database.execute(asked) == [
         (count, count * (count - 1) // 2, rows["ts"][0].as_py(), rows["ts"][-1].as_py())
     ]
 
 
-def test_a_row_that_does_not_fit_leaves_nothing(database: Database) -> None:
-    database.migrator().migrate()
+def test_a_row_that_does_not_fit_leaves_nothing(migrated_database: Database) -> None:
     rows = trades(10)
-    with connected(database.settings) as connection, pytest.raises(psycopg.errors.UniqueViolation):
+    with connected(migrated_database.settings) as connection, pytest.raises(psycopg.errors.UniqueViolation):
         copy_in(
             connection, ("market", "intraday_trades"), rows.schema, [*rows.to_batches(), *rows.to_batches()]
         )
-    assert database.execute("SELECT count(*) FROM market.intraday_trades") == [(0,)]
+    assert migrated_database.execute("SELECT count(*) FROM market.intraday_trades") == [(0,)]
 
 
 def test_a_day_is_a_day(database: Database) -> None:

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import pytest
 
-from backbone.adapters.timescale.reader import cache_version
+from backbone.adapters.timescale.cache_marks import cache_version
 from backbone.adapters.timescale.settings import ConnectionSettings
 from backbone.adapters.timescale.watch import SecretWatch
 from backbone.client import DAILY_BARS, INSTITUTIONAL, MACRO_SERIES, NotHeld, NothingPublished, Unfit
@@ -161,7 +161,7 @@ def test_it_follows_its_secret(held: OnTimescale, tmp_path: Path, monkeypatch: p
         secret(tmp_path, replace(held.settings, password="another"))
         until(lambda: client.trouble is None)
         assert reads(client) == 3
-        assert client.pool_reading().timeouts == 0
+        assert client._pool.reading().timeouts == 0
 
 
 def until(look: Callable[[], T]) -> T:

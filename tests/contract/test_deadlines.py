@@ -15,20 +15,20 @@ from backbone.adapters.timescale import bounded
 from backbone.adapters.timescale.bounded import BoundedConnection
 from backbone.adapters.timescale.copy import copy_in
 from backbone.adapters.timescale.errors import store_faults, translated
+from backbone.adapters.timescale.migration_lock import LOCK
 from backbone.adapters.timescale.migrator import Migrator
 from backbone.adapters.timescale.pool import DatabasePool
 from backbone.adapters.timescale.rows import batches, streamed
-from backbone.adapters.timescale.schema_lock import LOCK
 from backbone.adapters.timescale.session import check, connect, connected
 from backbone.adapters.timescale.settings import ConnectionSettings
 from backbone.client.database import DatabaseClient
 from backbone.client.errors import StoreError
 from backbone.ingest.run import LAST_WAIT
 from backbone.market.dimensions import DAILY_BARS
-from backbone.migrations import packaged, portable
+from backbone.migrations import packaged
 from backbone.ports.database import DatabaseError, DatabaseFault
 from backbone.vocabulary import Outcome
-from databases import changed, execute
+from databases import changed, execute, portable
 from frozen_servers import BACKENDS, KINDS, WHOLE, WIRE, Silence, silence
 from market_rows import NAMES, SOURCES, On, ingest
 from services.postgres import PostgresServer

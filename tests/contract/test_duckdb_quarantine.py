@@ -93,8 +93,10 @@ def test_a_quarantine_of_a_million_rows_is_written_listed_and_released_in_bounde
         origin = Origin(f"run-{number}", "sample", 1, "Test", NOW + timedelta(hours=number))
         with DuckDBStore(tmp_path).writer(origin.run_id, NO_WAIT) as writer:
             with writer.batch():
-                writer.quarantine(INTRADAY_TRADES, rows, reasons, origin)
-                assert writer.held(INTRADAY_TRADES, origin.run_id) == {"NonPositivePrice": MILLION}
+                writer.quarantine.add(INTRADAY_TRADES, rows, reasons, origin)
+                assert writer.quarantine.by_reason(INTRADAY_TRADES, origin.run_id) == {
+                    "NonPositivePrice": MILLION
+                }
             writer.publish()
     with published_quarantine(tmp_path) as quarantine:
         assert [item["entries"] for item in quarantine.counts(ALL)] == [MILLION]

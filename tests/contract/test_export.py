@@ -8,21 +8,24 @@ import json
 import os
 import stat
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import cast
 
+import pyarrow as pa
 import pytest
 
 import refused_calls
 from backbone.adapters.duckdb.reader import published
 from backbone.adapters.export import export, manifest_path
 from backbone.market.dimensions import DAILY_BARS
-from backbone.ports.store import Selection
+from backbone.ports.store import Reader, Selection
 from backbone.ports.store_errors import StoreError
 from small_copies import bar, ingest
 from worker import Emp
 
-STEPS = 5
+STEPS = 4
 """Renames and removals of an export over an earlier one."""
 FSYNC = 74 if os.uname().machine == "x86_64" else 82
 
@@ -88,7 +91,7 @@ def test_what_is_no_file_is_refused_by_name_and_left_as_it_is(
     before = target.lstat()
     done = emp_anew("export", "daily-bars", "--to", target, "--data-dir", data)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith(f"error: {target} is no regular file") and done.stderr.count("\n") == 1
+    assert done.stderr.startswith(f"error: {target} is not a regular file") and done.stderr.count("\n") == 1
     after = target.lstat()
     assert (before.st_ino, before.st_mode) == (after.st_ino, after.st_mode)
     assert not manifest_path(target).exists()
@@ -168,3 +171,77 @@ def test_data_that_could_not_be_made_durable_replace_nothing(tmp_path: Path, dat
 
     assert refused_calls.in_a_child(without_a_disk) == "StoreInaccessible"
     assert (target.read_bytes(), manifest_path(target).read_bytes()) == before
+
+
+@pytest.mark.parametrize(
+    ("own", "way"),
+    [
+        *(
+            (name, "itself")
+            for name in ("published/backbone.duckdb", "working/new.csv", "store.lock", "owner")
+        ),
+        ("working/backbone.duckdb", "a link"),
+        ("published/backbone.duckdb", "a folder's link"),
+    ],
+)
+def test_no_file_of_the_store_is_replaced_by_an_export(
+    tmp_path: Path, data: Path, emp: Emp, own: str, way: str
+) -> None:
+    (data / "owner").write_text("mark")
+    target = data / own
+    if way == "a link":
+        (tmp_path / "link.csv").symlink_to(target)
+        target = tmp_path / "link.csv"
+    elif way == "a folder's link":
+        (tmp_path / "other").symlink_to(data)
+        target = tmp_path / "other" / own
+    before = {path: path.read_bytes() for path in data.rglob("*") if path.is_file()}
+    done = emp("export", "daily-bars", "--format", "csv", "--to", target, "--data-dir", data)
+    assert done.returncode == 2, done.stdout
+    assert "is a file of the store itself; name another one" in done.stderr
+    assert {path: path.read_bytes() for path in data.rglob("*") if path.is_file()} == before
+
+
+def attempted(data: Path, target: Path, last: int) -> str:
+    try:
+        exported(data, target, last)
+    except StoreError as error:
+        return str(error)
+    return "exported"
+
+
+def test_of_two_exports_to_one_file_the_second_is_told_of_the_first(tmp_path: Path, data: Path) -> None:
+    target = tmp_path / "x.csv"
+    told = []
+
+    class Asking:
+        """A reader in the middle of which somebody else exports to the same file."""
+
+        def __init__(self, reader: Reader) -> None:
+            self._reader = reader
+            self.provenance = reader.provenance
+
+        def batches(self, selection: Selection) -> Iterator[pa.RecordBatch]:
+            told.append(attempted(data, target, last=1))
+            yield from self._reader.batches(selection)
+            told.append(attempted(data, target, last=2))
+
+    with published(data) as reader:
+        export(cast("Reader", Asking(reader)), Selection(DAILY_BARS), "csv", target, {})
+    assert told == [f"another export to {target} is under way"] * 2
+    assert fits(target) and target.read_text().count("\n") == 29
+    assert attempted(data, target, last=3) == "exported"
+    assert fits(target) and target.read_text().count("\n") == 4
+
+
+def test_however_many_export_at_once_the_manifest_tells_of_the_file_that_is_there(
+    tmp_path: Path, data: Path
+) -> None:
+    target = tmp_path / "x.csv"
+    with ThreadPoolExecutor(6) as pool:
+        for _ in range(5):
+            ended = list(pool.map(lambda last: attempted(data, target, last), range(1, 7)))
+            assert "exported" in ended
+            assert set(ended) <= {"exported", f"another export to {target} is under way"}
+            assert fits(target) and manifest_path(target).exists()
+            assert not list(tmp_path.glob(".*.part"))

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import shutil
 import time
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from xml.etree.ElementTree import Element
 
 import fredapi
+import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
 from backbone.market.dimensions import MACRO_SERIES
+from backbone.ports.rows import SubjectSpan
 from backbone.providers.fred.provider import FredProvider
+from backbone.providers.fred.series import _table
 from backbone.providers.pacing import Limits, Pace
-from backbone.providers.protocol import Connection, Delivery, ProviderFailure, Query
+from backbone.providers.protocol import Connection, Delivery, Held, ProviderFailure, Query
 from backbone.providers.secrets import Secret
 from backbone.vocabulary import Outcome
+from fred import service
 from fred.service import KEY, Fred, serve
+from kept import midnight
+from listening import Reply
 from yahoo_market import fates, rows
 
 NOW = datetime(2020, 1, 15, tzinfo=UTC)
@@ -36,7 +44,13 @@ class Site:
         self.pace = Pace(10_000, 10_000)
         self.waited: list[float] = []
 
-    def fetch(self, *series: str, lookback: timedelta | None = None) -> Delivery:
+    def fetch(
+        self,
+        *series: str,
+        lookback: timedelta | None = None,
+        held: Held | None = None,
+        keep: Callable[[Delivery], None] | None = None,
+    ) -> Delivery:
         provider = FredProvider(
             lambda _: self.secret,
             clock=lambda: NOW,
@@ -44,7 +58,9 @@ class Site:
             limits=self.limits,
             pace=self.pace,
         )
-        return provider.fetch(Query(MACRO_SERIES, series, lookback, connection=self.connection))
+        return provider.fetch(
+            Query(MACRO_SERIES, series, lookback, connection=self.connection, held=held, keep=keep)
+        )
 
 
 @pytest.fixture
@@ -166,7 +182,7 @@ def test_a_wrong_key_and_a_missing_one_are_told_without_the_key(site: Site) -> N
 
 def test_an_authority_that_is_no_certificate_is_told(site: Site) -> None:
     (site.secret.folder / "ca.crt").write_text("no certificate")
-    with pytest.raises(ProviderFailure, match=r"ca\.crt of the Secret fred is no certificate") as failure:
+    with pytest.raises(ProviderFailure, match=r"ca\.crt of the Secret fred is not a certificate") as failure:
         site.fetch("vix")
     assert failure.value.outcome is Outcome.ACCESS_REFUSED
 
@@ -178,7 +194,132 @@ def test_a_server_that_is_not_there_is_told_without_the_key(site: Site) -> None:
     assert KEY not in repr(delivery)
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        pytest.param("http://fred.example.com/fred", id="a server elsewhere"),
+        pytest.param("http://127.0.0.1.example.com/fred", id="a name that only looks like loopback"),
+        pytest.param("http://198.18.0.7:8080/fred", id="an address of the network"),
+        pytest.param("http://fred.markets.svc/fred", id="a Service"),
+        pytest.param("http://[fe80/fred", id="no address at all"),
+    ],
+)
+def test_no_key_goes_over_a_network_in_clear_text(site: Site, address: str) -> None:
+    site.connection = Connection("fred", address)
+    with pytest.raises(
+        ProviderFailure, match=r"baseUrl is http:// and the Secret fred has an api-key"
+    ) as failure:
+        site.fetch("vix")
+    assert failure.value.outcome is Outcome.INSECURE_ADDRESS
+    assert KEY not in str(failure.value)
+
+
+def test_a_server_with_an_authority_of_its_own_is_asked_over_tls(site: Site, tmp_path: Path) -> None:
+    shutil.copy(tmp_path / "server" / "ca.crt", site.secret.folder)
+    assert site.connection.base_url is not None
+    site.connection = Connection("fred", site.connection.base_url.replace("http://", "https://"))
+    assert fates(site.fetch("vix", lookback=timedelta(days=400))) == {}
+    (site.secret.folder / "ca.crt").unlink()
+    assert fates(site.fetch("vix")) == {"vix": "ProviderUnreachable"}
+
+
+def test_a_redirect_and_a_proxy_get_no_key_in_clear_text(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    (site.secret.folder / "proxy-url").write_text("http://proxy.example.com")
+    delivery = site.fetch("vix")
+    assert fates(delivery) == {"vix": "InsecureAddress"}
+    (site.secret.folder / "proxy-url").unlink()
+    away = Reply(302, "", Location=f"http://fred.example.com/fred/series?api_key={KEY}")
+    monkeypatch.setattr(site.fred, "answer", lambda _: away)
+    delivery = site.fetch("vix")
+    assert fates(delivery) == {"vix": "InsecureAddress"}
+    assert KEY not in repr(delivery)
+
+
 def test_nothing_of_fredapi_is_changed_for_others(site: Site) -> None:
     before = (fredapi.Fred.root_url, fredapi.fred.urlopen, fredapi.fred.url_request._opener)
     site.fetch("vix", lookback=timedelta(days=400))
     assert (fredapi.Fred.root_url, fredapi.fred.urlopen, fredapi.fred.url_request._opener) == before
+
+
+@dataclass(frozen=True)
+class Series:
+    """A protocol.Held on a table of series."""
+
+    table: pa.Table
+    left: frozenset[str] = frozenset()
+
+    def missed(self, outcome: Outcome | None = None) -> frozenset[str]:
+        return self.left if outcome is None else frozenset()
+
+    def spans(self, _: str) -> Mapping[str, SubjectSpan]:
+        found = self.table.group_by("series").aggregate([("period", "min"), ("period", "max")]).to_pylist()
+        return {
+            row["series"]: SubjectSpan(midnight(row["period_min"]), midnight(row["period_max"]), 0)
+            for row in found
+        }
+
+    def latest(self, _: str, count: int) -> pa.Table:
+        named = self.table["series"].unique().to_pylist()
+        parts = [self.table.filter(pc.equal(self.table["series"], name)) for name in named]
+        return pa.concat_tables([part.slice(max(0, part.num_rows - count)) for part in parts])
+
+
+def calls(site: Site, name: str) -> list[str]:
+    return [item["path"].rsplit("/fred/", 1)[-1] for item in site.fred.board.requests(symbol=name)]
+
+
+WHOLE = ["series", "series/tags", "series/vintagedates", "series/observations"]
+YEARS = timedelta(days=1000)
+
+
+@pytest.mark.parametrize("lookback", [YEARS, None], ids=["a lookback", "everything"])
+def test_a_series_of_which_nothing_new_was_published_takes_two_questions(
+    site: Site, lookback: timedelta | None
+) -> None:
+    stored = rows(site.fetch("CPILFESL", lookback=lookback))
+    assert calls(site, "CPILFESL") == WHOLE
+    delivery = site.fetch("CPILFESL", lookback=lookback, held=Series(stored))
+    assert (fates(delivery), rows(delivery).num_rows) == ({}, 0)
+    assert calls(site, "CPILFESL")[4:] == WHOLE[:2]
+
+
+@pytest.mark.parametrize("why", ["missed", "a vintage lacks", "not so far back", "another licence"])
+def test_a_series_comes_whole_where_something_lacks(
+    site: Site, why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored = rows(site.fetch("CPILFESL", lookback=YEARS))
+    if why == "a vintage lacks":
+        stored = stored.filter(pc.less(stored["vintage"], pc.max(stored["vintage"])))
+    if why == "another licence":
+        monkeypatch.setitem(service.LICENCES, "CPILFESL", "copyrighted: pre-approval required")
+    held = Series(stored, frozenset({"CPILFESL"} if why == "missed" else ()))
+    lookback = 2 * YEARS if why == "not so far back" else YEARS
+    assert rows(site.fetch("CPILFESL", lookback=lookback, held=held)).num_rows >= stored.num_rows
+    assert calls(site, "CPILFESL")[4:] == WHOLE
+
+
+def test_series_are_handed_over_in_parts_of_fifty_with_what_was_missed_first(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.fred.vintages("vix")
+    names = [f"S{number:03d}" for number in range(119)]
+    unknown = frozenset(names[:5])
+    monkeypatch.setattr(service, "SERIES", {**service.SERIES, **dict.fromkeys(set(names) - unknown, "D")})
+    monkeypatch.setattr(site.fred, "vintages", lambda _, right=site.fred.vintages: right("vix")[-40:])
+    held = Series(rows(site.fetch("vix", lookback=YEARS)), frozenset({"S118"}))
+    kept: list[Delivery] = []
+    last = site.fetch("vix", *names, lookback=None, held=held, keep=kept.append)
+    assert [len(part.names) for part in kept] == [50, 50]
+    assert kept[0].names[0] == "S118"
+    assert (last.names, last.missing) == ((), ())
+    came = [set(rows(part)["series"].to_pylist()) for part in (*kept, last)]
+    assert set().union(*came) | unknown == {*names}
+    assert set(kept[0].missing) == unknown
+    assert sum(part.requests for part in (*kept, last)) == len(site.fred.board.requests()) - 4
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "1e400", "0x10", "1_000", "", " 1", "٣"])
+def test_a_value_that_is_no_number_is_left_to_the_checks(value: str) -> None:
+    found = [{"date": "2020-01-01", "realtime_start": "2020-01-02", "value": value}]
+    table = _table("x", [Element("observation", item) for item in found], "daily", None)
+    assert table["value"].to_pylist() == [float("inf")]

@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
+from backbone.adapters.timescale.cache_marks import cache_version, database_mark_of
 from backbone.adapters.timescale.pool import DatabasePool
-from backbone.adapters.timescale.reader import cache_version, mark_of
 from backbone.adapters.timescale.settings import ConnectionSettings
 from backbone.client import DAILY_BARS, INSTITUTIONAL
 from backbone.market.dimensions import SCHEMA_VERSION
@@ -157,7 +157,8 @@ def test_a_token_that_fits_nothing_is_told(timescale: ConnectionSettings, tmp_pa
 def test_the_program_of_the_clients_page_reads_the_database(
     timescale: ConnectionSettings, redis_place: RedisPlace, tmp_path: Path, emp: Emp
 ) -> None:
-    secret(tmp_path, timescale)
+    for name in ("timescale", "timescale-reader"):
+        secret(tmp_path, timescale, name)
     files = given(tmp_path, backbone(**redis_secret(tmp_path, redis_place)), PLAN)
     assert emp("database", "-f", files).returncode == 0
     assert emp("ingest-once", "-f", files).returncode == 0
@@ -185,7 +186,7 @@ def test_a_run_ends_exactly_the_answers_that_it_made_old(
     files = given(tmp_path, backbone(**redis_secret(tmp_path, redis_place)), PLAN)
     assert emp("database", "-f", files).returncode == 0
     with DatabasePool(timescale) as pool:
-        version = cache_version(mark_of(pool), DAILY_BARS)
+        version = cache_version(database_mark_of(pool), DAILY_BARS)
     cache = redis_place.cache(INSTITUTIONAL)
     aapl, other, elsewhere = (
         CacheKey(name, SCHEMA_VERSION, Selection(DAILY_BARS, (symbol,)))
@@ -218,6 +219,7 @@ def test_a_database_that_is_gone_is_named_and_the_next_run_makes_it_up(
     secret(tmp_path, changed(timescale, port=free_port()))
     lost = emp("ingest-once", "-f", files)
     assert (lost.returncode, report(tmp_path)["outcome"]) == (3, "StoreUnreachable"), lost.stderr
+    assert report(tmp_path)["again"] == 1, "it tried once more"
     looked = emp("database", "-f", files)
     assert (looked.returncode, report(tmp_path)["outcome"]) == (3, "ConnectionRefused")
     assert "version" not in report(tmp_path), "nobody could look"
@@ -232,10 +234,16 @@ def test_what_is_wrong_with_the_secret_is_named(
     timescale: ConnectionSettings, tmp_path: Path, emp: Emp, password: str, fault: str
 ) -> None:
     secret(tmp_path, changed(timescale, password=password))
-    files = given(tmp_path, backbone(), PLAN)
-    assert emp("database", "-f", files).returncode == 3
+    assert emp("database", "-f", given(tmp_path, backbone(), PLAN)).returncode == 3
     assert report(tmp_path)["outcome"] == fault
-    assert emp("ingest-once", "-f", files).returncode == 3
+
+
+def test_a_run_that_cannot_use_its_secret_says_so(
+    timescale: ConnectionSettings, tmp_path: Path, emp: Emp
+) -> None:
+    """A password that the server refuses is waited for, as test_password_rotation has it."""
+    secret(tmp_path, changed(timescale, password=""))
+    assert emp("ingest-once", "-f", given(tmp_path, backbone(), PLAN)).returncode == 3
     told = report(tmp_path)
     assert (told["outcome"], told["plan"]) == ("StoreUnreachable", "bars")
 

@@ -19,10 +19,10 @@ from backbone.client.fitness import Reading, Unfit, judge
 from backbone.ingest.run import LAST_WAIT, IngestRun, RunRequest
 from backbone.ingest.tasks import Task
 from backbone.market.dimensions import DAILY_BARS, INTRADAY_BARS, MACRO_SERIES, Dimension
-from backbone.ports.journal import BY_HAND
-from backbone.ports.store import Arrival, Attempt, RunEnd, RunStart, Store, Writer
+from backbone.ports.journal import BY_HAND, Arrival, Attempt, RunEnd, RunStart
+from backbone.ports.store import Store, Writer
 from backbone.providers.protocol import Delivery, Query, Slice
-from backbone.report import RunReport
+from backbone.reports.run import RunReport
 from backbone.runtime.stopping import Stopped, StopRequest
 from backbone.vocabulary import Outcome
 from databases import Database, execute
@@ -37,16 +37,16 @@ Fates = dict[str, Outcome]
 
 
 def began(writer: Writer, run: str, plan: str = "bars") -> int:
-    return writer.begin(RunStart(run, plan, 1, NOW))
+    return writer.journal.begin(RunStart(run, plan, 1, NOW))
 
 
 def ended(writer: Writer, sequence: int, fates: Fates, dimension: Dimension = DAILY_BARS) -> None:
     """A run tells how it fared with names, and that it has ended."""
     with writer.batch():
         told = [Attempt(dimension.name, name, "Test", fate) for name, fate in fates.items()]
-        writer.attempted(sequence, dimension, told)
-        writer.record(sequence, Arrival(dimension.name, "test/bars", "Test", NOW, 1, 1))
-        writer.finish(sequence, RunEnd(Outcome.SUCCEEDED, NOW, 1, 1, ""))
+        writer.journal.attempted(sequence, dimension, told)
+        writer.journal.record(sequence, Arrival(dimension.name, "test/bars", "Test", NOW, 1, 1))
+        writer.journal.finish(sequence, RunEnd(Outcome.SUCCEEDED, NOW, 1, 1, ""))
 
 
 @LOCKS
@@ -68,7 +68,7 @@ def test_a_run_that_ends_late_overwrites_nothing_of_a_younger_one(tier: Tier, la
             ended(writer, 2, {"AAPL": Outcome.SUCCEEDED, "MSFT": Outcome.TIMED_OUT})
         with store.writer("run-1", NO_WAIT) as writer:
             ended(writer, 1, late)
-            assert writer.missed("bars", DAILY_BARS) == {"MSFT"}
+            assert writer.journal.missed("bars", DAILY_BARS) == {"MSFT"}
             writer.publish()
     with tier.reading() as reader:
         found = reader.last_attempts(DAILY_BARS, ("AAPL", "IBM", "MSFT"))
@@ -83,11 +83,13 @@ def test_each_plan_and_each_dimension_has_its_own_last_word(tier: Tier) -> None:
         ended(writer, later, {"AAPL": Outcome.TIMED_OUT}, INTRADAY_BARS)
     with tier.store().writer("run", NO_WAIT) as writer:
         for fates in ({"AAPL": Outcome.NO_DATA, "IBM": Outcome.NO_DATA}, {"AAPL": Outcome.NO_DATA}):
-            writer.attempted(first, DAILY_BARS, [Attempt("dailyBars", *item) for item in _tried(fates)])
-        assert writer.missed("bars", DAILY_BARS) == {"AAPL"}, "a run may tell again"
-        assert writer.missed("bars", INTRADAY_BARS) == {"AAPL"}
-        assert writer.missed("more", DAILY_BARS) == {"AAPL"}
-        assert writer.missed("more", INTRADAY_BARS) == frozenset()
+            writer.journal.attempted(
+                first, DAILY_BARS, [Attempt("dailyBars", *item) for item in _tried(fates)]
+            )
+        assert writer.journal.missed("bars", DAILY_BARS) == {"AAPL"}, "a run may tell again"
+        assert writer.journal.missed("bars", INTRADAY_BARS) == {"AAPL"}
+        assert writer.journal.missed("more", DAILY_BARS) == {"AAPL"}
+        assert writer.journal.missed("more", INTRADAY_BARS) == frozenset()
 
 
 def _tried(fates: Fates) -> list[tuple[str, str, str]]:
@@ -130,10 +132,10 @@ def test_a_plan_of_another_backbone_turns_nothing(tier: Tier, foreign: Fates) ->
     run_of(tier, "two/market", "run-2", foreign)
     assert against(tier, "AAPL") == []
     with of(tier, "one/market").writer("look", NO_WAIT) as writer:
-        assert writer.missed("plan", DAILY_BARS) == {"MSFT"}
+        assert writer.journal.missed("plan", DAILY_BARS) == {"MSFT"}
     with of(tier, "two/market").writer("look", NO_WAIT) as writer:
         missed = {name for name, fate in foreign.items() if fate is not Outcome.SUCCEEDED}
-        assert writer.missed("plan", DAILY_BARS) == missed
+        assert writer.journal.missed("plan", DAILY_BARS) == missed
     run_of(tier, "one/market", "run-3", {"AAPL": Outcome.NO_DATA})
     run_of(tier, "two/market", "run-4", {"AAPL": Outcome.NO_DATA})
     assert against(tier, "AAPL") == [Unfit.FAILED]
@@ -144,8 +146,8 @@ def test_what_an_earlier_version_told_is_the_plans_that_runs_next(tier: Tier) ->
     ingest_into(tier.store(), [bar(1), bar(1, symbol="IBM")], fates={"MSFT": Outcome.TIMED_OUT})
     with of(tier, "one/market").writer("run-2", NO_WAIT) as writer:
         sequence = began(writer, "run-2", "plan")
-        assert writer.missed("plan", DAILY_BARS) == {"MSFT"}
-        assert [entry.run_id for entry in writer.recent(5)] == ["run-1"]
+        assert writer.journal.missed("plan", DAILY_BARS) == {"MSFT"}
+        assert [entry.run_id for entry in writer.journal.recent(5)] == ["run-1"]
         ended(writer, sequence, {"AAPL": Outcome.SUCCEEDED})
     assert against(tier, "AAPL") == []
     assert against(tier, "IBM") == [Unfit.UNKNOWN], "the plan does not ask for it any more"
@@ -154,6 +156,8 @@ def test_what_an_earlier_version_told_is_the_plans_that_runs_next(tier: Tier) ->
 BEFORE = """
     ALTER TABLE telemetry.ingest_runs DROP COLUMN backbone;
     DROP TABLE telemetry.confirmations;
+    DROP TABLE telemetry.verdicts;
+    DROP TABLE telemetry.whole_windows;
     INSERT INTO telemetry.ingest_runs (sequence, run_id, plan, plan_generation, started_at, outcome, message)
     VALUES (2, 'a', 'quarantine', 0, now(), 'Succeeded', 'release'),
            (3, 'b', 'quarantine', 0, now(), 'Succeeded', 'expire'),
@@ -182,7 +186,7 @@ def test_a_database_of_an_earlier_version_tells_releases_from_a_plan_called_quar
     database = database_of(kind)
     before = tuple(item for item in database.migrations if item.number < 9)
     Migrator(database.settings, before).migrate()
-    for statement in BEFORE.split(";")[2:]:
+    for statement in BEFORE.split(";")[4:]:
         execute(database.settings, statement)
     database.migrator().migrate()
     told = execute(database.settings, "SELECT sequence, plan FROM telemetry.ingest_runs ORDER BY 1")
@@ -279,7 +283,7 @@ def test_a_run_that_is_told_to_stop_waits_for_the_lock_to_tell_its_end(tier: Tie
     stopping(tier, StopRequest(), meanwhile)
     holder.join()
     with tier.store().writer("look", NO_WAIT) as writer:
-        assert [(entry.run_id, entry.outcome) for entry in writer.recent(5)] == [("run-1", "Stopped")]
+        assert [(entry.run_id, entry.outcome) for entry in writer.journal.recent(5)] == [("run-1", "Stopped")]
 
 
 @LOCKS

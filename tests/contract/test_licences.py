@@ -14,7 +14,8 @@ from backbone.adapters.duckdb.store import DuckDBStore
 from backbone.adapters.export import export
 from backbone.market.dimensions import MACRO_SERIES
 from backbone.market.lineage import Lineage, stamp
-from backbone.ports.store import RunEnd, RunStart, Selection, Store
+from backbone.ports.journal import RunEnd, RunStart
+from backbone.ports.store import Selection, Store
 from backbone.vocabulary import Outcome
 from stores import Tier
 from worker import Emp
@@ -43,10 +44,10 @@ def fill(store: Store, source: str = "fred") -> None:
         schema=MACRO_SERIES.facts,
     )
     with store.writer("fill", timedelta()) as writer:
-        sequence = writer.begin(RunStart("run", "plan", 1, NOW))
+        sequence = writer.journal.begin(RunStart("run", "plan", 1, NOW))
         with writer.batch():
-            writer.upsert(MACRO_SERIES, stamp(MACRO_SERIES, facts, Lineage("run", 1, NOW, "Fred")))
-            writer.finish(sequence, RunEnd(Outcome.SUCCEEDED, NOW, count, count, ""))
+            writer.rows.upsert(MACRO_SERIES, stamp(MACRO_SERIES, facts, Lineage("run", 1, NOW, "Fred")))
+            writer.journal.finish(sequence, RunEnd(Outcome.SUCCEEDED, NOW, count, count, ""))
         writer.publish()
 
 

@@ -79,7 +79,7 @@ def test_faults_are_named(postgres: ConnectionSettings, tmp_path: Path, emp: Emp
 def test_a_secret_that_says_nothing_is_wrong_input(tmp_path: Path, emp: Emp) -> None:
     said = emp("migrate", "--secret", "nowhere")
     assert said.returncode == 2
-    assert "Secret nowhere: none of uri, host" in said.stderr
+    assert "there is no Secret nowhere, or it has no key at all" in said.stderr
 
 
 def test_the_plan_of_a_backbone_tells_migrations_and_then_policies(

@@ -25,6 +25,7 @@ from backbone.ports.database import DatabaseError, DatabaseFault
 from databases import Database
 from services.postgres import PostgresServer
 from services.timescaledb import TimescaleServer
+from thorough import EVERY_STATEMENT
 from worker import ROOT
 
 TYPES = {
@@ -39,13 +40,13 @@ DUCKDB_TYPES = {
     "VARCHAR": "text",
     "BIGINT": "bigint",
     "INTEGER": "integer",
+    "DOUBLE": "double precision",
     "TIMESTAMP WITH TIME ZONE": "timestamp with time zone",
 }
 INSTITUTIONAL = ("authority", "policies", "configuration_changes", "configuration_salt")
 """Tables of telemetry that the bootstrap tier has no use for."""
 OF_FILES = "telemetry.store_recoveries"
 """The table that a database has no use for: nobody sets its files aside."""
-EVERY_STATEMENT = os.environ.get("EVERY_STATEMENT") == "1"
 """Kill before every statement on TimescaleDB too, where each takes a second; else before every tenth."""
 
 
@@ -157,7 +158,7 @@ def test_killed_before_any_statement_the_next_run_makes_it_whole(database: Datab
         code, count = run(database, 0)
         assert (code, database.applied) == (0, database.whole)
         whole = database.columns
-        step = 1 if database.kind == "postgres" or EVERY_STATEMENT else 10
+        step = 1 if EVERY_STATEMENT else {"postgres": 4, "timescale": 10}[database.kind]
         for last in range(1, count + 1, step):
             database.execute("DROP SCHEMA market, telemetry CASCADE")
             assert run(database, last)[0] == -9
@@ -234,7 +235,7 @@ def test_a_statement_that_hangs_is_stopped_and_leaves_nothing(database: Database
 
 HOLD = """
 import sys, time, psycopg
-from backbone.adapters.timescale.schema_lock import LOCK
+from backbone.adapters.timescale.migration_lock import LOCK
 connection = psycopg.connect(sys.argv[1], application_name="other migration")
 connection.execute("SET idle_in_transaction_session_timeout = %s" % sys.argv[2])
 connection.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])

@@ -177,6 +177,31 @@ def test_a_database_that_is_not_the_one_with_the_rows_is_told_and_waits(
     assert emp("database", "-f", files).returncode == 0
 
 
+@pytest.mark.parametrize(
+    "after",
+    [
+        pytest.param("UPDATE telemetry.authority SET mark = gen_random_uuid()", id="another of ours"),
+        pytest.param("DELETE FROM telemetry.authority", id="one that nobody has taken"),
+    ],
+)
+@pytest.mark.parametrize("command", ["ingest-once", "quarantine release --all"])
+def test_nor_does_a_run_store_there_before_anybody_has_looked(
+    timescale: ConnectionSettings, tmp_path: Path, emp: Emp, after: str, command: str
+) -> None:
+    """A Secret changes at any time, and a schedule waits for no look."""
+    secret(tmp_path, timescale)
+    document = in_cluster()
+    files = given(tmp_path, document, plan(document))
+    assert emp("database", "-f", files).returncode == 0
+    given(tmp_path, serving(document, database=report(tmp_path)["mark"]), plan(document))
+    execute(timescale, after)
+    before = content(timescale)
+    ran = emp(*command.split(), "-f", files)
+    assert ran.returncode == 3
+    assert "is another one than the one with its rows: nothing was written there" in ran.stderr + ran.stdout
+    assert content(timescale) == before
+
+
 def test_without_a_cluster_a_data_folder_is_the_owner(
     timescale: ConnectionSettings, tmp_path: Path, emp: Emp
 ) -> None:

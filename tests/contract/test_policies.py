@@ -317,7 +317,7 @@ def test_spans_tell_what_is_there(place: PolicyDatabase) -> None:
     place.add_bars(days_ago(500).date(), 300)
     wish = desired(bars=(365, 3650, 400), aggregates=(AggregatePolicy(Aggregate.WEEKLY_BARS),))
     report = place.reconcile(wish)
-    spans = {item.dimension.name: item for item in report.spans}
+    spans = {item.name: item for item in report.tables}
     bars, other = spans["dailyBars"], spans["macroEvents"]
     assert (bars.oldest, bars.newest) == (days_ago(500), days_ago(201))
     assert (bars.chunk_days, bars.retention_days, bars.compress_after_days) == (365, 3650, 400)
@@ -326,7 +326,24 @@ def test_spans_tell_what_is_there(place: PolicyDatabase) -> None:
     assert (other.oldest, other.newest, other.rows, other.retention_days) == (None, None, 0, None)
     place.execute("ANALYZE market.daily_bars")
     report = place.reconcile(wish)
-    assert {item.rows for item in report.spans if item.oldest} == {300}
+    assert {item.rows for item in report.tables if item.oldest} == {300}
+
+
+def test_rows_of_packed_chunks_are_told_and_those_that_came_since(place: PolicyDatabase) -> None:
+    wish = desired(bars=(180, None, 400))
+    place.add_bars(days_ago(2000).date(), 2000)
+    place.execute("ANALYZE market.daily_bars")
+    place.reconcile(wish)
+    place.run_job("daily_bars", COMPRESSION)
+    assert _estimate(place, wish) == 2000
+    place.add_bars(days_ago(2000).date(), 100, symbol="BBB")
+    place.execute("ANALYZE market.daily_bars")
+    assert 2000 < _estimate(place, wish) <= 2100
+
+
+def _estimate(place: PolicyDatabase, wish: DesiredPolicies) -> int:
+    (bars,) = [item for item in place.reconcile(wish).tables if item.oldest]
+    return bars.rows or 0
 
 
 def test_every_table_can_be_packed_and_takes_late_rows_then(place: PolicyDatabase) -> None:

@@ -24,10 +24,10 @@ from databases import Database, packaged, uri_of
 from policy_database import FULL, OTHER, PolicyDatabase, days_ago, desired
 from services.timescaledb import TimescaleServer
 from stores import OnTimescale
+from thorough import EVERY_STATEMENT
 from worker import ROOT
 
 HOUR = timedelta(hours=1)
-EVERY_STATEMENT = os.environ.get("EVERY_STATEMENT") == "1"
 """Kill before every statement; else before every seventh, since each takes a second."""
 
 
@@ -74,7 +74,7 @@ def test_killed_before_any_statement_the_next_one_makes_it_whole(timescale: Conn
             assert code == 0
             whole[name] = place.state
             assert place.reconcile(wish).changes == ()
-        step, tried = 1 if EVERY_STATEMENT else 7, 0
+        step, tried = 1 if EVERY_STATEMENT else 11, 0
         for last in range(1, max(counts.values()) + 1, step):
             for name, wish in (("OTHER", OTHER), ("FULL", FULL)):
                 if last <= counts[name]:
@@ -149,8 +149,8 @@ def test_late_rows_go_into_chunks_that_the_policy_packed(timescale: ConnectionSe
     larger = put(later, "size", pa.array([7_000] * later.num_rows))
     further = put(larger, "ordinal", pa.array([item + 3 for item in larger["ordinal"].to_pylist()]))
     with OnTimescale(timescale).store().writer("run-late", timedelta()) as writer:
-        assert writer.upsert(INTRADAY_TRADES, larger) == 150_000
-        assert writer.upsert(INTRADAY_TRADES, further.slice(0, 1_000)) == 1_000
+        assert writer.rows.upsert(INTRADAY_TRADES, larger) == 150_000
+        assert writer.rows.upsert(INTRADAY_TRADES, further.slice(0, 1_000)) == 1_000
     counted = "SELECT count(*), count(DISTINCT (symbol, ts, ordinal)), min(size) FROM market.intraday_trades"
     assert place.execute(counted) == [(151_000, 151_000, 7_000)]
     # What was unpacked is packed again by the next round of the job, and nothing is lost on the way.

@@ -85,7 +85,7 @@ def test_the_first_run_that_fails_is_told_in_the_servers_words(statistics: JobSt
         words=LOCKED,
     )
     assert [job.outcome for job in report.jobs].count(JobOutcome.FAILED) == 1, "of no other job"
-    assert {span.last_drop for span in report.spans} == {None}
+    assert {span.last_drop for span in report.tables} == {None}
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ def test_how_a_job_fared_follows_from_its_last_end(
         found = job_of(report, kind)
         assert (found.outcome, found.words) == (outcome, words), kind
         assert found.failures == planted.get("failures", 0)
-    (trades,) = [span for span in report.spans if span.dimension.name == "intradayTrades"]
+    (trades,) = [span for span in report.tables if span.name == "intradayTrades"]
     assert trades.last_drop == planted.get("succeeded")
 
 
@@ -234,7 +234,7 @@ def test_statistics_that_cannot_be_read_stop_nothing_and_are_told(
     assert "the database's jobs" in report.unread
     assert f"timescaledb_information.{view}" in report.unread
     assert (report.jobs, planned.jobs) == ((), ())
-    assert [span.oldest for span in report.spans if span.oldest] == [days_ago(100)], "what can be read is"
+    assert [span.oldest for span in report.tables if span.oldest] == [days_ago(100)], "what can be read is"
     assert place.reconcile(FULL).unread == ""
 
 
@@ -248,5 +248,5 @@ def test_a_row_at_the_end_of_time_does_not_end_the_look(statistics: JobStatistic
         report = place.reconcile(FULL)
         assert report.unread == ""
         assert {job.since for job in report.jobs} == {None}
-    (bars,) = [span for span in report.spans if span.dimension.name == "dailyBars"]
+    (bars,) = [span for span in report.tables if span.name == "dailyBars"]
     assert (bars.oldest, bars.newest) == (EARLIEST, LATEST.replace(hour=0, minute=0, second=0, microsecond=0))

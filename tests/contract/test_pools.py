@@ -10,7 +10,7 @@ import pytest
 
 from backbone.adapters.timescale.pool import DatabasePool
 from backbone.adapters.timescale.settings import ConnectionSettings
-from backbone.ports.database import DatabaseError, DatabaseFault, Finding
+from backbone.ports.database import DatabaseError, DatabaseFault, DatabaseFinding
 from databases import changed, execute
 from pooled_work import Work
 from services.postgres import PostgresServer
@@ -95,7 +95,7 @@ def test_credentials_that_led_in_are_waited_for_while_they_change(
     work_table: ConnectionSettings, postgres_server: PostgresServer
 ) -> None:
     settings = changed(work_table, acquire_timeout=60.0)
-    renewed: list[Finding | None] = []
+    renewed: list[DatabaseFinding | None] = []
     with DatabasePool(settings) as pool:
         with pool.connection():
             postgres_server.sql(f"ALTER ROLE \"{work_table.user}\" PASSWORD 'next'")

@@ -12,10 +12,11 @@ from backbone.ingest.run import IngestRun, RunRequest
 from backbone.ingest.tasks import Task
 from backbone.market.dimensions import DAILY_BARS, INTRADAY_BARS, MACRO_SERIES, Dimension
 from backbone.market.lineage import Lineage, stamp
+from backbone.ports.journal import RunEnd, RunStart
 from backbone.ports.quarantine import EntryState, NoSuchEntry, Origin, QuarantineFilter
-from backbone.ports.store import RunEnd, RunStart, Selection
+from backbone.ports.store import Selection
 from backbone.providers.protocol import Delivery, Query, Slice
-from backbone.report import RowCount, RunReport
+from backbone.reports.run import RowCount, RunReport
 from backbone.vocabulary import Outcome
 from stores import Tier
 
@@ -163,10 +164,10 @@ def test_a_row_that_comes_right_later_closes_the_entry(tier: Tier) -> None:
 def release(tier: Tier, chosen: QuarantineFilter = ALL, run_id: str = "release-1") -> tuple[int, int]:
     at = NOW + timedelta(days=1)
     with tier.store().writer(run_id, NO_WAIT) as writer:
-        sequence = writer.begin(RunStart(run_id, "quarantine", 0, at))
+        sequence = writer.journal.begin(RunStart(run_id, "quarantine", 0, at))
         with writer.batch():
-            done = writer.release(chosen, run_id, at)
-            writer.finish(sequence, RunEnd(Outcome.SUCCEEDED, at, done.rows, done.rows, ""))
+            done = writer.quarantine.release(chosen, run_id, at)
+            writer.journal.finish(sequence, RunEnd(Outcome.SUCCEEDED, at, done.rows, done.rows, ""))
         writer.publish()
     return done.rows, done.unfit
 
@@ -265,12 +266,15 @@ def test_a_row_whose_text_holds_the_character_0_goes_into_quarantine_and_stays_t
     assert len(held(tier)) == 8
 
 
-def test_an_id_that_no_entry_has_is_told_and_nothing_released(tier: Tier) -> None:
+def test_an_id_that_no_entry_has_is_told_and_nothing_decided(tier: Tier) -> None:
     run(tier, bars(**BAD))
-    known = str(entries(tier)[0]["id"])
+    chosen = QuarantineFilter(ids=("0f3a", str(entries(tier)[0]["id"]), "1b"))
     with pytest.raises(NoSuchEntry, match="no entry has the id 0f3a, 1b; nothing") as caught:
-        release(tier, QuarantineFilter(ids=("0f3a", known, "1b")))
+        release(tier, chosen)
     assert caught.value.outcome is Outcome.UNKNOWN_ENTRY
+    unknown = pytest.raises(NoSuchEntry, match="no entry has the id 0f3a, 1b; nothing")
+    with tier.store().writer("acknowledge", NO_WAIT) as writer, unknown:
+        writer.quarantine.acknowledge(chosen, NOW)
     assert {entry["state"] for entry in entries(tier)} == {"Held"}
 
 
@@ -279,7 +283,7 @@ def test_entries_that_were_not_seen_for_long_expire_and_their_rows_are_judged_an
     run(tier, bars(close={2: float("nan")}), "run-2", NOW + timedelta(days=40))
     for expected in (1, 0):
         with tier.store().writer("expire", NO_WAIT) as writer:
-            assert writer.expire(ALL, NOW + timedelta(days=30)) == expected
+            assert writer.quarantine.expire(ALL, NOW + timedelta(days=30)) == expected
             writer.publish()
     assert [item["reason"] for item in entries(tier)] == ["NotFinite"]
     run(tier, bars(**BAD), "run-3", NOW + timedelta(days=41))
@@ -290,7 +294,7 @@ def test_a_released_row_needs_no_second_decision_after_entries_expired(tier: Tie
     run(tier, bars(**BAD))
     release(tier, QuarantineFilter(reason="NonPositivePrice"))
     with tier.store().writer("expire", NO_WAIT) as writer:
-        assert writer.expire(ALL, NOW + timedelta(days=30)) == 1
+        assert writer.quarantine.expire(ALL, NOW + timedelta(days=30)) == 1
         writer.publish()
     report = run(tier, bars(close={5: 0.0}), "run-2", NOW + timedelta(days=41))
     assert [item["state"] for item in entries(tier)] == ["Released"]
@@ -342,7 +346,9 @@ def minute_bars(places: range, seconds: int = 60) -> pa.Table:
         pytest.param(1, NOW - timedelta(minutes=2), "NonPositivePrice", 0, id="of a time after then"),
         pytest.param(-1, NOW, "NonPositivePrice", 0, id="of a time to come"),
         pytest.param(1, NOW, "RepeatedRow", 0, id="repeated"),
-        pytest.param(None, NOW, "SchemaMismatch", 1, id="of a time that nobody can read"),
+        pytest.param(
+            None, NOW, "SchemaMismatch", 0, id="of a time that nobody can read: none can take its place"
+        ),
     ],
 )
 def test_entries_are_undecided_where_they_speak_of_now(
@@ -353,12 +359,12 @@ def test_entries_are_undecided_where_they_speak_of_now(
     if place is None:
         bad = bad.set_column(bad.schema.get_field_index("start"), "start", pa.array(["noon, or so"]))
     with tier.store().writer("run-1", NO_WAIT) as writer:
-        sequence = writer.begin(RunStart("run-1", "sample", 1, NOW))
+        sequence = writer.journal.begin(RunStart("run-1", "sample", 1, NOW))
         with writer.batch():
-            writer.upsert(INTRADAY_BARS, stamp(INTRADAY_BARS, kept, Lineage("run-1", 1, NOW, "Test")))
+            writer.rows.upsert(INTRADAY_BARS, stamp(INTRADAY_BARS, kept, Lineage("run-1", 1, NOW, "Test")))
             origin = Origin("run-1", "sample", 1, "Test", NOW)
-            writer.quarantine(INTRADAY_BARS, bad, pa.array([reason]), origin)
-            writer.finish(sequence, RunEnd(Outcome.SUCCEEDED, NOW, 44, 44, ""))
+            writer.quarantine.add(INTRADAY_BARS, bad, pa.array([reason]), origin)
+            writer.journal.finish(sequence, RunEnd(Outcome.SUCCEEDED, NOW, 44, 44, ""))
         writer.publish()
     with tier.reading() as reader:
         found = reader.undecided(INTRADAY_BARS, ("AAPL", "IBM"), until)

@@ -96,7 +96,7 @@ def test_an_id_that_no_entry_has_is_an_error_that_names_it_and_releases_nothing(
     chosen = listed(emp, data, "--reason", "NonPositivePrice")["entries"][0]["id"]
     done = emp("quarantine", "release", "--data-dir", data, "--id", chosen, "--id", "0f3a")
     assert (done.returncode, report(tmp_path)["outcome"]) == (3, "UnknownEntry")
-    assert "no entry has the id 0f3a; nothing was released" in done.stderr
+    assert "no entry has the id 0f3a; nothing was changed" in done.stderr
     assert {item["state"] for item in listed(emp, data)["entries"]} == {"Held"}
 
 
@@ -120,8 +120,8 @@ def test_rows_whose_key_has_another_row_stay_and_that_is_told(tmp_path: Path, em
         pytest.param(
             ("release", "--plan", "sample"), "nothing says which rows", id="a release of a whole plan"
         ),
-        pytest.param(("release", "--reason", "Odd"), "'Odd' is no reason", id="an unknown reason"),
-        pytest.param(("list", "--dimension", "bars"), "is no dimension", id="an unknown dimension"),
+        pytest.param(("release", "--reason", "Odd"), "'Odd' is not a reason", id="an unknown reason"),
+        pytest.param(("list", "--dimension", "bars"), "is not a dimension", id="an unknown dimension"),
         pytest.param(("expire",), "--older-than-days", id="an expiry without an age"),
         pytest.param(("expire", "--older-than-days", "99999999"), "36500", id="an expiry of an age past all"),
     ],
@@ -156,3 +156,19 @@ def test_a_folder_without_a_published_copy_is_told(tmp_path: Path, emp: Emp) -> 
     done = emp("quarantine", "list", "--data-dir", tmp_path / "nothing")
     assert done.returncode == 1
     assert "no run has published anything" in done.stderr
+
+
+def test_entries_that_were_seen_are_acknowledged_and_held_against_nobody(emp: Emp, data: Path) -> None:
+    done = emp("quarantine", "acknowledge", "--reason", "notfinite", "--data-dir", data)
+    assert (done.returncode, done.stdout.strip()) == (0, "1 entries acknowledged"), done.stderr
+    states = {item["reason"]: item["state"] for item in listed(emp, data)["entries"]}
+    assert states == {"NotFinite": "Acknowledged", "NonPositivePrice": "Held"}
+    done = emp("quarantine", "acknowledge", "--all", "--data-dir", data)
+    assert done.stdout.strip() == "1 entries acknowledged"
+    assert len(listed(emp, data, "--state", "Acknowledged")["entries"]) == 2
+
+
+def test_an_acknowledgement_says_of_what(emp: Emp, data: Path) -> None:
+    done = emp("quarantine", "acknowledge", "--data-dir", data)
+    assert done.returncode != 0
+    assert "nothing says which entries" in done.stderr

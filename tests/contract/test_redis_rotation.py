@@ -158,7 +158,7 @@ def test_a_secret_that_comes_late_is_found(server: RedisServer, secret: Path) ->
     with RedisCache.of_secret(secret, POLICY) as cache, Readers(cache) as readers:
         readers.more(100)
         assert cache.trouble is not None
-        assert cache.trouble.fault is CacheFault.INVALID_SETTINGS
+        assert cache.trouble.fault is CacheFault.SECRET_MISSING
         write(secret, server.uri("cache"))
         until(lambda: cache.trouble is None)
         until(lambda: cache.counts().hits > 0)

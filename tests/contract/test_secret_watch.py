@@ -73,7 +73,7 @@ def test_passwords_that_change_in_the_mounted_folder_are_taken_under_work(
         ),
         pytest.param({"uri": "postgres//{user}:a-typo"}, DatabaseFault.INVALID_SETTINGS, id="form"),
         pytest.param({"host": "{host}"}, DatabaseFault.INVALID_SETTINGS, id="parts"),
-        pytest.param({}, DatabaseFault.INVALID_SETTINGS, id="nothing"),
+        pytest.param({}, DatabaseFault.SECRET_MISSING, id="nothing"),
     ],
 )
 def test_a_wrong_secret_keeps_the_pool_at_work_and_is_named_until_it_is_right(

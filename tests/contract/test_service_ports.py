@@ -12,6 +12,7 @@ import pytest
 import databases
 from console import Failure
 from services import __main__ as program
+from services.kafka_server import KafkaServer
 from services.postgres import PostgresServer
 from services.process import LOOPBACK, port_holder
 from services.redis_server import RedisServer
@@ -30,7 +31,9 @@ def port_of(listener: socket.socket) -> int:
     return int(listener.getsockname()[1])
 
 
-@pytest.mark.parametrize("kind", [PostgresServer, RedisServer, TimescaleServer], ids=lambda kind: kind.title)
+@pytest.mark.parametrize(
+    "kind", [PostgresServer, RedisServer, TimescaleServer, KafkaServer], ids=lambda kind: kind.title
+)
 def test_whoever_has_the_port_is_named_and_once_it_is_free_the_server_starts(
     kind: type[Server], taken: socket.socket
 ) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from backbone.adapters.duckdb import volume
 from backbone.adapters.duckdb.volume import Volume
-from backbone.adapters.timescale import lock
+from backbone.adapters.timescale import writer_lock
 from backbone.adapters.timescale.session import connected
 from stores import OnTimescale
 
@@ -88,7 +88,7 @@ def test_a_run_on_a_database_that_begins_while_somebody_looks_for_it_is_alive(
 
     def look() -> None:
         with connected(institutional.settings) as connection, connection.transaction():
-            assert not lock.is_alive(connection, "run-1")
+            assert not writer_lock.is_alive(connection, "run-1")
             locked.set()
             time.sleep(0.3)
 
@@ -98,4 +98,4 @@ def test_a_run_on_a_database_that_begins_while_somebody_looks_for_it_is_alive(
     with institutional.store().running("run-1"):
         looking.join()
         with connected(institutional.settings) as connection, connection.transaction():
-            assert lock.is_alive(connection, "run-1")
+            assert writer_lock.is_alive(connection, "run-1")

@@ -10,8 +10,8 @@ import pytest
 
 from backbone.market.dimensions import DAILY_BARS, INTRADAY_TRADES, MACRO_SERIES
 from backbone.market.lineage import Lineage, stamp
-from backbone.ports.journal import RunLost
-from backbone.ports.store import Arrival, Attempt, LastAttempt, Line, RunEnd, RunStart, Selection
+from backbone.ports.journal import Arrival, Attempt, RunEnd, RunLost, RunStart
+from backbone.ports.store import LastAttempt, Line, Selection
 from backbone.ports.store_errors import StoreError
 from backbone.vocabulary import Outcome
 from stores import Tier
@@ -55,11 +55,11 @@ def stored(tier: Tier, rows: list[dict[str, object]], run_id: str = "run-1", at:
     """Store bars as one published run; how many changed."""
     facts = pa.Table.from_pylist(rows, schema=DAILY_BARS.facts)
     with tier.store().writer(run_id, NO_WAIT) as writer:
-        sequence = writer.begin(RunStart(run_id, "sample", 1, at))
+        sequence = writer.journal.begin(RunStart(run_id, "sample", 1, at))
         with writer.batch():
-            changed = writer.upsert(DAILY_BARS, stamp(DAILY_BARS, facts, Lineage(run_id, 1, at, "Test")))
-            writer.record(sequence, Arrival("dailyBars", "test/bars", "Test", at, len(rows), changed))
-            writer.finish(sequence, RunEnd(Outcome.SUCCEEDED, at, len(rows), changed, ""))
+            changed = writer.rows.upsert(DAILY_BARS, stamp(DAILY_BARS, facts, Lineage(run_id, 1, at, "Test")))
+            writer.journal.record(sequence, Arrival("dailyBars", "test/bars", "Test", at, len(rows), changed))
+            writer.journal.finish(sequence, RunEnd(Outcome.SUCCEEDED, at, len(rows), changed, ""))
         writer.publish()
     return changed
 
@@ -127,11 +127,11 @@ def test_two_deliveries_of_a_new_source_in_one_batch_are_versions_of_the_same_ro
     first = pa.Table.from_pylist([bar(1), bar(2)], schema=DAILY_BARS.facts)
     second = pa.Table.from_pylist([bar(2, close=9.0), bar(3)], schema=DAILY_BARS.facts)
     with tier.store().writer("run-1", NO_WAIT) as writer:
-        sequence = writer.begin(RunStart("run-1", "sample", 1, NOW))
+        sequence = writer.journal.begin(RunStart("run-1", "sample", 1, NOW))
         with writer.batch():
-            writer.finish(sequence, RunEnd(Outcome.SUCCEEDED, NOW, 4, 4, ""))
+            writer.journal.finish(sequence, RunEnd(Outcome.SUCCEEDED, NOW, 4, 4, ""))
             changed = [
-                writer.upsert(DAILY_BARS, stamp(DAILY_BARS, facts, Lineage("run-1", 1, at, "Test")))
+                writer.rows.upsert(DAILY_BARS, stamp(DAILY_BARS, facts, Lineage("run-1", 1, at, "Test")))
                 for facts, at in ((first, NOW), (second, LATER))
             ]
         writer.publish()
@@ -155,7 +155,7 @@ def test_equal_trades_are_all_stored(tier: Tier) -> None:
     facts = pa.Table.from_pylist(rows, schema=INTRADAY_TRADES.facts)
     with tier.store().writer("run-1", NO_WAIT) as writer:
         lineage = Lineage("run-1", 1, NOW, "Test")
-        changed = writer.upsert(INTRADAY_TRADES, stamp(INTRADAY_TRADES, facts, lineage))
+        changed = writer.rows.upsert(INTRADAY_TRADES, stamp(INTRADAY_TRADES, facts, lineage))
     assert changed == 242
 
 
@@ -164,7 +164,7 @@ def test_rows_of_another_schema_are_refused(tier: Tier) -> None:
         tier.store().writer("run-1", NO_WAIT) as writer,
         pytest.raises(StoreError, match="not of the dimension's schema"),
     ):
-        writer.upsert(MACRO_SERIES, pa.Table.from_pylist([bar()], schema=DAILY_BARS.facts))
+        writer.rows.upsert(MACRO_SERIES, pa.Table.from_pylist([bar()], schema=DAILY_BARS.facts))
 
 
 def test_a_batch_that_fails_leaves_no_row(tier: Tier) -> None:
@@ -172,7 +172,7 @@ def test_a_batch_that_fails_leaves_no_row(tier: Tier) -> None:
     facts = pa.Table.from_pylist([bar(2)], schema=DAILY_BARS.facts)
     with tier.store().writer("run-2", NO_WAIT) as writer:
         with pytest.raises(ZeroDivisionError), writer.batch():
-            writer.upsert(DAILY_BARS, stamp(DAILY_BARS, facts, Lineage("run-2", 1, LATER, "Test")))
+            writer.rows.upsert(DAILY_BARS, stamp(DAILY_BARS, facts, Lineage("run-2", 1, LATER, "Test")))
             raise ZeroDivisionError
         writer.publish()
     assert len(held(tier)) == 1
@@ -181,10 +181,10 @@ def test_a_batch_that_fails_leaves_no_row(tier: Tier) -> None:
 def test_the_journal_numbers_runs_and_closes_those_that_a_crash_left(tier: Tier) -> None:
     stored(tier, [bar(1)])
     with tier.store().writer("run-2", NO_WAIT) as writer:
-        assert writer.begin(RunStart("run-2", "sample", 1, LATER)) == 2
+        assert writer.journal.begin(RunStart("run-2", "sample", 1, LATER)) == 2
     with tier.store().writer("run-3", NO_WAIT) as writer:
-        assert writer.begin(RunStart("run-3", "sample", 1, LATER)) == 3
-        assert [(entry.sequence, entry.outcome) for entry in writer.recent(5)] == [
+        assert writer.journal.begin(RunStart("run-3", "sample", 1, LATER)) == 3
+        assert [(entry.sequence, entry.outcome) for entry in writer.journal.recent(5)] == [
             (2, "DiedWithoutMessage"),
             (1, "Succeeded"),
         ]
@@ -261,9 +261,9 @@ def test_a_line_as_it_stood_has_no_later_vintages_and_no_rows_without_a_value(ti
     ]
     facts = pa.Table.from_pylist(rows, schema=MACRO_SERIES.facts)
     with tier.store().writer("run-1", NO_WAIT) as writer:
-        sequence = writer.begin(RunStart("run-1", "sample", 1, NOW))
-        writer.upsert(MACRO_SERIES, stamp(MACRO_SERIES, facts, Lineage("run-1", 1, NOW, "Test")))
-        writer.finish(sequence, RunEnd(Outcome.SUCCEEDED, NOW, 3, 3, ""))
+        sequence = writer.journal.begin(RunStart("run-1", "sample", 1, NOW))
+        writer.rows.upsert(MACRO_SERIES, stamp(MACRO_SERIES, facts, Lineage("run-1", 1, NOW, "Test")))
+        writer.journal.finish(sequence, RunEnd(Outcome.SUCCEEDED, NOW, 3, 3, ""))
         writer.publish()
     with tier.reading() as reader:
         told = [
@@ -335,7 +335,7 @@ def test_a_volume_beyond_64_bits_is_refused_and_not_cut(tier: Tier) -> None:
     place = rows.schema.get_field_index("volume")
     rows = rows.set_column(place, "volume", pa.array([2**64 - 1], pa.uint64()))
     with tier.store().writer("run-1", NO_WAIT) as writer, pytest.raises(StoreError, match="schema"):
-        writer.upsert(DAILY_BARS, rows)
+        writer.rows.upsert(DAILY_BARS, rows)
 
 
 def test_the_moment_of_a_trade_is_kept_to_the_microsecond(tier: Tier) -> None:
@@ -348,9 +348,9 @@ def test_the_moment_of_a_trade_is_kept_to_the_microsecond(tier: Tier) -> None:
     rows = [trade(moment, 0) for moment in moments]
     facts = pa.Table.from_pylist(rows, schema=INTRADAY_TRADES.facts)
     with tier.store().writer("run-1", NO_WAIT) as writer:
-        sequence = writer.begin(RunStart("run-1", "sample", 1, NOW))
-        writer.upsert(INTRADAY_TRADES, stamp(INTRADAY_TRADES, facts, Lineage("run-1", 1, NOW, "Test")))
-        writer.finish(sequence, RunEnd(Outcome.SUCCEEDED, NOW, 4, 4, ""))
+        sequence = writer.journal.begin(RunStart("run-1", "sample", 1, NOW))
+        writer.rows.upsert(INTRADAY_TRADES, stamp(INTRADAY_TRADES, facts, Lineage("run-1", 1, NOW, "Test")))
+        writer.journal.finish(sequence, RunEnd(Outcome.SUCCEEDED, NOW, 4, 4, ""))
         writer.publish()
     with tier.reading() as reader:
         selection = Selection(INTRADAY_TRADES, start=moments[0], end=moments[1])
@@ -370,7 +370,7 @@ def test_the_writer_tells_the_rows_before_a_delivery(tier: Tier) -> None:
     stored(tier, [bar(day, symbol=name) for name in ("IBM", "AAPL") for day in range(1, 8)])
     coming = pa.Table.from_pylist([bar(5), bar(6), bar(3, symbol="IBM")], schema=DAILY_BARS.facts)
     with tier.store().writer("run-2", NO_WAIT) as writer:
-        found = writer.before(DAILY_BARS, coming, 2)
+        found = writer.rows.preceding(DAILY_BARS, coming, 2)
     assert found.schema.names == DAILY_BARS.facts.names
     told = sorted((row["symbol"], row["session_date"].day) for row in found.to_pylist())
     assert told == [("AAPL", 3), ("AAPL", 4), ("IBM", 1), ("IBM", 2)]
@@ -379,12 +379,12 @@ def test_the_writer_tells_the_rows_before_a_delivery(tier: Tier) -> None:
 def test_each_plan_tells_how_it_fared_last_with_a_subject(tier: Tier) -> None:
     stored(tier, [bar()])
     with tier.store().writer("run-2", NO_WAIT) as writer:
-        sequence = writer.begin(RunStart("run-2", "sample", 1, LATER))
+        sequence = writer.journal.begin(RunStart("run-2", "sample", 1, LATER))
         with writer.batch():
-            writer.attempted(
+            writer.journal.attempted(
                 sequence, DAILY_BARS, [Attempt("dailyBars", "AAPL", "Test", Outcome.RATE_LIMITED)]
             )
-            writer.finish(sequence, RunEnd(Outcome.PARTIAL, LATER, 0, 0, ""))
+            writer.journal.finish(sequence, RunEnd(Outcome.PARTIAL, LATER, 0, 0, ""))
         writer.publish()
     with tier.reading() as reader:
         assert reader.last_attempts(DAILY_BARS, ("AAPL", "IBM")) == (
@@ -412,23 +412,23 @@ def test_a_run_that_lives_stays_open_when_another_begins_and_is_closed_when_it_d
     store = tier.store()
     with store.running("run-1"):
         with store.writer("run-1", NO_WAIT) as writer:
-            assert writer.begin(RunStart("run-1", "sample", 1, NOW)) == 1
+            assert writer.journal.begin(RunStart("run-1", "sample", 1, NOW)) == 1
         with store.writer("run-2", NO_WAIT) as writer:
-            assert writer.begin(RunStart("run-2", "other", 1, LATER)) == 2
+            assert writer.journal.begin(RunStart("run-2", "other", 1, LATER)) == 2
         with store.writer("run-1", NO_WAIT) as writer:
-            writer.resume(1, "run-1")
+            writer.journal.resume(1, "run-1")
             with pytest.raises(RunLost):
-                writer.resume(9, "run-1")
+                writer.journal.resume(9, "run-1")
             with pytest.raises(RunLost):
-                writer.resume(2, "run-1")
+                writer.journal.resume(2, "run-1")
     with store.writer("run-3", NO_WAIT) as writer:
-        assert writer.begin(RunStart("run-3", "sample", 1, LATER)) == 3
-        assert [(entry.run_id, entry.outcome) for entry in writer.recent(5)] == [
+        assert writer.journal.begin(RunStart("run-3", "sample", 1, LATER)) == 3
+        assert [(entry.run_id, entry.outcome) for entry in writer.journal.recent(5)] == [
             ("run-2", "DiedWithoutMessage"),
             ("run-1", "DiedWithoutMessage"),
         ]
         with pytest.raises(StoreError, match="another run has begun since run 1 did") as caught:
-            writer.resume(1, "run-1")
+            writer.journal.resume(1, "run-1")
     assert caught.value.outcome is Outcome.STORE_BUSY
 
 

@@ -17,7 +17,8 @@ from backbone.adapters.duckdb.reader import published
 from backbone.adapters.duckdb.store import DuckDBStore
 from backbone.adapters.duckdb.volume import Volume
 from backbone.market.dimensions import DAILY_BARS
-from backbone.ports.store import RunStart, Selection
+from backbone.ports.journal import RunStart
+from backbone.ports.store import Selection
 from backbone.ports.store_errors import StoreError
 from backbone.vocabulary import Outcome
 from small_copies import NOW, bar, ingest
@@ -128,7 +129,7 @@ def test_a_store_of_another_format_is_rewritten_once_and_that_is_told(tmp_path: 
     told = []
     for number in (2, 3):
         with DuckDBStore(tmp_path).writer(f"run-{number}", NO_WAIT) as writer:
-            writer.begin(RunStart(f"run-{number}", "plan", 1, NOW))
+            writer.journal.begin(RunStart(f"run-{number}", "plan", 1, NOW))
             told.append(writer.publish())
     assert told[0].startswith("the store's file was rewritten from format v2")
     assert told[1] == ""

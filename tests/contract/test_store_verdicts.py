@@ -20,7 +20,8 @@ from backbone.adapters.duckdb.reader import published
 from backbone.adapters.duckdb.store import DuckDBStore
 from backbone.adapters.duckdb.volume import Volume, write_ahead_log
 from backbone.market.dimensions import DAILY_BARS
-from backbone.ports.store import RunStart, Selection
+from backbone.ports.journal import RunStart
+from backbone.ports.store import Selection
 from backbone.ports.store_errors import StoreCorrupt, StoreError
 from backbone.vocabulary import Outcome
 from small_copies import NOW, bar, ingest
@@ -237,7 +238,7 @@ def test_a_recovery_is_told_by_every_later_run_even_if_the_one_that_moved_the_fi
         with DuckDBStore(store.root).writer("next", NO_WAIT) as writer:
             assert writer.recovery is not None
             assert (writer.recovery.set_aside, writer.recovery.continued_from) == (aside(store)[0], "empty")
-            writer.begin(RunStart("next", "plan", 1, NOW))
+            writer.journal.begin(RunStart("next", "plan", 1, NOW))
 
 
 def test_a_reader_without_descriptors_is_told_so_and_not_that_the_copy_is_corrupt(tmp_path: Path) -> None:

@@ -21,13 +21,14 @@ from backbone.adapters.timescale.session import connect
 from backbone.adapters.timescale.settings import ConnectionSettings
 from backbone.market.dimensions import DAILY_BARS
 from backbone.ports.store_errors import StoreError
-from backbone.report import RunReport
+from backbone.reports.run import RunReport
 from backbone.vocabulary import Outcome
 from databases import Database, changed, execute
 from market_rows import NOW, SENT, SOURCES, On, bars, ingest, stamped
 from services.postgres import PostgresServer
 from services.timescaledb import TimescaleServer
 from stores import OnTimescale
+from thorough import EVERY_STATEMENT
 from worker import ROOT
 
 IN_THE_MIDDLE = 4
@@ -109,7 +110,7 @@ def test_a_worker_that_is_killed_before_any_of_its_statements(
 
         assert run(0)[0] == 0
         statement, last = 0, False
-        step = 5 if kind == "timescale" and "EVERY_STATEMENT" not in os.environ else 1
+        step = 1 if EVERY_STATEMENT else {"postgres": 3, "timescale": 7}[kind]
         while not last:
             statement += step
             before = held(place)
@@ -303,12 +304,12 @@ def test_a_lost_connection_ends_the_run_at_the_lines_of_its_batch(institutional:
         institutional.store().writer("run-1", timedelta()) as writer,
         writer.batch(),
     ):
-        writer.upsert(DAILY_BARS, stamped(bars("test")))
+        writer.rows.upsert(DAILY_BARS, stamped(bars("test")))
         execute(
             institutional.settings,
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'run-1'",
         )
-        writer.upsert(DAILY_BARS, stamped(bars("test", close=102.0), 2))
+        writer.rows.upsert(DAILY_BARS, stamped(bars("test", close=102.0), 2))
     assert caught.value.outcome is Outcome.STORE_UNREACHABLE
     assert institutional.settings.password not in str(caught.value)
     assert institutional.count == 0

@@ -15,26 +15,27 @@ import pytest
 from psycopg.pq import TransactionStatus
 
 from backbone.adapters.timescale import upsert as timescale_upsert
+from backbone.adapters.timescale.bounded import BoundedConnection
 from backbone.adapters.timescale.session import connect
 from backbone.adapters.timescale.settings import ConnectionSettings
 from backbone.adapters.timescale.store import TimescaleStore
+from backbone.ingest.second_try import SecondTry
 from backbone.market.dimensions import DAILY_BARS, Dimension
-from backbone.ports.store import RunEnd, RunStart, Selection
+from backbone.ports.journal import RunEnd, RunStart
+from backbone.ports.store import Selection
 from backbone.ports.store_errors import NothingPublished, StoreError
 from backbone.vocabulary import Outcome
 from databases import Database, execute
-from market_rows import NAMES, NOW, SENT, bars, ingest, stamped
+from market_rows import NAMES, NOW, SENT, On, bars, ingest, stamped
 from stores import OnTimescale
 
 NO_WAIT = timedelta()
 
 
 @pytest.fixture(params=["postgres", "timescale"])
-def place(request: pytest.FixtureRequest, database_of: Callable[[str], Database]) -> OnTimescale:
+def place(request: pytest.FixtureRequest, migrated_database_of: Callable[[str], Database]) -> OnTimescale:
     """An empty store on each kind of server."""
-    database = database_of(request.param)
-    database.migrator().migrate()
-    return OnTimescale(database.settings)
+    return OnTimescale(migrated_database_of(request.param).settings)
 
 
 def versions(place: OnTimescale) -> list[tuple[object, ...]]:
@@ -46,11 +47,11 @@ def versions(place: OnTimescale) -> list[tuple[object, ...]]:
 
 def test_rows_that_did_not_change_are_not_written(place: OnTimescale) -> None:
     with place.store().writer("run-1", NO_WAIT) as writer:
-        assert writer.upsert(DAILY_BARS, stamped(bars("test"))) == 2000
+        assert writer.rows.upsert(DAILY_BARS, stamped(bars("test"))) == 2000
         before = versions(place)
-        assert writer.upsert(DAILY_BARS, stamped(bars("test"), 2)) == 0
+        assert writer.rows.upsert(DAILY_BARS, stamped(bars("test"), 2)) == 0
         assert versions(place) == before
-        assert writer.upsert(DAILY_BARS, stamped(bars("test", close=102.0), 2)) == 2000
+        assert writer.rows.upsert(DAILY_BARS, stamped(bars("test", close=102.0), 2)) == 2000
 
 
 def test_a_column_of_one_value_is_a_change_like_any_other(place: OnTimescale) -> None:
@@ -61,7 +62,7 @@ def test_a_column_of_one_value_is_a_change_like_any_other(place: OnTimescale) ->
         )
 
     with place.store().writer("run-1", NO_WAIT) as writer:
-        assert writer.upsert(DAILY_BARS, flagged(1, None, None)) == 20
+        assert writer.rows.upsert(DAILY_BARS, flagged(1, None, None)) == 20
         for run, flags, changed in (
             (2, (None, None), 0),
             (3, (None, "Stale"), 10),
@@ -69,11 +70,11 @@ def test_a_column_of_one_value_is_a_change_like_any_other(place: OnTimescale) ->
             (5, ("Stale", "Stale"), 0),
             (6, (None, None), 20),
         ):
-            assert writer.upsert(DAILY_BARS, flagged(run, *flags)) == changed
+            assert writer.rows.upsert(DAILY_BARS, flagged(run, *flags)) == changed
         others = stamped(bars("other", 2), 7)
         both = pa.concat_tables([flagged(7, None, None), others])
-        assert writer.upsert(DAILY_BARS, both) == 20
-        assert writer.upsert(DAILY_BARS, both) == 0
+        assert writer.rows.upsert(DAILY_BARS, both) == 20
+        assert writer.rows.upsert(DAILY_BARS, both) == 0
     assert place.query("SELECT run_id, source, count(*) FROM market.daily_bars GROUP BY 1, 2 ORDER BY 1") == [
         ("run-6", "test", 20),
         ("run-7", "other", 20),
@@ -87,10 +88,10 @@ def test_a_table_is_stored_slice_by_slice(
     monkeypatch.setattr(timescale_upsert, "SLICE_ROWS", rows)
     with place.store().writer("run-1", NO_WAIT) as writer:
         one = bars("test", 100)
-        assert writer.upsert(DAILY_BARS, stamped(one)) == 1000
+        assert writer.rows.upsert(DAILY_BARS, stamped(one)) == 1000
         # Shuffled, so that slices mix what is new with what is known, and both with what changed.
         both = bars("test", close=102.0).sort_by([("session_date", "ascending"), ("symbol", "descending")])
-        assert writer.upsert(DAILY_BARS, stamped(both, 2)) == 2000
+        assert writer.rows.upsert(DAILY_BARS, stamped(both, 2)) == 2000
     assert place.query("SELECT count(*), min(close), max(close) FROM market.daily_bars") == [(2000, 102, 102)]
 
 
@@ -98,8 +99,8 @@ def test_new_names_beside_known_ones_come_in_one_delivery(place: OnTimescale) ->
     everything = bars("test").sort_by("session_date")
     known = everything.filter([name < "SYM05" for name in everything["symbol"].to_pylist()])
     with place.store().writer("run-1", NO_WAIT) as writer:
-        assert writer.upsert(DAILY_BARS, stamped(known)) == 1000
-        assert writer.upsert(DAILY_BARS, stamped(everything, 2)) == 1000
+        assert writer.rows.upsert(DAILY_BARS, stamped(known)) == 1000
+        assert writer.rows.upsert(DAILY_BARS, stamped(everything, 2)) == 1000
     assert place.query("SELECT run_id, count(*) FROM market.daily_bars GROUP BY 1 ORDER BY 1") == [
         ("run-1", 1000),
         ("run-2", 1000),
@@ -115,19 +116,19 @@ def test_of_which_subjects_rows_changed_is_told_once_they_are_committed(place: O
     store = TimescaleStore(place.settings, changed=changed)
     with store.writer("run-1", NO_WAIT) as writer:
         with writer.batch():
-            writer.upsert(DAILY_BARS, stamped(bars("test")))
+            writer.rows.upsert(DAILY_BARS, stamped(bars("test")))
         assert told == [("dailyBars", 2000, set(NAMES))]
         with pytest.raises(ZeroDivisionError), writer.batch():
-            writer.upsert(DAILY_BARS, stamped(bars("test", close=102.0), 2))
+            writer.rows.upsert(DAILY_BARS, stamped(bars("test", close=102.0), 2))
             raise ZeroDivisionError
         with writer.batch():
-            writer.upsert(DAILY_BARS, stamped(bars("test"), 2))
+            writer.rows.upsert(DAILY_BARS, stamped(bars("test"), 2))
         assert len(told) == 1, "nothing of it was committed, or nothing differed"
         everything = bars("test", close=103.0)
         late = everything.slice(everything.num_rows - 2)
         with writer.batch():
-            writer.upsert(DAILY_BARS, stamped(bars("test").slice(0, 1000), 3))
-            writer.upsert(DAILY_BARS, stamped(pa.concat_tables([late, bars("other", 1).slice(0, 1)]), 3))
+            writer.rows.upsert(DAILY_BARS, stamped(bars("test").slice(0, 1000), 3))
+            writer.rows.upsert(DAILY_BARS, stamped(pa.concat_tables([late, bars("other", 1).slice(0, 1)]), 3))
         assert told[1:] == [("dailyBars", 2001, {NAMES[0], NAMES[-1]})]
 
 
@@ -147,17 +148,17 @@ def test_a_commit_whose_answer_was_lost_is_told_too(
     with store.writer("run-1", NO_WAIT) as writer:
         monkeypatch.setattr(psycopg.Transaction, "__exit__", lost)
         with pytest.raises(StoreError), writer.batch():
-            writer.upsert(DAILY_BARS, stamped(bars("test")))
+            writer.rows.upsert(DAILY_BARS, stamped(bars("test")))
     assert (told, place.count) == ([set(NAMES)], 2000)
 
 
 def test_a_writer_leaves_no_table_of_its_own_behind(place: OnTimescale) -> None:
     with place.store().writer("run-1", NO_WAIT) as writer:
-        writer.upsert(DAILY_BARS, stamped(bars("test")))
+        writer.rows.upsert(DAILY_BARS, stamped(bars("test")))
         with pytest.raises(ZeroDivisionError), writer.batch():
-            writer.upsert(DAILY_BARS, stamped(bars("test", close=102.0), 2))
+            writer.rows.upsert(DAILY_BARS, stamped(bars("test", close=102.0), 2))
             raise ZeroDivisionError
-        writer.upsert(DAILY_BARS, stamped(bars("test", close=103.0), 3))
+        writer.rows.upsert(DAILY_BARS, stamped(bars("test", close=103.0), 3))
     left = "SELECT relname FROM pg_class WHERE relname IN ('staging', 'seen', 'meant')"
     assert place.query(left) == []
 
@@ -171,21 +172,21 @@ def test_a_time_that_no_reader_could_tell_is_refused(place: OnTimescale) -> None
         place.store().writer("run-1", NO_WAIT) as writer,
         pytest.raises(StoreError, match=r"session_date .* is not in the years 1 to 9999"),
     ):
-        writer.upsert(DAILY_BARS, rows)
+        writer.rows.upsert(DAILY_BARS, rows)
 
 
 def test_whoever_was_taken_over_from_writes_nothing_more(place: OnTimescale) -> None:
     """As where a pooler, or the server, gives the lock of a session to everybody."""
     with place.store().writer("run-1", NO_WAIT) as first:
-        sequence = first.begin(RunStart("run-1", "sample", 1, NOW))
+        sequence = first.journal.begin(RunStart("run-1", "sample", 1, NOW))
         with connect(place.settings) as other:
             other.execute(
                 "UPDATE telemetry.ingest_runs SET outcome = 'DiedWithoutMessage' WHERE outcome IS NULL"
             )
         with pytest.raises(StoreError, match="another run has begun") as caught, first.batch():
-            first.upsert(DAILY_BARS, stamped(bars("test")))
+            first.rows.upsert(DAILY_BARS, stamped(bars("test")))
         with pytest.raises(StoreError, match="another run has begun"):
-            first.finish(sequence, RunEnd(Outcome.SUCCEEDED, NOW, 1, 1, ""))
+            first.journal.finish(sequence, RunEnd(Outcome.SUCCEEDED, NOW, 1, 1, ""))
     assert caught.value.outcome is Outcome.STORE_BUSY
     assert place.count == 0
 
@@ -197,7 +198,18 @@ def test_a_dead_writer_gives_up_the_lock(institutional: OnTimescale) -> None:
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'run run-1'",
         )
         with institutional.store().writer("run run-2", timedelta(seconds=5)) as writer:
-            assert writer.begin(RunStart("run-2", "sample", 1, NOW)) == 1
+            assert writer.journal.begin(RunStart("run-2", "sample", 1, NOW)) == 1
+
+
+def test_a_session_that_is_ended_in_a_batch_is_made_up_in_the_same_run(institutional: OnTimescale) -> None:
+    sessions = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'run run-1'"
+    ended = On(3, lambda: execute(institutional.settings, sessions))
+    pauses: list[float] = []
+    again = SecondTry(pauses.append, lambda _: None)
+    report = ingest(institutional.store(), checkpoint=ended, again=again)
+    assert (report.outcome, report.again, len(pauses)) == (Outcome.SUCCEEDED, 1, 1), report.message
+    assert (report.rows, institutional.count) == (SENT, SENT)
+    assert (report.sequence, [past.outcome for past in report.recent]) == (2, [Outcome.STORE_UNREACHABLE])
 
 
 def test_the_server_looks_after_a_writer_that_vanished_without_a_word(
@@ -241,7 +253,7 @@ def test_readers_see_a_batch_when_it_is_committed(institutional: OnTimescale) ->
         institutional.store().writer("run-2", NO_WAIT) as writer,
     ):
         with writer.batch():
-            writer.upsert(DAILY_BARS, stamped(bars("test/four"), 2))
+            writer.rows.upsert(DAILY_BARS, stamped(bars("test/four"), 2))
             assert sum(item.rows for item in reader.holdings()) == SENT
         assert sum(item.rows for item in reader.holdings()) == SENT + 2000
 
@@ -273,3 +285,22 @@ def test_late_rows_go_into_chunks_of_the_columnstore(
     report = ingest(place.store(), "run-3", close=102.0, days=201, at=NOW + timedelta(hours=2))
     assert (report.outcome, report.dimensions[0].changed) == (Outcome.SUCCEEDED, SENT + 30)
     assert place.count == SENT + 30
+
+
+def test_a_writer_that_ended_gives_up_the_lock_before_the_server_has_ended_its_session(
+    institutional: OnTimescale, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left_open: list[BoundedConnection] = []
+
+    def leave_open(connection: BoundedConnection) -> None:
+        left_open.append(connection)
+
+    with monkeypatch.context() as a_server_that_is_busy:
+        # The class would call a list's own method without the connection.
+        a_server_that_is_busy.setattr(BoundedConnection, "close", leave_open)
+        for number in (1, 2):
+            with institutional.store().writer(f"run run-{number}", NO_WAIT) as writer:
+                assert writer.journal.begin(RunStart(f"run-{number}", "sample", 1, NOW)) == number
+    for connection in left_open:
+        connection.close()
+    assert len(left_open) >= 2

@@ -11,9 +11,10 @@ from backbone.adapters.duckdb.store import DuckDBStore
 from backbone.ingest.run import IngestRun, RunRequest
 from backbone.ingest.tasks import Task
 from backbone.market.dimensions import DAILY_BARS, MACRO_SERIES
-from backbone.ports.store import RunEnd, Store
+from backbone.ports.journal import RunEnd
+from backbone.ports.store import Store
 from backbone.providers.protocol import Delivery, Provider, Query, Slice
-from backbone.report import RunReport
+from backbone.reports.run import RunReport
 from backbone.vocabulary import Outcome
 from market_rows import NAMES, NOW, bars
 from stores import OnDuckDB, Tier
@@ -77,7 +78,7 @@ def test_a_run_that_another_one_took_for_dead_says_so_and_stores_nothing(tier: T
 
     def closed() -> None:
         with tier.store().writer("other", timedelta()) as writer:
-            writer.finish(1, RunEnd(Outcome.DIED_WITHOUT_MESSAGE, NOW, 0, 0, ""))
+            writer.journal.finish(1, RunEnd(Outcome.DIED_WITHOUT_MESSAGE, NOW, 0, 0, ""))
             writer.publish()
 
     report = run(tier.store(), "outer", Asked("test/one", [closed]))

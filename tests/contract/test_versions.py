@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import permutations, product
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 import databases
@@ -16,9 +17,12 @@ from backbone.ingest.tasks import Task
 from backbone.market.confirmations import CLOCKS_APART
 from backbone.market.dimensions import DAILY_BARS
 from backbone.market.lineage import Lineage, stamp
-from backbone.ports.store import RunEnd, RunStart, Selection, Store
+from backbone.market.verdicts import VERDICT, greater, window_schema
+from backbone.ports.journal import RunEnd, RunStart
+from backbone.ports.quarantine import Origin
+from backbone.ports.store import Selection, Store, Writer
 from backbone.providers.protocol import Delivery, Query, Slice
-from backbone.report import RunReport
+from backbone.reports.run import RunReport
 from backbone.vocabulary import Outcome
 from market_rows import NAMES, bars
 from services.postgres import PostgresServer
@@ -28,6 +32,8 @@ from stores import OnTimescale, Tier
 LOCKS = pytest.mark.parametrize("tier", ["duckdb", "postgres"], indirect=True)
 TEN = datetime(2024, 3, 1, 10, 0, tzinfo=UTC)
 CLOSES = {"X": 1.0, "Y": 2.0, "Z": 3.0}
+GONE = "W"
+"""In place of a close: an answer whose window holds the key no more."""
 NO_WAIT = timedelta()
 
 Version = tuple[int, int, str]
@@ -66,18 +72,84 @@ def test_every_four_versions_end_alike_in_every_order_of_arrival(tier: Tier, ver
     ]
     greatest = versions.index(max(versions))
     with tier.store().writer("run", NO_WAIT) as writer:
-        sequence = writer.begin(RunStart("run", "sample", 1, TEN))
+        sequence = writer.journal.begin(RunStart("run", "sample", 1, TEN))
         for place, number in product(range(len(versions)), repeat=2):
             rows = [
                 bar(1, CLOSES[contents[number]], symbol=f"{order} {contents}")
                 for order, contents in cases
                 if order[place] == number
             ]
-            writer.upsert(DAILY_BARS, stamped(rows, versions[number]))
-        writer.finish(sequence, RunEnd(Outcome.SUCCEEDED, TEN, 0, 0, ""))
+            writer.rows.upsert(DAILY_BARS, stamped(rows, versions[number]))
+        writer.journal.finish(sequence, RunEnd(Outcome.SUCCEEDED, TEN, 0, 0, ""))
         writer.publish()
     assert len(cases) == 1944
     assert closes(tier) == {f"{order} {contents}": CLOSES[contents[greatest]] for order, contents in cases}
+
+
+def take_back(writer: Writer, symbols: list[str], version: Version) -> None:
+    """As the answer of a version does that holds the window of these symbols whole, without a row."""
+    revision, minute, run = version
+    origin = Origin(run, "sample", 1, "Test", TEN + timedelta(minutes=minute))
+    day = bar(1)["session_date"]
+    windows = pa.Table.from_pylist(
+        [
+            {
+                "source": "test/bars",
+                "symbol": name,
+                "first": day,
+                "last": day,
+                "revision": revision,
+                "rows": 0,
+            }
+            for name in symbols
+        ],
+        schema=window_schema(DAILY_BARS),
+    )
+    stored = writer.rows.within(DAILY_BARS, windows)
+    count = stored.num_rows
+    rows = stored.append_column(VERDICT, pa.array([revision] * count, pa.int64()))
+    rows = rows.filter(pc.invert(greater(rows, VERDICT, origin.at, run)))
+    reasons = pa.array(["Withdrawn"] * rows.num_rows, pa.string())
+    writer.rows.remove(DAILY_BARS, rows.append_column("reason", reasons), origin)
+    writer.rows.delivered_whole(DAILY_BARS, windows, origin)
+
+
+@pytest.mark.parametrize(
+    "versions",
+    [
+        pytest.param([(0, 1, "a"), (0, 2, "b"), (0, 3, "c"), (0, 4, "d")], id="asked one after the other"),
+        pytest.param([(0, 1, "run-9"), (0, 1, "run-B"), (0, 1, "run-a")], id="of one moment"),
+        pytest.param([(0, 3, "d"), (1, 1, "c"), (1, 2, "b")], id="of two revisions"),
+    ],
+)
+def test_that_a_row_leaves_is_a_version_like_any_other(tier: Tier, versions: list[Version]) -> None:
+    """Each choice of closes and retractions, in every order of arrival; each is a symbol of its own."""
+    cases = [
+        (order, contents)
+        for order in permutations(range(len(versions)))
+        for contents in product(["X", "Y", GONE], repeat=len(versions))
+    ]
+    greatest = versions.index(max(versions))
+    with tier.store().writer("run", NO_WAIT) as writer:
+        sequence = writer.journal.begin(RunStart("run", "sample", 1, TEN))
+        for place, number in product(range(len(versions)), repeat=2):
+            arriving = [
+                (f"{order} {contents}", contents[number])
+                for order, contents in cases
+                if order[place] == number
+            ]
+            rows = [bar(1, CLOSES[what], symbol=name) for name, what in arriving if what != GONE]
+            gone = [name for name, what in arriving if what == GONE]
+            with writer.batch():
+                writer.rows.upsert(DAILY_BARS, stamped(rows, versions[number]))
+                take_back(writer, gone, versions[number])
+        writer.journal.finish(sequence, RunEnd(Outcome.SUCCEEDED, TEN, 0, 0, ""))
+        writer.publish()
+    assert closes(tier) == {
+        f"{order} {contents}": CLOSES[contents[greatest]]
+        for order, contents in cases
+        if contents[greatest] != GONE
+    }
 
 
 @pytest.mark.parametrize("order", list(permutations("XxY")), ids="".join)
@@ -89,23 +161,23 @@ def test_the_order_holds_for_runs_that_ended_before_the_next_began(
     for name in order:
         _, minute, run = asked[name]
         with tier.store().writer(run, NO_WAIT) as writer:
-            sequence = writer.begin(RunStart(run, "sample", 1, TEN + timedelta(minutes=minute)))
+            sequence = writer.journal.begin(RunStart(run, "sample", 1, TEN + timedelta(minutes=minute)))
             with writer.batch():
-                writer.upsert(DAILY_BARS, stamped([bar(1, CLOSES[name.upper()])], asked[name]))
-                writer.finish(sequence, RunEnd(Outcome.SUCCEEDED, TEN, 1, 1, ""))
+                writer.rows.upsert(DAILY_BARS, stamped([bar(1, CLOSES[name.upper()])], asked[name]))
+                writer.journal.finish(sequence, RunEnd(Outcome.SUCCEEDED, TEN, 1, 1, ""))
             writer.publish()
     assert closes(tier) == {"AAPL": CLOSES["X"]}
 
 
 def test_what_a_later_answer_left_out_is_the_earlier_ones_to_change(tier: Tier) -> None:
     with tier.store().writer("run", NO_WAIT) as writer:
-        sequence = writer.begin(RunStart("run", "sample", 1, TEN))
+        sequence = writer.journal.begin(RunStart("run", "sample", 1, TEN))
         first = [bar(day, CLOSES["X"], symbol=f"{day}") for day in (1, 2)]
-        writer.upsert(DAILY_BARS, stamped(first, (0, 1, "a")))
-        assert writer.upsert(DAILY_BARS, stamped([bar(1, CLOSES["X"], symbol="1")], (0, 3, "c"))) == 0
+        writer.rows.upsert(DAILY_BARS, stamped(first, (0, 1, "a")))
+        assert writer.rows.upsert(DAILY_BARS, stamped([bar(1, CLOSES["X"], symbol="1")], (0, 3, "c"))) == 0
         late = [bar(day, CLOSES["Y"], symbol=f"{day}") for day in (1, 2, 3)]
-        assert writer.upsert(DAILY_BARS, stamped(late, (0, 2, "b"))) == 2
-        writer.finish(sequence, RunEnd(Outcome.SUCCEEDED, TEN, 0, 0, ""))
+        assert writer.rows.upsert(DAILY_BARS, stamped(late, (0, 2, "b"))) == 2
+        writer.journal.finish(sequence, RunEnd(Outcome.SUCCEEDED, TEN, 0, 0, ""))
         writer.publish()
     assert closes(tier) == {"1": CLOSES["X"], "2": CLOSES["Y"], "3": CLOSES["Y"]}
 
@@ -156,20 +228,20 @@ def test_a_confirmation_is_kept_for_as_long_as_an_older_answer_can_come(tier: Ti
     def confirmed(run: str, hours: int) -> int:
         """Bring a bar as it is stored, as a run that began and asked so long after ten; what is kept then."""
         with store.writer(run, NO_WAIT) as writer:
-            sequence = writer.begin(RunStart(run, "sample", 1, TEN + timedelta(hours=hours)))
+            sequence = writer.journal.begin(RunStart(run, "sample", 1, TEN + timedelta(hours=hours)))
             with writer.batch():
-                writer.upsert(DAILY_BARS, stamped([bar(1)], (0, 60 * hours, run)))
-                writer.finish(sequence, RunEnd(Outcome.SUCCEEDED, TEN, 1, 0, ""))
+                writer.rows.upsert(DAILY_BARS, stamped([bar(1)], (0, 60 * hours, run)))
+                writer.journal.finish(sequence, RunEnd(Outcome.SUCCEEDED, TEN, 1, 0, ""))
             writer.publish()
         return int(tier.query("SELECT count(*) FROM telemetry.confirmations")[0][0])
 
     store = tier.store()
     with store.running("slow"):
         with store.writer("slow", NO_WAIT) as writer:
-            slow = writer.begin(RunStart("slow", "slow", 1, TEN))
+            slow = writer.journal.begin(RunStart("slow", "slow", 1, TEN))
         assert [confirmed(f"run-{hours}", hours) for hours in (1, 2, 3)] == [0, 1, 2]
         with store.writer("slow", NO_WAIT) as writer:
-            writer.finish(slow, RunEnd(Outcome.NO_DATA, TEN, 0, 0, ""))
+            writer.journal.finish(slow, RunEnd(Outcome.NO_DATA, TEN, 0, 0, ""))
     apart = int(CLOCKS_APART / timedelta(hours=1))
     assert confirmed("next", 4 + apart) == 1
     assert confirmed("last", 5 + apart) == 2, "clocks may be apart"
@@ -184,8 +256,8 @@ def test_versions_of_one_moment_are_in_one_order_whatever_the_language_of_the_da
         databases.on_postgres_migrated(english)
         tier = OnTimescale(english)
         with tier.store().writer("run", NO_WAIT) as writer:
-            sequence = writer.begin(RunStart("run", "sample", 1, TEN))
-            writer.upsert(DAILY_BARS, stamped([bar(1, CLOSES["X"])], (0, 1, "run-B")))
-            writer.upsert(DAILY_BARS, stamped([bar(1, CLOSES["Y"])], (0, 1, "run-a")))
-            writer.finish(sequence, RunEnd(Outcome.SUCCEEDED, TEN, 0, 0, ""))
+            sequence = writer.journal.begin(RunStart("run", "sample", 1, TEN))
+            writer.rows.upsert(DAILY_BARS, stamped([bar(1, CLOSES["X"])], (0, 1, "run-B")))
+            writer.rows.upsert(DAILY_BARS, stamped([bar(1, CLOSES["Y"])], (0, 1, "run-a")))
+            writer.journal.finish(sequence, RunEnd(Outcome.SUCCEEDED, TEN, 0, 0, ""))
         assert closes(tier) == {"AAPL": CLOSES["Y"]}

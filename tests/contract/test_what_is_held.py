@@ -10,11 +10,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from backbone.ingest.held import HeldByStore
+from backbone.ingest.stored_spans import HeldByStore
 from backbone.ingest.tasks import Task
 from backbone.market.dimensions import DAILY_BARS, DIMENSIONS, INTRADAY_BARS, Dimension
 from backbone.market.lineage import Lineage, stamp
-from backbone.ports.store import Attempt, RunStart, SubjectSpan, Writer
+from backbone.ports.journal import Attempt, RunStart
+from backbone.ports.rows import SubjectSpan
+from backbone.ports.store import Writer
 from backbone.providers.protocol import Query
 from backbone.vocabulary import Outcome
 from stores import Tier
@@ -46,7 +48,7 @@ def test_each_name_tells_its_span_its_revision_and_its_last_rows(tier: Tier) -> 
     rows = [*bars("IBM", range(5, 8), 2), *bars("AAPL", range(1, 4), 0), *bars("OTHER", range(1, 3), 0)]
     facts = pa.Table.from_pylist(rows, schema=DAILY_BARS.facts)
     with tier.store().writer("run", timedelta()) as writer:
-        writer.upsert(DAILY_BARS, stamp(DAILY_BARS, facts, Lineage("run", 1, NOW, "Test")))
+        writer.rows.upsert(DAILY_BARS, stamp(DAILY_BARS, facts, Lineage("run", 1, NOW, "Test")))
         held = looking(writer, TASK)
         assert held.spans("test") == {
             "AAPL": SubjectSpan(datetime(2024, 2, 1, tzinfo=UTC), datetime(2024, 2, 3, tzinfo=UTC), 0),
@@ -84,7 +86,7 @@ def test_bars_of_two_lengths_of_one_symbol_are_told_apart(tier: Tier) -> None:
     facts = pa.Table.from_pylist(rows, schema=INTRADAY_BARS.facts)
     query = Query(INTRADAY_BARS, ("AAPL",), interval_seconds=60)
     with tier.store().writer("run", timedelta()) as writer:
-        writer.upsert(INTRADAY_BARS, stamp(INTRADAY_BARS, facts, Lineage("run", 1, NOW, "Test")))
+        writer.rows.upsert(INTRADAY_BARS, stamp(INTRADAY_BARS, facts, Lineage("run", 1, NOW, "Test")))
         for seconds, first, last, revision in ((60, 20, 28, 0), (3600, 1, 9, 3)):
             task = Task("Test", replace(query, interval_seconds=seconds), required=True)
             assert looking(writer, task).spans("test") == {
@@ -112,9 +114,9 @@ def test_of_every_dimension_an_empty_store_says_that_it_holds_nothing(
 
 def test_the_next_run_of_a_plan_learns_what_the_last_one_missed(tier: Tier) -> None:
     with tier.store().writer("run", timedelta()) as writer:
-        sequence = writer.begin(RunStart("run", "plan", 1, NOW))
+        sequence = writer.journal.begin(RunStart("run", "plan", 1, NOW))
         fates = {"AAPL": Outcome.SUCCEEDED, "IBM": Outcome.RATE_LIMITED, "NEVER": Outcome.UNKNOWN_SYMBOL}
         attempts = [Attempt("dailyBars", name, "Test", fate) for name, fate in fates.items()]
-        writer.attempted(sequence, DAILY_BARS, attempts)
+        writer.journal.attempted(sequence, DAILY_BARS, attempts)
         assert looking(writer, TASK).missed() == {"IBM", "NEVER"}
         assert looking(writer, TASK, "another").missed() == frozenset()

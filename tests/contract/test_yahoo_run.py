@@ -16,7 +16,7 @@ from backbone.ingest.tasks import Task
 from backbone.market.dimensions import DAILY_BARS, INTRADAY_BARS, Dimension
 from backbone.ports.store import Selection
 from backbone.providers.protocol import Query
-from backbone.report import RunReport
+from backbone.reports.run import RunReport
 from backbone.vocabulary import Outcome
 from yahoo.service import Yahoo, serve
 from yahoo_market import CONNECTION, QUICK, Clock, Market, market
@@ -37,7 +37,7 @@ LASTING = {
 }
 PASSING = {"ONCE": "server-error", "BROKE": "half"}
 BAD_ROWS = {
-    "AAPL": ("nan", "NotFinite"),
+    "AAPL": ("nan", None),
     "AMZN": ("zero", "NonPositivePrice"),
     "GOOG": ("twice", "ConflictingRows"),
     "NVDA": ("future", "FutureRow"),
@@ -112,7 +112,7 @@ def test_with_every_fault_at_once_each_fate_is_named_and_the_next_run_mends_what
 
     (dimension,) = first.dimensions
     reasons = {item.reason: item.rows for item in dimension.quarantined}
-    assert reasons == {"NotFinite": 1, "NonPositivePrice": 1, "ConflictingRows": 2, "FutureRow": 1}
+    assert reasons == {"NonPositivePrice": 1, "ConflictingRows": 2, "FutureRow": 1}
     kept = stored(tmp_path / "store")
     whole = kept["IBM"]
     assert len(whole) == 42

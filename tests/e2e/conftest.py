@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from deployment import Image, Kubectl, install, until
+from deployment import RELEASE, SYSTEM_NAMESPACE, Image, Kubectl, install, until
 from documents import backbone
 from local_cluster import (
     cluster,
@@ -49,11 +49,25 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
         return (yield)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """With a test that failed, what the operator said last."""
+    report = yield
+    operator = getattr(item, "funcargs", {}).get("operator")
+    if report.failed and operator is not None:
+        pods = ("--all-containers", "--prefix", "--tail=40", "--ignore-errors")
+        said = operator.of(SYSTEM_NAMESPACE).try_run("logs", "-l", f"app.kubernetes.io/name={RELEASE}", *pods)
+        report.sections.append(("the operator's log", said.stdout or said.stderr))
+    return report
+
+
 @pytest.fixture(scope="session")
 def operator(cluster: Kubectl, images: dict[str, Image], testrun_uid: str) -> Kubectl:
     """The chart, installed from the checkout; returns kubectl bound to nothing in particular."""
-    setting = f"operator.resyncSeconds={RESYNC_SECONDS}"
-    once(testrun_uid, "operator", lambda: install(cluster, images, setting))
+    settings = (f"operator.resyncSeconds={RESYNC_SECONDS}", "operator.checkRetrySeconds=3")
+    once(testrun_uid, "operator", lambda: install(cluster, images, *settings))
     return cluster
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from backbone.naming import schedule_name
 from deployment import Kubectl
 
 API_VERSION = "backbone.emp.dev/v1alpha1"
@@ -54,3 +55,9 @@ def message(item: dict[str, Any], kind: str) -> str:
 def run_again(kubectl: Kubectl, token: str) -> None:
     """Ask for one run more of the plan `daily`."""
     kubectl.run("annotate", "ingestplan", "daily", f"backbone.emp.dev/run-now={token}", "--overwrite")
+
+
+def cron_job(kubectl: Kubectl, name: str = "daily") -> str:
+    """Name of a plan's CronJob, which has the plan's identity in it; of one that is not there, nobody's."""
+    found = kubectl.find("ingestplan", name)
+    return schedule_name(name, found["metadata"]["uid"] if found else "")

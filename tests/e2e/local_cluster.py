@@ -27,6 +27,8 @@ from deployment import (
 
 Wait = Callable[..., dict[str, Any]]
 
+SILENT_SECONDS = 20.0
+"""How long one watch is trusted: an API server can leave one open and tell it nothing more."""
 
 BROUGHT_UP = pytest.StashKey[bool]()
 
@@ -82,15 +84,17 @@ def wait_until_stands(
     *,
     deadline: float = 120,
 ) -> dict[str, Any]:
-    """Watch an object until a condition stands so: to look again and again takes many more kubectls."""
+    """Watch an object until a condition stands so: to look again and again takes many more kubectls.
+
+    A watch ends after a while, for it may have become silent, and the next one begins with the present state.
+    """
     end = time.monotonic() + deadline
-    seen: dict[str, Any] | None = None
     while (left := end - time.monotonic()) > 0:
-        for seen in kubectl.watch(target, deadline=left):
+        for seen in kubectl.watch(target, deadline=min(left, SILENT_SECONDS)):
             if _stands(seen, kind, status, reason):
                 return seen
-        time.sleep(min(0.5, left))  # the API server ended the watch, or has no such object yet
-    last = json.dumps((seen or kubectl.get(target)).get("status"))[:3000]
+        time.sleep(min(0.5, left))  # there may be no such object yet
+    last = json.dumps(kubectl.get(target).get("status"))[:3000]
     raise Failure(f"not within {deadline:.0f} s: {target} {kind}={status} {reason or ''}; last seen: {last}")
 
 

@@ -26,9 +26,9 @@ def code() -> dict[str, str]:
 
 
 def certificates() -> dict[str, str]:
-    """An authority and the certificate of Yahoo's names, made here: the image has no openssl."""
+    """An authority and the certificate of Yahoo and the Service, made here: the image has no openssl."""
     with tempfile.TemporaryDirectory() as name:
-        authority.create(Path(name), *HOSTS)
+        authority.create(Path(name), *HOSTS, NAME)
         return {
             file: base64.b64encode((Path(name) / file).read_bytes()).decode()
             for file in ("ca.crt", "server.crt", "server.key")
@@ -105,6 +105,7 @@ def documents(image: str) -> list[dict[str, Any]]:
             "apiVersion": "v1",
             "kind": "Secret",
             "metadata": {"name": "fred"},
+            "data": {"ca.crt": tls["ca.crt"]},
             "stringData": {"api-key": KEY},
         },
     ]

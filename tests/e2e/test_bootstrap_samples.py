@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from deployment import ROOT, Kubectl, until
-from documents import conditions
+from documents import conditions, cron_job
 
 SAMPLES = ROOT / "manifests" / "samples" / "bootstrap"
 TRADES = 500_000
@@ -56,7 +56,7 @@ def test_samples_become_ready_and_every_recorded_row_is_stored(samples: Kubectl)
 def children_carry_owner_references(kubectl: Kubectl, plan: dict[str, Any], backbone: dict[str, Any]) -> None:
     owners = {
         ("configmap", "sample-plan"): plan["metadata"]["uid"],
-        ("cronjob", "sample"): plan["metadata"]["uid"],
+        ("cronjob", cron_job(kubectl, "sample")): plan["metadata"]["uid"],
         ("configmap", "market-binding"): backbone["metadata"]["uid"],
     }
     for (kind, name), uid in owners.items():

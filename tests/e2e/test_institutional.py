@@ -51,10 +51,9 @@ def look_again(kubectl: Kubectl) -> None:
     kubectl.run("delete", "jobs", "-l", LOOKS)
 
 
-def last_outcome(kubectl: Kubectl, after: str | None = None) -> str | None:
-    """How the last run ended, if it is another one than `after`."""
-    last = kubectl.get("ingestplan", "daily").get("status", {}).get("lastRun", {})
-    return None if last.get("id") == after else last.get("outcome")
+def plan_status(kubectl: Kubectl) -> dict[str, Any]:
+    found: dict[str, Any] = kubectl.get("ingestplan", "daily")["status"]
+    return found
 
 
 def test_the_samples_migrate_fill_and_describe_an_empty_database(
@@ -91,6 +90,8 @@ def test_the_samples_migrate_fill_and_describe_an_empty_database(
     )
     assert database["pending"] == 0
     assert database["pool"]["size"] == 4
+    assert database["readerRole"] == "market_readers"
+    a_reader_has_a_login_of_its_own(services, kubectl)
     table = kubectl.run("get", "databackbone")
     assert "RETENTION" in table and "Institutional" in table, table
     told = kubectl.run("describe", "databackbone", "market")
@@ -100,16 +101,38 @@ def test_the_samples_migrate_fill_and_describe_an_empty_database(
         assert services.timescale.users["postgres"] not in kubectl.run("logs", *log, "--tail=-1")
 
 
+def a_reader_has_a_login_of_its_own(services: HostServices, kubectl: Kubectl) -> None:
+    """The sample's pod, which mounts no Secret of the owner's."""
+    services.timescale.users = {**services.timescale.users, "trader": "a-login-of-its-own"}
+    login = {"uri": services.timescale.uri("trader")}
+    kubectl.apply(
+        {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "timescale-reader"}, "stringData": login}
+    )
+    kubectl.run("apply", "-f", str(SAMPLES / "readers"))
+    until(
+        lambda: kubectl.get("pod", "reader")["status"]["phase"],
+        lambda phase: phase == "Succeeded",
+        120,
+        "the reader is through",
+    )
+    assert "AAPL, daily-bars" in kubectl.run("logs", "reader")
+
+
 def test_a_wrong_password_is_named_and_a_corrected_secret_goes_on(
     services: HostServices, kubectl: Kubectl, wait_condition: Any
 ) -> None:
-    services.secrets(kubectl, password="wrong")
     kubectl.apply(backbone(**INSTITUTIONAL), plan())
+    seen = wait_condition("databackbone/market", "Migrated", "False", "SecretMissing", deadline=120)
+    assert "there is no Secret timescale" in message(seen, "Migrated")
+    services.secrets(kubectl, password="wrong")
+    look_again(kubectl)
     wait_condition("databackbone/market", "Migrated", "False", "AuthenticationFailed", deadline=180)
     # Ready speaks of the volume as long as that was not probed.
     seen = wait_condition("databackbone/market", "Ready", "False", "AuthenticationFailed", deadline=120)
     assert seen["status"]["tier"]["active"] == "Bootstrap"
-    wait_condition("ingestplan/daily", "Ready", "False", "BackboneNotReady", deadline=60)
+    assert "Pending" in kubectl.run("get", "databackbone"), "no tier serves yet"
+    waiting = wait_condition("ingestplan/daily", "Ready", "False", "BackboneNotReady", deadline=60)
+    assert "DataBackbone market is not Ready (" in message(waiting, "Ready")
     assert kubectl.get("jobs", "-l", "backbone.emp.dev/plan=daily")["items"] == [], (
         "no run may store elsewhere"
     )
@@ -126,14 +149,17 @@ def test_a_database_that_stops_fails_the_run_by_name_and_the_next_makes_it_up(
     services.secrets(kubectl)
     kubectl.apply(backbone(**INSTITUTIONAL), plan())
     first = wait_condition("ingestplan/daily", "Ready", "True", "Delivered", deadline=300)
+    # A run that has begun is not held back by a look that finds the database gone before it does.
+    run_again(kubectl, "while-it-goes-away")
+    until(lambda: plan_status(kubectl).get("activeRun"), bool, 60, "the run begins", pause=0.1)
     services.timescale.stop()
-    run_again(kubectl, "while-it-is-away")
-    until(
-        lambda: last_outcome(kubectl, after=first["status"]["lastRun"]["id"]),
-        lambda outcome: outcome == "StoreUnreachable",
+    ended = until(
+        lambda: plan_status(kubectl),
+        lambda status: status["lastRun"]["id"] != first["status"]["lastRun"]["id"],
         180,
         "the run without a database",
     )
+    assert ended["lastRun"]["outcome"] == "StoreUnreachable"
     # The failed run asks for a look at once, long before its time.
     seen = wait_condition("databackbone/market", "Ready", "False", "ConnectionRefused", deadline=120)
     assert seen["status"]["tier"]["active"] == "Institutional", "it does not change by itself"
@@ -172,7 +198,7 @@ def test_rows_on_the_volume_keep_bootstrap(
     seen = wait_condition("databackbone/market", "OnRequestedTier", "False", "SwitchNotAvailable")
     assert "create a new DataBackbone" in message(seen, "OnRequestedTier")
     seen = wait_condition("databackbone/market", "Migrated", "True", deadline=180)
-    assert conditions(seen)["Ready"] == ("True", "Available"), "Bootstrap serves on"
+    assert conditions(seen)["Ready"] == ("True", "SwitchNotAvailable"), "Bootstrap serves on"
     assert seen["status"]["tier"]["active"] == "Bootstrap"
     run_again(kubectl, "on-bootstrap")
     until(
@@ -216,3 +242,34 @@ def test_a_retention_that_would_drop_rows_waits_for_its_token(
     assert "unconfirmed" not in seen["status"]["database"] or not seen["status"]["database"]["unconfirmed"]
     kept = kubectl.get("databackbone", "market")["metadata"]["annotations"]
     assert kept["backbone.emp.dev/confirm"] == held["token"], "the operator takes nothing off an object"
+
+
+def test_a_claim_that_loses_its_volume_is_made_again_and_nothing_else(
+    services: HostServices, kubectl: Kubectl, wait_condition: Any
+) -> None:
+    services.secrets(kubectl)
+    kubectl.apply(backbone(**INSTITUTIONAL), plan())
+    before = wait_condition("ingestplan/daily", "Ready", "True", "Delivered", deadline=300)["status"]
+    claim = kubectl.get("pvc", "market-data")
+    volume = claim["spec"]["volumeName"]
+    kubectl.run("delete", "pv", volume, "--wait=false")
+    kubectl.run("patch", "pv", volume, "--type=merge", "-p", '{"metadata":{"finalizers":null}}')
+    until(
+        lambda: {item["reason"] for item in kubectl.get("events")["items"]},
+        lambda reasons: "VolumeMadeAgain" in reasons,
+        180,
+        "the claim is made again",
+    )
+    assert kubectl.get("pvc", "market-data")["metadata"]["uid"] != claim["metadata"]["uid"]
+    told = {item["reason"] for item in kubectl.get("events")["items"]}
+    assert "DriftReverted" not in told, "nobody else deleted it"
+    wait_condition("databackbone/market", "Ready", "True", "Available", deadline=120)
+    run_again(kubectl, "on-the-new-claim")
+    after = until(
+        lambda: kubectl.get("ingestplan", "daily")["status"],
+        lambda status: status["lastRun"]["id"] != before["lastRun"]["id"],
+        180,
+        "a run on the new claim",
+    )
+    assert after["lastRun"]["sequence"] == before["lastRun"]["sequence"] + 1, "no run came of the loss"
+    assert sum(item["changed"] for item in after["dimensions"]) == 0

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from deployment import RELEASE, SYSTEM_NAMESPACE, Image, Kubectl, install, program, until
+from deployment import RELEASE, ROOT, SYSTEM_NAMESPACE, Image, Kubectl, install, program, until
 from documents import backbone, plan
 
 
@@ -93,6 +93,42 @@ def test_uninstalling_in_order_keeps_retained_data_and_leaves_nothing_else(
     assert kubectl.find("pvc", "market-data") is not None
 
 
+def test_a_second_release_stands_by_where_the_first_serves_and_says_so(
+    operator: Kubectl, kubectl: Kubectl, wait_condition: Any
+) -> None:
+    kubectl.apply(backbone())
+    wait_condition("databackbone/market", "Ready", "True")
+    before = kubectl.get("lease", "databackbone-served-by")["spec"]["holderIdentity"]
+    values = f"rbac.userRoles=false,watchNamespaces={{{kubectl.namespace}}}"
+    chart = str(ROOT / "charts" / "databackbone")
+    kubectl.run(
+        "install",
+        "second",
+        chart,
+        "--skip-crds",
+        "--wait",
+        "--timeout=60s",
+        "--set",
+        values,
+        tool="helm",
+        deadline=90,
+    )
+    try:
+        told = until(
+            lambda: kubectl.get("events", "--field-selector", "reason=StandingBy")["items"],
+            bool,
+            30,
+            "the second release says that it stands by",
+        )
+        assert before in told[0]["message"]
+        assert kubectl.get("lease", "databackbone-served-by")["spec"]["holderIdentity"] == before
+        assert "stands by" in kubectl.run("logs", "deploy/second-databackbone")
+        kubectl.run("patch", "databackbone", "market", "--type=merge", "-p", '{"spec":{"suspend":true}}')
+        wait_condition("databackbone/market", "Ready", "False", "Suspended")
+    finally:
+        kubectl.run("uninstall", "second", tool="helm")
+
+
 @pytest.mark.alone
 def test_objects_can_be_deleted_with_the_operator_already_gone(
     operator: Kubectl, kubectl: Kubectl, wait_condition: Any, images: dict[str, Image]
@@ -110,4 +146,4 @@ def test_objects_can_be_deleted_with_the_operator_already_gone(
             "everything is gone, the data too",
         )
     finally:
-        install(operator, images, "operator.resyncSeconds=15")
+        install(operator, images, "operator.resyncSeconds=15", "operator.checkRetrySeconds=3")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from deployment import Kubectl, until
-from documents import conditions, message, plan
+from documents import conditions, cron_job, message, plan
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def test_creation_starts_one_run_a_token_one_more_and_a_change_of_the_spec_none(
     patch = {"spec": {"dailyBars": {"symbols": ["AAPL"]}, "schedule": "30 1 29 2 *"}}
     ready.run("patch", "ingestplan", "daily", "--type=merge", "-p", json.dumps(patch))
     until(
-        lambda: ready.get("cronjob", "daily")["spec"]["schedule"],
+        lambda: ready.get("cronjob", cron_job(ready))["spec"]["schedule"],
         lambda seen: seen == "30 1 29 2 *",
         30,
         "schedule",
@@ -87,17 +87,17 @@ def scheduled(kubectl: Kubectl, job: str) -> bool:
 
 
 def test_drift_of_children_is_put_back(ready: Kubectl) -> None:
-    ready.run("patch", "cronjob", "daily", "--type=merge", "-p", '{"spec":{"schedule":"1 1 1 1 1"}}')
+    ready.run("patch", "cronjob", cron_job(ready), "--type=merge", "-p", '{"spec":{"schedule":"1 1 1 1 1"}}')
     until(
-        lambda: ready.get("cronjob", "daily")["spec"]["schedule"],
+        lambda: ready.get("cronjob", cron_job(ready))["spec"]["schedule"],
         lambda seen: seen == "0 0 29 2 *",
         60,
         "schedule",
     )
     ready.run("delete", "configmap", "daily-plan")
     until(lambda: ready.find("configmap", "daily-plan"), lambda seen: seen is not None, 60, "plan ConfigMap")
-    ready.run("delete", "cronjob", "daily", "--cascade=foreground")
-    until(lambda: ready.find("cronjob", "daily"), lambda seen: seen is not None, 60, "CronJob")
+    ready.run("delete", "cronjob", cron_job(ready), "--cascade=foreground")
+    until(lambda: ready.find("cronjob", cron_job(ready)), lambda seen: seen is not None, 60, "CronJob")
     ready.run("delete", "configmap", "market-binding")
     until(lambda: ready.find("configmap", "market-binding"), lambda seen: seen is not None, 60, "binding")
 
@@ -148,7 +148,7 @@ def test_what_no_rule_can_refuse_is_a_condition_and_mends(
 def test_suspending_a_plan_suspends_its_schedule(ready: Kubectl, wait_condition: Any) -> None:
     ready.run("patch", "ingestplan", "daily", "--type=merge", "-p", '{"spec":{"suspend":true}}')
     wait_condition("ingestplan/daily", "Ready", "False", "Suspended")
-    assert ready.get("cronjob", "daily")["spec"]["suspend"] is True
+    assert ready.get("cronjob", cron_job(ready))["spec"]["suspend"] is True
     ready.run("patch", "ingestplan", "daily", "--type=merge", "-p", '{"spec":{"suspend":false}}')
     wait_condition("ingestplan/daily", "Ready", "True", "Delivered")
 

@@ -19,7 +19,7 @@ BARS = {
 SERIES = {
     "provider": "Fred",
     "series": ["CPILFESL"],
-    "connection": {"secretName": "fred", "baseUrl": f"http://{NAME}:{PORTS['fred']}/fred"},
+    "connection": {"secretName": "fred", "baseUrl": f"https://{NAME}:{PORTS['fred']}/fred"},
 }
 
 

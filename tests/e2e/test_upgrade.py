@@ -21,9 +21,11 @@ PODS = "app.kubernetes.io/name=databackbone"
 
 @pytest.fixture
 def two_replicas(operator: Kubectl, images: dict[str, Image]) -> Iterator[Kubectl]:
-    install(operator, images, "operator.resyncSeconds=15", "operator.replicas=2")
+    install(
+        operator, images, "operator.resyncSeconds=15", "operator.checkRetrySeconds=3", "operator.replicas=2"
+    )
     yield operator.of(SYSTEM_NAMESPACE)
-    install(operator, images, "operator.resyncSeconds=15")
+    install(operator, images, "operator.resyncSeconds=15", "operator.checkRetrySeconds=3")
 
 
 @pytest.fixture
@@ -64,7 +66,7 @@ def test_an_upgrade_and_a_rollback_with_a_run_under_way_lose_and_double_nothing(
     operator: Kubectl, kubectl: Kubectl, images: dict[str, Image], wait_condition: Any, next_chart: Path
 ) -> None:
     system = operator.of(SYSTEM_NAMESPACE)
-    install(operator, images, "operator.resyncSeconds=15")
+    install(operator, images, "operator.resyncSeconds=15", "operator.checkRetrySeconds=3")
     old = running(system)
     kubectl.apply(backbone(), plan(intradayTrades=TRADES))
     until(lambda: kubectl.get("jobs")["items"], bool, 60, "work under way")

@@ -22,6 +22,7 @@ ORDER = ("long", "", "short", "alone")
 """In which order tests with these marks begin, and those without."""
 
 TOGETHER = {
+    "test_admission",
     "test_institutional",
     "test_plan",
     "test_providers",

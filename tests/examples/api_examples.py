@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import institutional_examples
+import pod_examples
 from example_objects import (
     DAILY,
     PATTERN,
@@ -31,6 +32,7 @@ NEEDS_KEY = "Fred needs connection.secretName"
 
 ACCEPTED = (
     *institutional_examples.ACCEPTED,
+    *pod_examples.ACCEPTED,
     Example("an empty spec is a bootstrap backbone", backbone({})),
     Example("an explicit tier", backbone({"mode": "Bootstrap"})),
     Example("suspended, and its data goes with it", backbone({"suspend": True, "deletionPolicy": "Delete"})),
@@ -48,6 +50,7 @@ ACCEPTED = (
     Example("daily bars", plan()),
     Example("a thousand symbols", daily(symbols=[f"S{number}" for number in range(1000)])),
     Example("symbols of indices, classes and futures", daily(symbols=["^GSPC", "BRK-B", "ES=F", "7203.T"])),
+    Example("symbols with an ampersand and a slash", daily(symbols=["M&M.NS", "J&KBANK.NS", "BTC/USDT"])),
     Example("a lookback of one day", daily(lookbackDays=1)),
     Example("a dimension that may be missing", daily(required=False)),
     Example(
@@ -94,6 +97,7 @@ ACCEPTED = (
 
 REJECTED = (
     *institutional_examples.REJECTED,
+    *pod_examples.REJECTED,
     Example("no spec", without_spec(backbone({})), "valid dictionary", "spec: Required value"),
     Example("a null spec", backbone(None), "valid dictionary", "spec: Required value"),
     Example(
@@ -240,6 +244,8 @@ REJECTED = (
     ),
     Example("a symbol in lower case", daily(symbols=["aapl"]), PATTERN, "should match"),
     Example("a symbol with a space", daily(symbols=["AAPL MSFT"]), PATTERN, "should match"),
+    Example("a symbol that begins with a slash", daily(symbols=["/ES"]), PATTERN, "should match"),
+    Example("a symbol with a question mark", daily(symbols=["A?B"]), PATTERN, "should match"),
     Example("a symbol of 33 characters", daily(symbols=["A" * 33]), "at most 32 characters", "Too long"),
     Example(
         "a symbol that YAML takes for a boolean", daily(symbols=[True]), "valid string", "of type string"

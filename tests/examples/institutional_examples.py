@@ -23,6 +23,7 @@ def redis(**fields: Any) -> Document:
 
 
 TOO_SMALL = "greater than or equal to 1"
+OF_SERVER = "readerRole names a role that PostgreSQL keeps for itself"
 
 ACCEPTED = (
     Example("an institutional backbone", timescale()),
@@ -46,6 +47,7 @@ ACCEPTED = (
             hypertables={"intradayTrades": {"retentionDays": 7}, "dailyBars": {"retentionDays": 365}},
         ),
     ),
+    Example("a role of readers", timescale(readerRole="market_readers")),
     Example("a cache", redis()),
     Example("a cache of its own size", redis(namespace="emp:cache:market", ttlSeconds=1, maxKeys=1_000_000)),
     Example("timescale that is taken away", backbone({}), before=timescale()),
@@ -133,6 +135,9 @@ REJECTED = (
         "needs 35 days of daily bars",
         "needs 35 days of daily bars",
     ),
+    Example("a role with a quote in its name", timescale(readerRole='a"b'), PATTERN, "should match"),
+    Example("everybody as readers", timescale(readerRole="public"), OF_SERVER, OF_SERVER),
+    Example("a role of the server's as readers", timescale(readerRole="pg_monitor"), OF_SERVER, OF_SERVER),
     Example(
         "a cache of nothing",
         backbone({"redis": {"connection": {"secretName": "cache"}}}),

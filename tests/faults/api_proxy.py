@@ -50,12 +50,15 @@ class Request:
 
 @dataclass(slots=True)
 class Harm:
-    """What is done to requests just now. `after_write` is called between a write and its answer."""
+    """What is done to requests just now. `after_write` is called between a write and its answer.
+
+    It is told which write that is, and how many there were.
+    """
 
     delay: float = 0.0
     refuse: bool = False
     refuse_watches: bool = False
-    after_write: Callable[[int], None] = lambda number: None
+    after_write: Callable[[int, Request], None] = lambda number, write: None
 
 
 @dataclass(slots=True)
@@ -174,7 +177,7 @@ class ApiProxy:
         self.requests.append(noted)
         if noted.is_write:
             self.writes += 1
-            self.harm.after_write(self.writes)
+            self.harm.after_write(self.writes, noted)
 
     @contextlib.asynccontextmanager
     async def _streaming(self, request: web.Request, watch: bool) -> AsyncIterator[None]:

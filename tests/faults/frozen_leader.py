@@ -10,6 +10,7 @@ from http import HTTPStatus
 import truth
 from api_proxy import Harm
 from deployment import until
+from documents import cron_job
 from ground import Ground
 from operator_process import OperatorProcess, Replica
 
@@ -39,7 +40,7 @@ def freeze(at: Ground, replicas: tuple[OperatorProcess, OperatorProcess], second
     kubectl, api = at.kubectl, at.api
     leader, standby = replicas
     # Frozen between two writes of one visit, with the rest of that visit still to come when it wakes.
-    api.harm = Harm(after_write=lambda number: leader.freeze() if number == 3 else None)
+    api.harm = Harm(after_write=lambda number, _: leader.freeze() if number == 3 else None)
     truth.create(kubectl)
     until(lambda: api.writes, lambda count: count >= 3, 30, "the third write")
     frozen = time.monotonic()
@@ -58,7 +59,7 @@ def freeze(at: Ground, replicas: tuple[OperatorProcess, OperatorProcess], second
     truth.wait_quiet(standby, api)
 
     truth.wait_delivered(kubectl)
-    assert kubectl.get("cronjob", "daily")["spec"]["schedule"] == "15 3 29 2 *"
+    assert kubectl.get("cronjob", cron_job(kubectl))["spec"]["schedule"] == "15 3 29 2 *"
     assert truth.runs(kubectl) == before
     assert truth.stored_rows(kubectl, at.images) == {"dailyBars": truth.DAILY_ROWS}
     assert standby.alive

@@ -7,9 +7,18 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import truth
-from api_proxy import ApiProxy, Harm
+from api_proxy import ApiProxy, Harm, Request
 from deployment import Image, Kubectl, until
+from documents import cron_job
 from operator_process import OperatorProcess
+
+Deadly = Callable[[int, Request], bool]
+"""Whether the operator dies after a write: how many there were in the operation, and which it is."""
+
+
+def starts_a_job(_: int, write: Request) -> bool:
+    """Whether a write leaves a Job that nothing but its name ties to what it was started for."""
+    return (write.method, write.resource) == ("POST", "jobs")
 
 
 @dataclass(slots=True)
@@ -28,8 +37,12 @@ class Lifetimes:
 
         Returns how many writes each took. Raises AssertionError where something was lost or done twice.
         """
+        return self.cycle_until(lambda count, _: count == number, number)
+
+    def cycle_until(self, deadly: Deadly, number: int = 0) -> dict[str, int]:
+        """The same with a death in each operation after its first write that is deadly."""
         self.api.reset()
-        writes = {name: self._under_fire(name, act, number) for name, act in self._operations(number)}
+        writes = {name: self._under_fire(name, act, deadly) for name, act in self._operations(number)}
         truth.nothing_twice(self.api)
         return writes
 
@@ -49,10 +62,10 @@ class Lifetimes:
         truth.told_once(self.kubectl)
         yield "delete", self._delete
 
-    def _under_fire(self, name: str, act: Callable[[], None], number: int) -> int:
-        """Do one operation, with a death after its n-th write; how many writes it took, over all lives."""
+    def _under_fire(self, name: str, act: Callable[[], None], deadly: Deadly) -> int:
+        """Do one operation, with one death at the most; how many writes it took, over all lives."""
         self.api.writes = 0
-        self.api.harm = Harm(after_write=self._death(name, number))
+        self.api.harm = Harm(after_write=self._death(name, deadly))
         act()
         truth.wait_quiet(self.operator, self.api)
         if not self.operator.alive:
@@ -61,10 +74,12 @@ class Lifetimes:
             truth.wait_quiet(self.operator, self.api)
         return self.api.writes
 
-    def _death(self, name: str, number: int) -> Callable[[int], None]:
-        def strike(count: int) -> None:
-            if count == number:
-                self.kills[name] = self.kills.get(name, 0) + 1
+    def _death(self, name: str, deadly: Deadly) -> Callable[[int, Request], None]:
+        before = self.kills.get(name, 0)
+
+        def strike(count: int, write: Request) -> None:
+            if self.kills.get(name, 0) == before and deadly(count, write):
+                self.kills[name] = before + 1
                 self.operator.kill_now()
 
         return strike
@@ -92,7 +107,8 @@ class Lifetimes:
         self._until(lambda: self._updated(spec["schedule"]), "the new schedule and policy")
 
     def _updated(self, schedule: str) -> bool:
-        cron, claim = self.kubectl.find("cronjob", "daily"), self.kubectl.find("pvc", "market-data")
+        cron = self.kubectl.find("cronjob", cron_job(self.kubectl))
+        claim = self.kubectl.find("pvc", "market-data")
         owned = claim is not None and bool(claim["metadata"].get("ownerReferences"))
         scheduled = cron is not None and cron["spec"]["schedule"] == schedule
         return owned and scheduled and self._stands(("True", "Delivered"))

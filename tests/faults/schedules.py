@@ -12,6 +12,7 @@ from typing import Any
 import truth
 from api_proxy import Harm
 from deployment import Kubectl
+from documents import cron_job
 from lifetimes import Lifetimes
 
 STEPS = 8
@@ -79,7 +80,7 @@ def verify(lifetimes: Lifetimes, token: str) -> None:
 def _kill_after_writes(lifetimes: Lifetimes, dice: random.Random) -> None:
     lifetimes.api.writes, last = 0, dice.randint(1, 6)
     strike = lifetimes.operator.kill_now
-    lifetimes.api.harm = Harm(after_write=lambda count: strike() if count == last else None)
+    lifetimes.api.harm = Harm(after_write=lambda count, _: strike() if count == last else None)
 
 
 def _freeze(lifetimes: Lifetimes, dice: random.Random) -> None:
@@ -109,14 +110,15 @@ def _worker(lifetimes: Lifetimes, dice: random.Random) -> None:
 
 
 def _delete_child(lifetimes: Lifetimes, dice: random.Random) -> None:
-    target = dice.choice(["cronjob/daily", "configmap/daily-plan", "configmap/market-binding"])
+    schedule = f"cronjob/{cron_job(lifetimes.kubectl)}"
+    target = dice.choice([schedule, "configmap/daily-plan", "configmap/market-binding"])
     lifetimes.kubectl.run("delete", target, "--ignore-not-found", "--wait=false")
 
 
 def _edit_child(lifetimes: Lifetimes, dice: random.Random) -> None:
     target, patch = dice.choice(
         [
-            ("cronjob/daily", {"spec": {"suspend": True, "schedule": "1 1 1 1 1"}}),
+            (f"cronjob/{cron_job(lifetimes.kubectl)}", {"spec": {"suspend": True, "schedule": "1 1 1 1 1"}}),
             ("configmap/daily-plan", {"data": {"ingestplan.yaml": "nothing"}}),
             ("configmap/market-binding", {"data": {"epoch": "99"}}),
         ]

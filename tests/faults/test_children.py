@@ -10,7 +10,7 @@ import pytest
 import truth
 from api_proxy import ApiProxy
 from deployment import Image, Kubectl, until
-from documents import message
+from documents import cron_job, message
 from figures import Figure
 from operator_process import OperatorProcess, Replica
 
@@ -22,12 +22,14 @@ def ready(kubectl: Kubectl, operator: OperatorProcess) -> Kubectl:
     return kubectl
 
 
+SCHEDULE = "cronjob/"
+"""The plan's; its name has the plan's identity in it."""
 COMPONENT = "app.kubernetes.io/component"
 EDITS: tuple[tuple[str, Any, tuple[str, ...]], ...] = (
     ("pvc/market-data", {"metadata": {"labels": {COMPONENT: "mine"}}}, ("metadata", "labels", COMPONENT)),
-    ("cronjob/daily", {"spec": {"schedule": "1 1 1 1 1"}}, ("spec", "schedule")),
-    ("cronjob/daily", {"spec": {"suspend": True}}, ("spec", "suspend")),
-    ("cronjob/daily", {"spec": {"concurrencyPolicy": "Replace"}}, ("spec", "concurrencyPolicy")),
+    (SCHEDULE, {"spec": {"schedule": "1 1 1 1 1"}}, ("spec", "schedule")),
+    (SCHEDULE, {"spec": {"suspend": True}}, ("spec", "suspend")),
+    (SCHEDULE, {"spec": {"concurrencyPolicy": "Replace"}}, ("spec", "concurrencyPolicy")),
     ("configmap/daily-plan", {"data": {"ingestplan.yaml": "nothing"}}, ("data",)),
     ("configmap/market-binding", {"data": {"epoch": "7"}}, ("data", "epoch")),
 )
@@ -36,7 +38,8 @@ EDITS: tuple[tuple[str, Any, tuple[str, ...]], ...] = (
 
 def test_edits_by_hand_are_put_back_and_told(ready: Kubectl, figure: Figure) -> None:
     slowest = 0.0
-    for target, patch, path in EDITS:
+    for child, patch, path in EDITS:
+        target = named(ready, child)
         before = field(ready.get(target), path)
         ready.run("patch", target, "--type=merge", "-p", json.dumps(patch))
         slowest = max(slowest, wait_put_back(ready, target, path, before))
@@ -44,6 +47,10 @@ def test_edits_by_hand_are_put_back_and_told(ready: Kubectl, figure: Figure) -> 
     assert {event["involvedObject"]["kind"] for event in told} == {"DataBackbone", "IngestPlan"}
     assert len(truth.runs(ready)) == 1
     figure(f"the slowest of {len(EDITS)} edits by hand put back", slowest, "s")
+
+
+def named(kubectl: Kubectl, child: str) -> str:
+    return child + cron_job(kubectl) if child == SCHEDULE else child
 
 
 def wait_put_back(kubectl: Kubectl, target: str, path: tuple[str, ...], before: Any) -> float:
@@ -65,7 +72,8 @@ def field(item: dict[str, Any], path: tuple[str, ...]) -> Any:
 
 def test_children_deleted_by_hand_come_back_and_start_nothing(ready: Kubectl) -> None:
     first = truth.runs(ready)
-    for target in ("cronjob/daily", "configmap/daily-plan", "configmap/market-binding"):
+    for child in (SCHEDULE, "configmap/daily-plan", "configmap/market-binding"):
+        target = named(ready, child)
         uid = ready.get(target)["metadata"]["uid"]
         ready.run("delete", target, "--cascade=orphan")
         until(
@@ -138,7 +146,7 @@ def test_a_worker_image_that_is_missing_is_named_and_mends(
         "the missing image by name",
     )
     assert truth.current(seen) == ("False", "VolumePending")
-    assert "ImagePullFailed" in message(seen, "Ready")
+    assert "ImagePullFailed" in message(seen, "StorageAvailable")
     assert astray.stop() == 0
     replica("mended").start().wait_leading()
     # The probe that cannot run has its deadline; deleting it asks for another at once.

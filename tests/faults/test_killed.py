@@ -9,7 +9,7 @@ import pytest
 from api_proxy import ApiProxy
 from deployment import Image, Kubectl
 from figures import Figure
-from lifetimes import Lifetimes
+from lifetimes import Lifetimes, starts_a_job
 from operator_process import OperatorProcess
 
 WRITES = 32
@@ -39,3 +39,11 @@ def test_killed_after_its_nth_write_in_create_update_run_and_delete(
     lifetimes = Lifetimes(kubectl, api, operator, images)
     lifetimes.cycle(number)
     assert lifetimes.kills.get("create") == 1 or number > FEWEST
+
+
+def test_killed_before_it_knows_that_a_job_was_started_it_starts_no_other(
+    kubectl: Kubectl, api: ApiProxy, operator: OperatorProcess, images: dict[str, Image]
+) -> None:
+    lifetimes = Lifetimes(kubectl, api, operator, images)
+    lifetimes.cycle_until(starts_a_job)
+    assert lifetimes.kills == {"create": 1, "run": 1}

@@ -32,7 +32,7 @@ def test_a_standby_is_healthy_and_ready_and_takes_over_from_a_leader_that_is_kil
     leader, standby = pair
     assert standby.page("/readyz") == (200, "standing by\n")
     assert (leader.metric("backbone_operator_leader"), standby.metric("backbone_operator_leader")) == (1, 0)
-    api.harm = Harm(after_write=lambda number: leader.kill_now() if number == 4 else None)
+    api.harm = Harm(after_write=lambda number, _: leader.kill_now() if number == 4 else None)
     truth.create(kubectl)
     assert leader.wait_end() == -9
     took = truth.seconds(standby.wait_leading)

@@ -1,4 +1,4 @@
-"""An HTTP server in threads that is a proxy too: behind CONNECT it speaks TLS for the host asked for."""
+"""An HTTP server in threads, with and without TLS, that is a proxy too: behind CONNECT it speaks TLS."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from switches import Board, Fault
+
+TLS_RECORD = b"\x16"
+"""The first byte of a handshake; a request in plain text begins with a letter."""
 
 
 class Asked:
@@ -85,6 +88,12 @@ class Handler(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     server: Server
+
+    def setup(self) -> None:
+        """Take a connection as it begins: with the first record of TLS, or in plain text."""
+        if self.request.recv(1, socket.MSG_PEEK) == TLS_RECORD:
+            self.request = self.server.tls.wrap_socket(self.request, server_side=True)
+        super().setup()
 
     def do_CONNECT(self) -> None:
         """Become the host that is asked for."""

@@ -166,6 +166,7 @@ async def test_what_no_visit_reads_of_a_child_wakes_nobody_and_what_one_reads_do
 def running_pod(job: str) -> dict[str, Any]:
     labels = {
         "app.kubernetes.io/managed-by": "databackbone-operator",
+        "app.kubernetes.io/component": "volume-probe",
         "backbone.emp.dev/backbone": "market",
         "batch.kubernetes.io/job-name": job,
     }

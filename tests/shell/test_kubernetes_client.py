@@ -106,6 +106,43 @@ async def test_a_name_that_exists_is_none_and_another_conflict_is_not(
         await cluster.create(DOCUMENT)
 
 
+NO_DRY_RUN = 'admission webhook "w" does not support dry run'
+NO_WEBHOOK = 'failed calling webhook "w": failed to call webhook: connection refused'
+
+
+@pytest.mark.parametrize(
+    ("status", "text", "words"),
+    [
+        pytest.param(403, QUOTA, QUOTA, id="a quota"),
+        pytest.param(422, "spec: Invalid value", "spec: Invalid value", id="an invalid object"),
+        pytest.param(400, NO_DRY_RUN, None, id="a webhook that knows no dry run"),
+        pytest.param(500, f"Internal error occurred: {NO_WEBHOOK}", NO_WEBHOOK, id="a webhook that is away"),
+    ],
+)
+async def test_a_dry_run_tells_what_refuses_an_object(
+    api: Any, cluster: KubernetesCluster, status: int, text: str, words: str | None
+) -> None:
+    api.faults.append((anything, status, text))
+    assert await cluster.refusal(DOCUMENT) == words
+
+
+async def test_a_dry_run_says_that_it_is_one_and_an_existing_name_is_no_refusal(
+    api: Any, cluster: KubernetesCluster
+) -> None:
+    await cluster.create(DOCUMENT)
+    assert await cluster.refusal(DOCUMENT) is None
+    assert dict(api.log[-1].params) == {"fieldManager": "databackbone-operator", "dryRun": "All"}
+
+
+@pytest.mark.parametrize(("status", "error"), [(503, Unreachable), (401, Denied)])
+async def test_a_dry_run_that_nobody_judged_says_nothing(
+    api: Any, cluster: KubernetesCluster, status: int, error: type[Exception]
+) -> None:
+    api.faults.append((anything, status, ""))
+    with pytest.raises(error):
+        await cluster.refusal(DOCUMENT)
+
+
 async def test_apply_is_server_side_forced_and_signed(api: Any, cluster: KubernetesCluster) -> None:
     await cluster.apply(DOCUMENT)
     sent = api.log[-1]
@@ -118,10 +155,14 @@ async def test_apply_is_server_side_forced_and_signed(api: Any, cluster: Kuberne
 
 async def test_a_delete_names_the_identity_it_means(api: Any, cluster: KubernetesCluster) -> None:
     await cluster.create(DOCUMENT)
-    await cluster.delete(CONFIG_MAP, "ns", "market-binding", "uid-9")
+    with pytest.raises(Conflict):
+        await cluster.delete(CONFIG_MAP, "ns", "market-binding", "uid-9")
     sent = api.log[-1]
     assert sent.data["preconditions"] == {"uid": "uid-9"}
     assert sent.data["propagationPolicy"] == "Background"
+    with pytest.raises(Conflict):
+        await cluster.delete(CONFIG_MAP, "ns", "market-binding", "uid-9", orphan=True)
+    assert api.log[-1].data["propagationPolicy"] == "Orphan"
 
 
 async def test_a_list_is_read_to_its_last_page(api: Any, cluster: KubernetesCluster) -> None:

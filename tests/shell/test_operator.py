@@ -182,6 +182,7 @@ async def test_children_are_made_and_what_happens_to_them_wakes_their_owner(
 def ended_pod(job: str, words: str) -> dict[str, Any]:
     labels = {
         "app.kubernetes.io/managed-by": "databackbone-operator",
+        "app.kubernetes.io/component": "volume-probe",
         "backbone.emp.dev/backbone": "market",
         "batch.kubernetes.io/job-name": job,
     }

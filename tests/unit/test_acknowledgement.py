@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from backbone.acknowledgement import ENTRIES_LIMIT, ENTRY_LIMIT, Matter, hear, parse
+from backbone.acknowledgement import Matter, hear, parse
 from backbone.errors import Rejected
+from backbone.tokens import ENTRIES_LIMIT, KEPT_LIMIT
 from backbone.vocabulary import Reason
 
 EMPTIED = Matter(Reason.STORE_EMPTIED)
@@ -83,5 +84,17 @@ def test_what_status_keeps_is_bounded_and_the_present_annotation_is_in_it() -> N
     long = "StoreEmptied:" + "x" * 1000
     kept = hear(long, {EMPTIED}, heard)
     assert kept.matters == {EMPTIED}
-    assert max(map(len, kept.entries)) <= ENTRY_LIMIT
+    assert max(map(len, kept.entries)) <= KEPT_LIMIT
     assert hear(long, {EMPTIED}, kept.entries).matters == set()
+
+
+@pytest.mark.parametrize("more", [1, 5, ENTRIES_LIMIT, 1000])
+def test_of_more_entries_than_status_keeps_none_is_heard_twice(more: int) -> None:
+    text = ",".join(f"StoreEmptied:{number}" for number in range(ENTRIES_LIMIT + more))
+    first = hear(text, {EMPTIED}, ())
+    assert first.matters == {EMPTIED}
+    assert f"the last {ENTRIES_LIMIT}" in first.notices[-1].message
+    assert len(first.notices) == ENTRIES_LIMIT + 1
+    again = hear(text, {EMPTIED}, first.entries)
+    assert (again.matters, again.notices, again.entries) == (set(), (), first.entries)
+    assert hear(f"{text},StoreEmptied:new", {EMPTIED}, again.entries).matters == {EMPTIED}

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from api_examples import ACCEPTED, REJECTED
 from backbone.crds.files import RESOURCES
 from backbone.errors import Rejected
-from backbone.runtime.manifest import read_manifest
+from backbone.manifest.objects import read_manifest
 from backbone.schema import ObjectName
 from example_objects import Document, Example, backbone
 

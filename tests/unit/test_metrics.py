@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from prometheus_client import CollectorRegistry
 
-from backbone.evaluation import Ended, Measure
 from backbone.health import Progress
+from backbone.measures import Family, Form, Measure
 from backbone.metrics import Metrics
+
+SHARE = Family("thing_share", "Shares.", ("namespace", "thing", "of"), Form.GAUGE)
+COUNT = Family("thing_events", "Events.", ("namespace", "thing"), Form.COUNTER)
+AGE = Family("thing_age_seconds", "Ages.", ("namespace", "thing"), Form.AGE)
+THING = {"namespace": "ns", "thing": "one"}
 
 
 @pytest.fixture
 def metrics() -> Metrics:
-    return Metrics(CollectorRegistry())
+    made = Metrics(CollectorRegistry())
+    for _ in range(2):
+        made.declare("Thing", (SHARE, COUNT, AGE))
+    return made
 
 
 def ready(metrics: Metrics, status: str) -> float | None:
@@ -34,31 +44,47 @@ def test_the_series_of_an_object_go_with_it(metrics: Metrics) -> None:
     assert b'name="other"' in metrics.page().body
 
 
-def test_runs_are_counted_by_outcome_until_their_plan_goes(metrics: Metrics) -> None:
-    metrics.count_run("ns", "daily", Ended("Succeeded", requests=5, retried=1))
-    metrics.count_run("ns", "daily", Ended("Succeeded", requests=5, retried=1))
-    plan = {"namespace": "ns", "plan": "daily"}
-    families = {
-        "backbone_runs_total": plan | {"outcome": "Succeeded"},
-        "backbone_provider_requests_total": plan,
-        "backbone_provider_retries_total": plan,
-    }
+def test_a_count_adds_up_until_its_object_goes(metrics: Metrics) -> None:
     value = metrics.registry.get_sample_value
-    assert [value(name, labels) for name, labels in families.items()] == [2, 10, 2]
-    metrics.drop("IngestPlan", "ns", "daily")
-    assert [value(name, labels) for name, labels in families.items()] == [None, None, None]
+    metrics.show("Thing", "ns", "one", Measure(COUNT, (), 0))
+    assert value("thing_events_total", THING) == 0, "so that the first one is an increase"
+    for _ in range(2):
+        metrics.show("Thing", "ns", "one", Measure(COUNT, (), 5))
+    assert value("thing_events_total", THING) == 10
+    metrics.drop("Thing", "ns", "one")
+    assert value("thing_events_total", THING) is None
 
 
-def test_a_share_of_the_cache_that_nobody_could_measure_has_no_series(metrics: Metrics) -> None:
-    labels = {"namespace": "ns", "name": "market", "of": "hits"}
+def test_a_value_that_nobody_could_measure_has_no_series(metrics: Metrics) -> None:
+    labels = THING | {"of": "hits"}
     value = metrics.registry.get_sample_value
-    metrics.show_cache("ns", "market", Measure("hits", 0.75))
-    assert value("backbone_cache_ratio", labels) == 0.75
-    metrics.show_cache("ns", "market", Measure("hits", None))
-    assert value("backbone_cache_ratio", labels) is None
-    metrics.show_cache("ns", "market", Measure("hits", 0.5))
-    metrics.drop("DataBackbone", "ns", "market")
-    assert value("backbone_cache_ratio", labels) is None
+    metrics.show("Thing", "ns", "one", Measure(SHARE, ("room",), 0.25))
+    metrics.show("Thing", "ns", "one", Measure(SHARE, ("hits",), 0.75))
+    assert value("thing_share", labels) == 0.75
+    metrics.show("Thing", "ns", "one", Measure(SHARE, ("hits",), None))
+    assert value("thing_share", labels) is None
+    assert value("thing_share", THING | {"of": "room"}) == 0.25
+    metrics.show("Thing", "ns", "one", Measure(SHARE, ("hits",), 0.5))
+    metrics.drop("Thing", "ns", "one")
+    assert value("thing_share", labels) is None
+
+
+def test_an_age_grows_by_itself_until_its_object_goes(metrics: Metrics) -> None:
+    value = metrics.registry.get_sample_value
+    hour_ago = datetime.now(UTC) - timedelta(hours=1)
+    metrics.show("Thing", "ns", "one", Measure(AGE, (), hour_ago.timestamp()))
+    metrics.show("Thing", "ns", "two", Measure(AGE, (), hour_ago.timestamp()))
+    age = value("thing_age_seconds", THING)
+    assert age is not None and 3600 <= age < 3660
+    metrics.drop("Thing", "ns", "one")
+    assert value("thing_age_seconds", THING) is None
+    assert value("thing_age_seconds", THING | {"thing": "two"}) is not None
+
+
+def test_an_age_is_never_negative(metrics: Metrics) -> None:
+    ahead = datetime.now(UTC) + timedelta(hours=1)
+    metrics.show("Thing", "ns", "one", Measure(AGE, (), ahead.timestamp()))
+    assert metrics.registry.get_sample_value("thing_age_seconds", THING) == 0
 
 
 def test_calls_are_counted_by_resource_so_that_a_missing_right_is_found(metrics: Metrics) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
-from backbone.naming import bounded_name, derived_name, digest, stamped
+from backbone.naming import bounded_name, derived_name, digest, schedule_name, slot_name, slot_of, stamped
 from backbone.vocabulary import ANNOTATION_DESIRED
 
 LONG = "a" * 62 + "b"
@@ -40,3 +42,18 @@ def test_a_stamp_follows_from_the_rest_of_the_document() -> None:
     assert mark == stamped(dict(reversed(document.items())))["metadata"]["annotations"][ANNOTATION_DESIRED]
     assert mark != stamped(changed)["metadata"]["annotations"][ANNOTATION_DESIRED]
     assert "annotations" not in document["metadata"]
+
+
+def test_a_job_names_the_fire_it_is_for_as_kubernetes_does() -> None:
+    fire = datetime(2024, 3, 1, 22, 0, tzinfo=UTC)
+    name = schedule_name("daily", "uid")
+    assert slot_name(name, fire) == f"{name}-28488840"
+    assert slot_of(name, slot_name(name, fire)) == fire
+    assert len(slot_name(schedule_name(LONG, "uid"), fire)) <= 63
+
+
+@pytest.mark.parametrize(
+    "job", ["daily-0123456789", "other-28488840", "daily-x", "daily", "daily-1-28488840"]
+)
+def test_a_job_of_another_cause_names_no_fire(job: str) -> None:
+    assert slot_of("daily", job) is None

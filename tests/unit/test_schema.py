@@ -1,32 +1,14 @@
-"""What all models share: how they read, and quantities."""
+"""What all models share: how they read."""
 
 from __future__ import annotations
 
-from decimal import Decimal
+from typing import Annotated
 
 import pytest
-from pydantic import ValidationError
+from pydantic import ConfigDict, Field, ValidationError
 
 from backbone.databackbone.api import DataBackboneSpec, DataBackboneStatus
-from backbone.schema import amount, read_back
-
-
-@pytest.mark.parametrize(
-    ("quantity", "expected"),
-    [
-        ("1", Decimal(1)),
-        ("500m", Decimal("0.5")),
-        ("1.5", Decimal("1.5")),
-        ("1k", Decimal(1000)),
-        ("1Ki", Decimal(1024)),
-        ("1M", Decimal(10**6)),
-        ("1.5Gi", Decimal(3 * 2**29)),
-        ("2T", Decimal(2 * 10**12)),
-        ("1Pi", Decimal(2**50)),
-    ],
-)
-def test_amount_of_a_quantity(quantity: str, expected: Decimal) -> None:
-    assert amount(quantity) == expected
+from backbone.schema import CutAt, Model, always, read_back, shared
 
 
 def test_fields_are_written_in_camel_case_and_read_in_both() -> None:
@@ -59,6 +41,60 @@ def test_a_field_that_does_not_read_costs_no_other(written: dict[str, object], k
     whole = {"tier": tier, "volume": {"claimName": "market-data"}}
     status = read_back(DataBackboneStatus, whole | written)
     assert status.model_dump(by_alias=True, exclude_none=True).keys() & whole.keys() == kept
+
+
+class Words(Model):
+    """Texts and lists that cut themselves, and a count that a report leaves out where it is 0."""
+
+    model_config = ConfigDict(json_schema_extra=always("rows"))
+
+    text: Annotated[str, CutAt(5)] = ""
+    trouble: Annotated[str, CutAt(5)] | None = None
+    lines: Annotated[tuple[Annotated[str, CutAt(2)], ...], CutAt(3)] = ()
+    rows: int = Field(default=0, ge=0)
+    at: str
+
+
+def test_a_text_or_a_list_cuts_itself_and_is_plain() -> None:
+    read = Words.model_validate({"text": "ab\ncdef", "trouble": "𝄞" * 9, "lines": ["abc"] * 9, "at": "now"})
+    assert read == Words(text="ab cd", trouble="𝄞" * 5, lines=("ab",) * 3, at="now")
+
+
+def test_a_limit_is_a_bound_of_the_schema_and_a_default_may_be_required() -> None:
+    schema = Words.model_json_schema()
+    fields = schema["properties"]
+    assert (fields["text"]["maxLength"], fields["lines"]["maxItems"]) == (5, 3)
+    assert fields["lines"]["items"]["maxLength"] == 2
+    assert fields["trouble"]["anyOf"][0]["maxLength"] == 5
+    assert schema["required"] == ["rows", "at"]
+    assert Words(at="now").rows == 0
+
+
+@pytest.mark.parametrize("given", [7, 0.5, ["a"], {"a": 1}])
+def test_what_is_no_text_is_refused_rather_than_cut(given: object) -> None:
+    with pytest.raises(ValidationError, match="text"):
+        Words.model_validate({"text": given, "at": "now"})
+
+
+def test_an_updated_copy_is_cut_and_validated_and_the_rest_stays() -> None:
+    read = Words(text="abc", rows=7, at="now")
+    assert read.updated(text="x" * 9) == Words(text="xxxxx", rows=7, at="now")
+    assert read.updated(trouble=None) == read
+    with pytest.raises(ValidationError, match="rows"):
+        read.updated(rows=-1)
+
+
+def test_a_model_has_the_values_of_the_fields_of_a_base() -> None:
+    class More(Words):
+        more: int = 3
+
+    assert shared(Words, More(at="now", rows=2)) == {
+        "text": "",
+        "trouble": None,
+        "lines": (),
+        "rows": 2,
+        "at": "now",
+    }
 
 
 def test_a_spec_does_not_change() -> None:

@@ -23,6 +23,7 @@ def test_what_is_not_set_has_a_default() -> None:
     assert (settings.health_port, settings.metrics_port) == (8080, 8081)
     assert settings.resync == timedelta(minutes=5)
     assert settings.probe_interval == timedelta(hours=1)
+    assert settings.check_retry == timedelta(seconds=15)
     assert settings.log_format == "json"
     assert settings.image_pull_policy == "IfNotPresent"
 
@@ -51,6 +52,8 @@ def test_two_processes_of_one_pod_have_two_identities() -> None:
         pytest.param("EMP_HEALTH_PORT", "http", id="a port that is no number"),
         pytest.param("EMP_METRICS_PORT", "70000", id="a port that does not exist"),
         pytest.param("EMP_RESYNC_SECONDS", "0", id="a resync that never rests"),
+        pytest.param("EMP_CHECK_RETRY_SECONDS", "0", id="a retry without a pause"),
+        pytest.param("EMP_CHECK_RETRY_SECONDS", "241", id="a first pause beyond the longest one"),
         pytest.param("EMP_LOG_FORMAT", "xml", id="a format that does not exist"),
         pytest.param("EMP_IMAGE_PULL_POLICY", "Sometimes", id="a policy that does not exist"),
     ],

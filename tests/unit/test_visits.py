@@ -20,6 +20,10 @@ KEY = Key("Thing", "ns", "one")
 LATER = Visited("done", after=timedelta(seconds=60))
 
 
+async def everywhere(namespace: str) -> bool:
+    return True
+
+
 class Script:
     """A reconciler that answers visits from a list, the last answer for ever."""
 
@@ -65,7 +69,7 @@ async def begin() -> AsyncIterator[Callable[[Script], Visits]]:
 
     def visits_of(script: Script) -> Visits:
         reconcilers: dict[str, object] = {"Thing": script}
-        visits = Visits(reconcilers, Metrics(CollectorRegistry()), timedelta(seconds=60))  # type: ignore[arg-type]
+        visits = Visits(reconcilers, Metrics(CollectorRegistry()), timedelta(seconds=60), everywhere)  # type: ignore[arg-type]
         made.append(visits)
         visits.wake(KEY)
         return visits
@@ -286,7 +290,7 @@ async def test_no_kind_waits_for_another(monkeypatch: pytest.MonkeyPatch) -> Non
     held, free = Script(LATER), Script(LATER)
     held.hold = asyncio.Event()
     reconcilers: dict[str, object] = {"Held": held, "Free": free}
-    visits = Visits(reconcilers, Metrics(CollectorRegistry()), timedelta(seconds=60))  # type: ignore[arg-type]
+    visits = Visits(reconcilers, Metrics(CollectorRegistry()), timedelta(seconds=60), everywhere)  # type: ignore[arg-type]
     visits.wake(Key("Held", "ns", "one"))
     visits.wake(Key("Free", "ns", "one"))
     await until(lambda: free.visited == 1)
@@ -310,7 +314,7 @@ async def test_a_visit_under_way_may_end_before_the_process_does(begin: Callable
 async def test_a_far_look_that_was_asked_for_does_not_replace_the_ordinary_one() -> None:
     script = Script(Visited("done", after=timedelta(hours=1)))
     reconcilers: dict[str, object] = {"Thing": script}
-    visits = Visits(reconcilers, Metrics(CollectorRegistry()), timedelta(seconds=0.01))  # type: ignore[arg-type]
+    visits = Visits(reconcilers, Metrics(CollectorRegistry()), timedelta(seconds=0.01), everywhere)  # type: ignore[arg-type]
     visits.wake(KEY)
     await until(lambda: script.visited >= 2)
     await visits.close()
@@ -326,7 +330,7 @@ async def test_an_object_that_seemed_gone_is_new_when_it_is_seen_again(
 
 
 async def test_a_mark_that_stays_the_same_is_no_change() -> None:
-    visits = Visits({}, Metrics(CollectorRegistry()), timedelta(seconds=60))
+    visits = Visits({}, Metrics(CollectorRegistry()), timedelta(seconds=60), everywhere)
     assert visits.changed(KEY, (1, "a"))
     assert not visits.changed(KEY, (1, "a"))
     assert visits.changed(KEY, (2, "a"))
@@ -364,3 +368,50 @@ async def test_what_an_object_would_read_that_nobody_visits_wakes_nobody_and_is_
     await until(lambda: visits._loops == {})
     visits.hear(KEY, "pod", "Running")
     assert visits._loops == {}
+
+
+async def test_where_another_operator_serves_nothing_is_visited_until_it_goes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "STAND_BY", 0.002)
+    script, ours = Script(LATER), [False]
+
+    async def serves(namespace: str) -> bool:
+        return ours[0]
+
+    visits = Visits({"Thing": script}, Metrics(CollectorRegistry()), timedelta(seconds=60), serves)  # type: ignore[dict-item]
+    visits.changed(KEY, "mark")
+    visits.wake(KEY)
+    await until(lambda: results(visits).get("standing by", 0) > 3)
+    assert script.visited == 0
+    assert visits.progress()["Thing"].oldest_status < 1, "a status that is another one's business is not old"
+    ours[0] = True
+    await until(lambda: script.visited == 1)
+    await visits.close()
+
+
+async def test_an_object_that_goes_while_another_operator_serves_is_forgotten() -> None:
+    async def serves(namespace: str) -> bool:
+        return False
+
+    visits = Visits({"Thing": Script(LATER)}, Metrics(CollectorRegistry()), timedelta(seconds=60), serves)  # type: ignore[dict-item]
+    visits.changed(KEY, "mark")
+    visits.wake(KEY)
+    await until(lambda: results(visits).get("standing by", 0) > 0)
+    assert visits.namespaces() == {"ns"}
+    visits.changed(KEY, None)
+    visits.wake(KEY)
+    await until(lambda: visits.namespaces() == set())
+    await visits.close()
+
+
+async def test_what_cannot_be_looked_at_is_told_when_it_begins_and_when_it_ends(
+    begin: Callable[[Script], Visits], caplog: pytest.LogCaptureFixture
+) -> None:
+    script = Script(*[Unreachable("no answer")] * 6, LATER)
+    with caplog.at_level("INFO"):
+        begin(script)
+        await until(lambda: script.visited == 7)
+        await asyncio.sleep(0.02)
+    lines = [record.getMessage() for record in caplog.records]
+    assert lines == ["Thing/ns/one: is not looked at: ApiUnreachable", "Thing/ns/one: is looked at again"]

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from backbone import vocabulary
-from backbone.vocabulary import ConditionType, Documented, Outcome, Reason
+from backbone.documented import Documented
+from backbone.vocabulary import ConditionType, Outcome, Reason
 
 MEMBERS = [*ConditionType, *Reason, *Outcome]
 QUALIFIED = re.compile(r"backbone\.emp\.dev/[a-z0-9]([a-z0-9-]*[a-z0-9])?|app\.kubernetes\.io/[a-z-]+")

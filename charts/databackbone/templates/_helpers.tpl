@@ -42,6 +42,13 @@ capabilities:
   drop: [ALL]
 {{- end -}}
 
+{{/* Not empty where the policies are installed: API servers have them from 1.30 on. */}}
+{{- define "databackbone.admissionPolicy" -}}
+{{- if and .Values.admissionPolicy.enabled (semverCompare ">=1.30-0" .Capabilities.KubeVersion.Version) -}}
+true
+{{- end -}}
+{{- end -}}
+
 {{/* What the operator may do in a namespace that it serves. */}}
 {{- define "databackbone.rules" -}}
 # Its own kinds: it reads them and replaces their status, nothing else.
@@ -59,9 +66,14 @@ capabilities:
 - apiGroups: [""]
   resources: [persistentvolumeclaims, configmaps]
   verbs: [get, list, watch, create, patch]
+# A claim that lost its volume while the rows are in TimescaleDB is made again; no other is ever deleted.
+- apiGroups: [""]
+  resources: [persistentvolumeclaims]
+  verbs: [delete]
+# Schedules; deleted are those alone that an earlier version made under another name.
 - apiGroups: [batch]
   resources: [cronjobs]
-  verbs: [get, list, watch, create, patch]
+  verbs: [get, list, watch, create, patch, delete]
 # Runs and probes: started once, never changed, tidied away later.
 - apiGroups: [batch]
   resources: [jobs]
@@ -70,7 +82,16 @@ capabilities:
 - apiGroups: [""]
   resources: [pods]
   verbs: [get, list, watch]
+# Its own events, and the Jobs': that a pod was refused, by a quota for instance, stands in an event alone.
 - apiGroups: [""]
   resources: [events]
+  verbs: [create, list]
+# Who serves the namespace: of two operators one stands by.
+- apiGroups: [coordination.k8s.io]
+  resources: [leases]
   verbs: [create]
+- apiGroups: [coordination.k8s.io]
+  resources: [leases]
+  resourceNames: [databackbone-served-by]
+  verbs: [get, update]
 {{- end -}}

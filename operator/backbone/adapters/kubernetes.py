@@ -16,7 +16,7 @@ from kubernetes import client, config
 from yarl import URL
 
 from ..errors import Conflict, Denied, Rejected, Unreachable, Waiting
-from ..ports.cluster import KINDS, JsonObject, Kind
+from ..ports.cluster import EVENT, KINDS, JsonObject, Kind, Objects
 from ..vocabulary import FIELD_MANAGER
 
 CONNECT_SECONDS = 5.0
@@ -33,6 +33,12 @@ _RIGHT_IS_MISSING = re.compile(r'User "[^"]*" cannot ')
 """An authorizer's refusal. Admission (a quota, a claim that may not grow) refuses with the same code 403 and
 other words."""
 
+_NO_DRY_RUN = re.compile(r"does not support dry run")
+"""Of a webhook that would do something: what it thinks of an object is known once it is created."""
+
+_WEBHOOK_FAILED = re.compile(r"failed calling webhook .*", re.DOTALL)
+"""Of a webhook that has to answer and does not, by status 500."""
+
 _REFUSALS = {
     HTTPStatus.BAD_REQUEST,
     HTTPStatus.FORBIDDEN,
@@ -45,6 +51,7 @@ METHODS = {
     "list": "GET",
     "discover": "GET",
     "create": "POST",
+    "dry_run": "POST",
     "apply": "PATCH",
     "replace": "PUT",
     "replace_status": "PUT",
@@ -94,10 +101,18 @@ class KubernetesCluster:
     async def list(self, kind: Kind, namespace: str, labels: Mapping[str, str]) -> list[JsonObject]:
         """Every object of the namespace that carries the labels, read page by page."""
         selector = ",".join(f"{key}={value}" for key, value in sorted(labels.items()))
-        found: list[JsonObject] = []
+        return await self._pages(kind, namespace, [("labelSelector", selector)])
+
+    async def events(self, namespace: str, uid: str, reason: str) -> Objects:
+        """The events of this reason about the object of this identity."""
+        selector = f"involvedObject.uid={uid},reason={reason}"
+        return await self._pages(EVENT, namespace, [("fieldSelector", selector)])
+
+    async def _pages(self, kind: Kind, namespace: str, selected: Query) -> Objects:
+        found: Objects = []
         token = ""
         while True:
-            query = [("limit", str(PAGE)), ("labelSelector", selector), ("continue", token)]
+            query = [("limit", str(PAGE)), *selected, ("continue", token)]
             page = await self._must("list", kind, _path(kind, namespace), [pair for pair in query if pair[1]])
             found += [
                 {**item, "apiVersion": kind.api_version, "kind": kind.kind}
@@ -120,6 +135,23 @@ class KubernetesCluster:
         query = [("fieldManager", FIELD_MANAGER)]
         return await self._call("create", kind, path, query, document, existing_is_none=True)
 
+    async def refusal(self, document: JsonObject) -> str | None:
+        """Why the API server refuses to create an object, by a dry run; nothing is created."""
+        kind = _kind(document)
+        path = _path(kind, document["metadata"]["namespace"])
+        query = [("fieldManager", FIELD_MANAGER), ("dryRun", "All")]
+        try:
+            await self._call("dry_run", kind, path, query, document, existing_is_none=True)
+        except Rejected as error:
+            return None if _NO_DRY_RUN.search(str(error)) else str(error)
+        except Unreachable as error:
+            # The API server answers, and one of its webhooks does not.
+            failed = _WEBHOOK_FAILED.search(str(error))
+            if failed is None:
+                raise
+            return failed.group()
+        return None
+
     async def replace(self, document: JsonObject) -> JsonObject:
         """Replace an object; Conflict unless it is the version that was read."""
         query = [("fieldManager", FIELD_MANAGER)]
@@ -131,12 +163,12 @@ class KubernetesCluster:
         path = f"{_path_of(document)}/status"
         return await self._must("replace_status", _kind(document), path, query, document)
 
-    async def delete(self, kind: Kind, namespace: str, name: str, uid: str) -> None:
-        """Delete the object of this identity and what it owns; nothing happens if it is gone already."""
+    async def delete(self, kind: Kind, namespace: str, name: str, uid: str, *, orphan: bool = False) -> None:
+        """Delete the object of this identity, and what it owns unless that is to stay."""
         options = {
             "apiVersion": "v1",
             "kind": "DeleteOptions",
-            "propagationPolicy": "Background",
+            "propagationPolicy": "Orphan" if orphan else "Background",
             "preconditions": {"uid": uid},
         }
         path = _path(kind, namespace, name)

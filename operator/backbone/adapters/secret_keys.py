@@ -11,10 +11,51 @@ from pathlib import Path
 from ..errors import Rejected
 
 HIGHEST_PORT = 65535
+READS = 5
+"""How often a Secret that changes meanwhile is read; Kubernetes changes one at most once a minute."""
 
 
-def texts(name: str, folder: Path, keys: Iterable[str]) -> dict[str, str]:
-    """What a Secret says, as Kubernetes mounts it: one file per key. Raises Rejected, never with a value."""
+class SecretMissing(Rejected):
+    """There is no Secret of that name, or it has no key: the kubelet mounts both as an empty folder."""
+
+
+def texts(
+    name: str, folder: Path, keys: Iterable[str], first: str = "a uri or the parts of one"
+) -> dict[str, str]:
+    """The keys of a Secret as Kubernetes mounts it, one file per key; all keys are of one version.
+
+    `first` says, for the message about an empty folder, what the Secret must hold. Raises SecretMissing if
+    the folder is empty, and Rejected if a key cannot be read or the Secret changes during each of READS
+    reads. No message holds a value.
+    """
+    named = tuple(keys)
+    for _ in range(READS):
+        version, found, fault = _version(folder), {}, None
+        try:
+            found = _texts(name, folder, named, first)
+        except Rejected as error:
+            fault = error
+        # A change during the read may have mixed the keys of two versions.
+        if _version(folder) == version:
+            if fault is not None:
+                raise fault
+            return found
+    raise Rejected(f"Secret {name} changed during each of {READS} reads; find out what writes it so often")
+
+
+def _version(folder: Path) -> str:
+    """The link that Kubernetes swaps with each version of a Secret; empty for a folder made by hand."""
+    try:
+        return str((folder / "..data").readlink())
+    except OSError:
+        return ""
+
+
+def _texts(name: str, folder: Path, keys: Iterable[str], first: str) -> dict[str, str]:
+    if not _holds_any(folder):
+        raise SecretMissing(
+            f"there is no Secret {name}, or it has no key at all: {folder} is empty; make it, with {first}"
+        )
     found = {}
     for key in keys:
         try:
@@ -24,6 +65,17 @@ def texts(name: str, folder: Path, keys: Iterable[str]) -> dict[str, str]:
         except (OSError, UnicodeDecodeError):
             raise Rejected(f"Secret {name}: {key} cannot be read as text") from None
     return found
+
+
+def _holds_any(folder: Path) -> bool:
+    """Whether a key is there; what begins with two dots is the kubelet's own."""
+    try:
+        return any(not item.name.startswith("..") for item in folder.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        # What may not be listed may be read all the same.
+        return True
 
 
 def completed(name: str, uri: Mapping[str, str], parts: Mapping[str, str]) -> dict[str, str]:
@@ -64,7 +116,7 @@ def port(place: str, text: str | None, default: int, hint: str) -> int:
         return default
     found = number(text)
     if found is None or not 0 < found <= HIGHEST_PORT:
-        raise Rejected(f"{place} is no number from 1 to {HIGHEST_PORT}; {hint}")
+        raise Rejected(f"{place} is not a number from 1 to {HIGHEST_PORT}; {hint}")
     return found
 
 

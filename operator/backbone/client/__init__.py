@@ -18,7 +18,7 @@ from ..market.dimensions import (
 from ..ports.cache import BOOTSTRAP, INSTITUTIONAL, CacheCounts, CachePolicy, SymbolTier
 from ..ports.store import Line
 from .errors import Ambiguous, BackboneError, NotHeld, NothingPublished, Rejected, StoreCorrupt, StoreError
-from .fitness import Finding, Fitness, Unfit
+from .fitness import Fitness, FitnessFinding, Unfit
 from .following import Client
 from .snapshot import Snapshot, frame
 
@@ -36,8 +36,8 @@ __all__ = [
     "CachePolicy",
     "Client",
     "Dimension",
-    "Finding",
     "Fitness",
+    "FitnessFinding",
     "Line",
     "NotHeld",
     "NothingPublished",

@@ -21,13 +21,14 @@ from types import TracebackType
 from typing import Self, Unpack
 
 from ..adapters.memory import MemoryCache
-from ..adapters.timescale.pool import DatabasePool, PoolReading
-from ..adapters.timescale.reader import TimescaleReader, cache_version, mark_of
+from ..adapters.timescale.cache_marks import cache_version, database_mark_of
+from ..adapters.timescale.pool import DatabasePool
+from ..adapters.timescale.reader import TimescaleReader
 from ..adapters.timescale.settings import ConnectionSettings, from_folder, from_keys
 from ..adapters.timescale.watch import SecretWatch
 from ..market.dimensions import Dimension
 from ..ports.cache import INSTITUTIONAL, Cache, CacheCounts, CachePolicy
-from ..ports.database import DatabaseFault, Finding
+from ..ports.database import DatabaseFault, DatabaseFinding
 from ..ports.store import Line
 from .errors import NothingPublished, StoreError
 from .fitness import Fitness
@@ -37,7 +38,14 @@ from .snapshot import Condition, Snapshot, View, inquiry_of
 MARK_STANDS = timedelta(seconds=10)
 """How long a database is taken for the same one before it is asked again."""
 
-__all__ = ["ConnectionSettings", "DatabaseClient", "DatabaseFault", "Finding", "from_folder", "from_keys"]
+__all__ = [
+    "ConnectionSettings",
+    "DatabaseClient",
+    "DatabaseFault",
+    "DatabaseFinding",
+    "from_folder",
+    "from_keys",
+]
 
 READ_DEADLINE = 5.0
 """Seconds that a read waits for an answer."""
@@ -101,7 +109,7 @@ class DatabaseClient:
         return client
 
     @property
-    def trouble(self) -> Finding | None:
+    def trouble(self) -> DatabaseFinding | None:
         """Why the Secret as it is now was not taken; None if nothing is wrong with it."""
         return self._watch.trouble if self._watch is not None else None
 
@@ -127,10 +135,6 @@ class DatabaseClient:
         """What the cache did so far."""
         return self._cache.counts()
 
-    def pool_reading(self) -> PoolReading:
-        """How the connections stand."""
-        return self._pool.reading()
-
     def close(self) -> None:
         """Close every connection that nobody uses, and the others when they come back."""
         self._closing.close()
@@ -154,7 +158,7 @@ class DatabaseClient:
             if known is not None and known[1] == place and now - self._mark_since <= MARK_STANDS:
                 return known[0]
         try:
-            mark = mark_of(self._pool)
+            mark = database_mark_of(self._pool)
         except StoreError:
             if known is None or known[1] != place:
                 raise

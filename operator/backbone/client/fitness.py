@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from ..documented import Documented
 from ..ports.store import LastAttempt, Line
-from ..vocabulary import Documented, Outcome
+from ..vocabulary import Outcome
 
 
 class Unfit(Documented):
@@ -20,7 +21,7 @@ class Unfit(Documented):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class FitnessFinding:
     """One reason why one symbol, series or calendar is not fit."""
 
     subject: str
@@ -39,7 +40,7 @@ class Fitness:
     dimension: str
     at: datetime
     version: str | None
-    findings: tuple[Finding, ...]
+    findings: tuple[FitnessFinding, ...]
 
     def __bool__(self) -> bool:
         """Whether nothing speaks against deciding."""
@@ -62,7 +63,7 @@ class Reading:
     quarantined: int
 
 
-def judge(reading: Reading) -> tuple[Finding, ...]:
+def judge(reading: Reading) -> tuple[FitnessFinding, ...]:
     """Everything that speaks against deciding on a subject; empty if nothing does."""
     if len(reading.lines) == 1:
         line = reading.lines[0]
@@ -72,25 +73,25 @@ def judge(reading: Reading) -> tuple[Finding, ...]:
     return tuple(item for item in found if item is not None)
 
 
-def _unclear(reading: Reading) -> Finding:
+def _unclear(reading: Reading) -> FitnessFinding:
     if not reading.lines:
-        return Finding(reading.subject, Unfit.MISSING, "no rows are held")
+        return FitnessFinding(reading.subject, Unfit.MISSING, "no rows are held")
     told = ", ".join(line_name(line) for line in reading.lines)
-    return Finding(reading.subject, Unfit.UNKNOWN, f"which one is meant? It is held as {told}")
+    return FitnessFinding(reading.subject, Unfit.UNKNOWN, f"which one is meant? It is held as {told}")
 
 
-def _age(reading: Reading, line: Line) -> Finding | None:
+def _age(reading: Reading, line: Line) -> FitnessFinding | None:
     if reading.due is None:
-        return Finding(reading.subject, Unfit.UNKNOWN, reading.undue)
+        return FitnessFinding(reading.subject, Unfit.UNKNOWN, reading.undue)
     covered = line.last_at + timedelta(seconds=line.interval_seconds or 0)
     if covered >= reading.due:
         return None
-    return Finding(
+    return FitnessFinding(
         reading.subject, Unfit.STALE, f"ends at {_said(covered)}; due is {_said(reading.due)} or later"
     )
 
 
-def _last_run(reading: Reading, line: Line) -> Finding | None:
+def _last_run(reading: Reading, line: Line) -> FitnessFinding | None:
     """What speaks against it in the journal of the backbone that it speaks against least.
 
     A database may hold runs of several; what one of them did not get says nothing of what another did.
@@ -100,31 +101,36 @@ def _last_run(reading: Reading, line: Line) -> Finding | None:
         if item.source == line.source:
             last[item.backbone] = item
     if not last:
-        return Finding(reading.subject, Unfit.UNKNOWN, "the journal names no run that asked for it")
+        return FitnessFinding(reading.subject, Unfit.UNKNOWN, "the journal names no run that asked for it")
     found = [_attempt(reading, item) for item in sorted(last.values(), key=lambda item: item.sequence)]
     return None if None in found else found[-1]
 
 
-def _attempt(reading: Reading, last: LastAttempt) -> Finding | None:
+def _attempt(reading: Reading, last: LastAttempt) -> FitnessFinding | None:
     if last.outcome != Outcome.SUCCEEDED:
-        return Finding(
+        return FitnessFinding(
             reading.subject, Unfit.FAILED, f"run {last.sequence} of plan {last.plan}: {last.outcome}"
         )
-    if last.plan_sequence == last.sequence:
+    # The greater one is of a run that stored this part and has not ended yet.
+    if last.plan_sequence <= last.sequence:
         return None
     if last.plan_outcome in {Outcome.SUCCEEDED, Outcome.PARTIAL}:
-        return Finding(reading.subject, Unfit.UNKNOWN, f"plan {last.plan} does not ask for it any more")
-    return Finding(
+        return FitnessFinding(
+            reading.subject, Unfit.UNKNOWN, f"plan {last.plan} does not ask for it any more"
+        )
+    return FitnessFinding(
         reading.subject,
         Unfit.FAILED,
         f"run {last.plan_sequence} of plan {last.plan} ended before it: {last.plan_outcome}",
     )
 
 
-def _quarantine(reading: Reading) -> Finding | None:
+def _quarantine(reading: Reading) -> FitnessFinding | None:
     if not reading.quarantined:
         return None
-    return Finding(reading.subject, Unfit.QUARANTINED, f"{reading.quarantined:,} rows wait for a decision")
+    return FitnessFinding(
+        reading.subject, Unfit.QUARANTINED, f"{reading.quarantined:,} rows wait for a decision"
+    )
 
 
 def line_name(line: Line) -> str:

@@ -12,6 +12,7 @@ from typing import Self, Unpack
 from ..adapters.memory import MemoryCache
 from ..market.dimensions import Dimension
 from ..ports.cache import BOOTSTRAP, Cache, CacheCounts, CachePolicy
+from . import questions
 from .copies import Copies
 from .errors import NothingPublished, StoreError
 from .fitness import Fitness
@@ -32,7 +33,7 @@ class Client:
 
     def __init__(
         self,
-        folder: Path,
+        folder: Path | str,
         *,
         policy: CachePolicy = BOOTSTRAP,
         cache: Cache | None = None,
@@ -41,7 +42,7 @@ class Client:
         """Opens nothing yet: a client may be made before the first run. Who makes a `cache` closes it."""
         self._clock = clock
         self._cache: Cache = MemoryCache(policy, clock) if cache is None else cache
-        self._copies = Copies(folder, self._cache.invalidate)
+        self._copies = Copies(questions.folder(folder), self._cache.invalidate)
 
     @contextmanager
     def snapshot(self) -> Iterator[Snapshot]:

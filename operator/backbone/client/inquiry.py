@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -10,7 +11,8 @@ from typing import TypeVar
 from ..market.dimensions import Dimension
 from ..ports.store import LastAttempt, Line, Reader
 from ..ports.store_errors import StoreError
-from .fitness import Finding, Fitness, Reading, Unfit, judge
+from .fitness import Fitness, FitnessFinding, Reading, Unfit, judge
+from .questions import earlier
 
 T = TypeVar("T", Line, LastAttempt)
 
@@ -31,7 +33,7 @@ class Inquiry:
 def answer(inquiry: Inquiry, reader: Reader, version: str) -> Fitness:
     """The answer from one copy."""
     try:
-        readings = _readings(inquiry, reader)
+        readings = list(_readings(inquiry, reader))
     except StoreError as error:
         return unknown(inquiry, str(error), version)
     findings = tuple(finding for reading in readings for finding in judge(reading))
@@ -40,49 +42,44 @@ def answer(inquiry: Inquiry, reader: Reader, version: str) -> Fitness:
 
 def unknown(inquiry: Inquiry, why: str, version: str | None = None) -> Fitness:
     """The answer where nothing could be looked at."""
-    findings = tuple(Finding(subject, Unfit.UNKNOWN, why) for subject in inquiry.subjects)
+    findings = tuple(FitnessFinding(subject, Unfit.UNKNOWN, why) for subject in inquiry.subjects)
     return Fitness(inquiry.dimension.name, inquiry.at, version, findings)
 
 
-def _readings(inquiry: Inquiry, reader: Reader) -> list[Reading]:
-    lines = [
+def _readings(inquiry: Inquiry, reader: Reader) -> Iterator[Reading]:
+    """One reading per subject; what was looked up is gone through once, however many there are."""
+    lines = _by_subject(
         line
         for line in reader.lines(inquiry.dimension, inquiry.subjects, until=inquiry.at)
         if inquiry.source in {None, line.source} and inquiry.interval_seconds in {None, line.interval_seconds}
-    ]
-    attempts = reader.last_attempts(inquiry.dimension, inquiry.subjects)
-    undecided = reader.undecided(inquiry.dimension, inquiry.subjects, inquiry.at)
-    return [
-        _reading(inquiry, subject, _of(subject, lines), _of(subject, attempts), undecided)
-        for subject in inquiry.subjects
-    ]
-
-
-def _reading(
-    inquiry: Inquiry,
-    subject: str,
-    lines: tuple[Line, ...],
-    attempts: tuple[LastAttempt, ...],
-    undecided: dict[tuple[str, str], int],
-) -> Reading:
-    due, undue = _due(inquiry, subject)
-    # Where no row is held, all of them may be in quarantine.
-    sources = {line.source for line in lines} or {source for _, source in undecided}
-    quarantined = sum(
-        count
-        for (name, source), count in undecided.items()
-        if name == subject and source in sources and inquiry.source in {None, source}
     )
-    return Reading(subject, lines, due, undue, attempts, quarantined)
+    attempts = _by_subject(reader.last_attempts(inquiry.dimension, inquiry.subjects))
+    waiting: dict[str, dict[str, int]] = defaultdict(dict)
+    for (subject, source), count in reader.undecided(inquiry.dimension, inquiry.subjects, inquiry.at).items():
+        if inquiry.source in {None, source}:
+            waiting[subject][source] = count
+    due_by = _due_by(inquiry)
+    for subject in inquiry.subjects:
+        held = tuple(lines[subject])
+        due, undue = due_by(subject, held[0] if len(held) == 1 else None)
+        # Where no row is held, all of them may be in quarantine.
+        sources = {line.source for line in held} or waiting[subject].keys()
+        quarantined = sum(count for source, count in waiting[subject].items() if source in sources)
+        yield Reading(subject, held, due, undue, tuple(attempts[subject]), quarantined)
 
 
-def _due(inquiry: Inquiry, subject: str) -> tuple[datetime | None, str]:
+def _due_by(inquiry: Inquiry) -> Callable[[str, Line | None], tuple[datetime | None, str]]:
+    """When a subject's rows are due, as far as is known what is held of it."""
     if inquiry.max_age is not None:
-        return inquiry.at - inquiry.max_age, ""
-    from .freshness import due_by_sessions
+        stated = earlier(inquiry.at, inquiry.max_age)
+        return lambda _, __: (stated, "")
+    from .freshness import Dues
 
-    return due_by_sessions(inquiry.dimension, subject, inquiry.grace, inquiry.at)
+    return Dues(inquiry.dimension, inquiry.grace, inquiry.at).of
 
 
-def _of(subject: str, items: Iterable[T]) -> tuple[T, ...]:
-    return tuple(item for item in items if item.subject == subject)
+def _by_subject(items: Iterable[T]) -> dict[str, list[T]]:
+    found: dict[str, list[T]] = defaultdict(list)
+    for item in items:
+        found[item.subject].append(item)
+    return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, TypedDict, TypeVar, Unpack
 
 import pyarrow as pa
@@ -13,8 +13,9 @@ from ..market.dimensions import SCHEMA_VERSION, Dimension
 from ..ports.cache import Cache, CacheKey
 from ..ports.journal import JournalEntry
 from ..ports.store import Holding, Line, Reader, Selection
-from .asof import joined, known_from
-from .errors import Ambiguous, NotHeld, Rejected
+from . import questions
+from .asof import joined, known_from, places
+from .errors import Ambiguous, NotHeld
 from .fitness import Fitness, line_name
 from .inquiry import Inquiry, answer
 
@@ -34,8 +35,8 @@ class LineChoice(TypedDict, total=False):
 class Window(LineChoice, total=False):
     """Which rows of a line: `start` is included and `end` is not; `last` keeps the latest of each symbol."""
 
-    start: datetime | None
-    end: datetime | None
+    start: datetime | date | str | None
+    end: datetime | date | str | None
     last: int | None
 
 
@@ -44,7 +45,7 @@ class Condition(LineChoice, total=False):
 
     max_age: timedelta | None
     grace: timedelta | None
-    at: datetime | None
+    at: datetime | date | str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +67,10 @@ class Snapshot:
 
     Of a database it is no copy: each answer is as of the time that it was read, by this process or another.
 
-    Times are given aware, in any zone, and come back in UTC; dimensions of days (daily bars, macro series and
-    events) take a moment's day in UTC. Subjects are symbols, series or calendars. Every call raises
-    StoreError where the copy cannot be read, and Rejected where the question is wrong.
+    Times are given aware, in any zone, or as days, which begin at midnight UTC, and come back in UTC;
+    dimensions of days (daily bars, macro series and events) take a moment's day in UTC. Subjects are symbols,
+    series or calendars. Every call raises StoreError where the copy cannot be read, and Rejected where the
+    question is wrong.
     """
 
     def __init__(self, view: View, cache: Cache, clock: Callable[[], datetime]) -> None:
@@ -88,8 +90,8 @@ class Snapshot:
         """
         selection = self._selection(dimension, subjects, window)
         return self._cache.fetch(
-            CacheKey(self._version_of(dimension), SCHEMA_VERSION, selection),
-            lambda: pa.Table.from_batches(self._reader.batches(selection), dimension.schema),
+            CacheKey(self._version_of(selection.dimension), SCHEMA_VERSION, selection),
+            lambda: pa.Table.from_batches(self._reader.batches(selection), selection.dimension.schema),
         )
 
     def batches(
@@ -105,17 +107,22 @@ class Snapshot:
         *,
         add: Dimension,
         subjects: Iterable[str],
+        forecasts: bool = False,
         **line: Unpack[LineChoice],
     ) -> pa.Table:
         """`rows` of a dimension, with what was known of other subjects when each row was known.
 
         Adds columns `<subject>.<column>`, null where nothing was known yet. Of a macro series the vintage
         counts, so that no value is used before it was published; backbone.client.asof says from when on a row
-        is known. Raises Rejected for rows that are not of the dimension, and for macro events.
+        is known. A period that had not begun is joined with `forecasts` alone. Raises Rejected for rows that
+        are not of the dimension, and for macro events.
         """
-        at = known_from(of, rows)
-        for subject in _unique(subjects):
-            rows = joined(rows, at, add, subject, self.rows(add, (subject,), **line))
+        questions.words(line, LineChoice.__annotations__)
+        rows = questions.table(rows)
+        at = known_from(questions.dimension(of), rows)
+        for subject in questions.names(subjects):
+            added = self.rows(add, (subject,), **line)
+            rows = joined(rows, add, subject, added, places(at, add, added, forecasts=forecasts))
         return rows
 
     def fitness(
@@ -133,33 +140,34 @@ class Snapshot:
 
     def subjects(self, dimension: Dimension) -> tuple[str, ...]:
         """What is held of a dimension, in alphabetical order."""
-        return self._reader.subjects(dimension)
+        return self._reader.subjects(questions.dimension(dimension))
 
     def lines(self, dimension: Dimension, subjects: Iterable[str]) -> tuple[Line, ...]:
         """Which sources hold some subjects, from when to when, the one with the latest row first."""
-        return self._reader.lines(dimension, _unique(subjects))
+        return self._reader.lines(questions.dimension(dimension), questions.names(subjects))
 
     def holdings(self) -> tuple[Holding, ...]:
         """What is held, per dimension and source."""
         return self._reader.holdings()
 
     def runs(self, count: int) -> tuple[JournalEntry, ...]:
-        """The last runs, newest first."""
-        return self._reader.runs(count)
+        """The last `count` runs, newest first."""
+        return self._reader.runs(questions.count("count", count) or 1)
 
     def _selection(self, dimension: Dimension, subjects: Iterable[str], window: Window) -> Selection:
-        names = _unique(subjects)
-        last = window.get("last")
-        if last is not None and last < 1:
-            raise Rejected(f"last={last}: ask for one row or more")
+        questions.words(window, Window.__annotations__)
+        names = questions.names(subjects)
+        start = questions.moment("start", window.get("start"))
+        end = questions.moment("end", window.get("end"))
+        questions.window(start, end)
         selection = Selection(
-            dimension,
+            questions.dimension(dimension),
             names,
-            source=window.get("source"),
-            start=_utc("start", window.get("start")),
-            end=_utc("end", window.get("end")),
-            last=last,
-            interval_seconds=window.get("interval_seconds"),
+            source=questions.choice("source", window.get("source")),
+            start=start,
+            end=end,
+            last=questions.count("last", window.get("last")),
+            interval_seconds=questions.count("interval_seconds", window.get("interval_seconds")),
         )
         lines = [_the_line(selection, name, lines) for name, lines in self._held(dimension, names).items()]
         # What the copy leaves no choice of is named all the same: one question has one key in the cache.
@@ -183,14 +191,15 @@ def inquiry_of(
     dimension: Dimension, subjects: Iterable[str], condition: Condition, clock: Callable[[], datetime]
 ) -> Inquiry:
     """A question for fitness, its moment set. Raises Rejected."""
+    questions.words(condition, Condition.__annotations__)
     return Inquiry(
-        dimension,
-        _unique(subjects),
-        source=condition.get("source"),
-        interval_seconds=condition.get("interval_seconds"),
-        max_age=condition.get("max_age"),
-        grace=condition.get("grace"),
-        at=_utc("at", condition.get("at")) or clock(),
+        questions.dimension(dimension),
+        questions.names(subjects),
+        source=questions.choice("source", condition.get("source")),
+        interval_seconds=questions.count("interval_seconds", condition.get("interval_seconds")),
+        max_age=questions.duration("max_age", condition.get("max_age")),
+        grace=questions.duration("grace", condition.get("grace")),
+        at=questions.moment("at", condition.get("at")) or clock(),
     )
 
 
@@ -199,7 +208,7 @@ def frame(rows: pa.Table) -> pd.DataFrame:
 
     Imports pandas. Whole numbers become doubles in a column that has nulls.
     """
-    return rows.to_pandas(date_as_object=False)
+    return questions.table(rows).to_pandas(date_as_object=False)
 
 
 def _the_line(selection: Selection, name: str, lines: tuple[Line, ...]) -> Line:
@@ -226,20 +235,3 @@ def _shared(values: Iterable[T]) -> T | None:
     """The value if all have the same."""
     found = set(values)
     return found.pop() if len(found) == 1 else None
-
-
-def _unique(subjects: Iterable[str]) -> tuple[str, ...]:
-    if isinstance(subjects, str):
-        raise Rejected(f"{subjects!r} is one name: give a list of names")
-    names = tuple(dict.fromkeys(subjects))
-    if not names:
-        raise Rejected("name at least one symbol, series or calendar")
-    return names
-
-
-def _utc(what: str, moment: datetime | None) -> datetime | None:
-    if moment is None:
-        return None
-    if moment.utcoffset() is None:
-        raise Rejected(f"{what}={moment.isoformat()} has no time zone: give it one, such as datetime.UTC")
-    return moment.astimezone(UTC)

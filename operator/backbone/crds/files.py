@@ -12,7 +12,7 @@ from ..databackbone.api import RESOURCE as DATABACKBONE
 from ..failoverdrill.api import RESOURCE as FAILOVERDRILL
 from ..ingestplan.api import RESOURCE as INGESTPLAN
 from .definition import definition
-from .reference import kind_page, reasons_page
+from .reference import kind_page, reasons_page, tokens_page
 
 RESOURCES = (DATABACKBONE, INGESTPLAN, FAILOVERDRILL)
 
@@ -36,7 +36,10 @@ def generated(root: Path) -> dict[str, str]:
 
     Raises SchemaError where a model says too little, and LookupError where a kind has no sample.
     """
-    files = {f"{REFERENCE_FOLDER}/reasons.md": f"<!-- {NOTICE} -->\n{reasons_page()}"}
+    files = {
+        f"{REFERENCE_FOLDER}/reasons.md": f"<!-- {NOTICE} -->\n{reasons_page()}",
+        f"{REFERENCE_FOLDER}/tokens.md": f"<!-- {NOTICE} -->\n{tokens_page()}",
+    }
     for resource in RESOURCES:
         document = definition(resource)
         written = yaml.dump(document, Dumper=_Plain, sort_keys=False, width=110, allow_unicode=True)

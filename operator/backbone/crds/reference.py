@@ -1,4 +1,4 @@
-"""The reference pages: a kind's page from its schema, and the page of reasons from the vocabulary."""
+"""The reference pages: a kind's page from its schema, those of reasons and tokens from their tables."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from ..documented import Documented
+from ..market.defects import Defect
 from ..ports.cache import CacheFault
 from ..ports.database import DatabaseFault
 from ..ports.policies import PolicyTrouble
 from ..schema import Column, Resource
-from ..vocabulary import API_VERSION, ConditionType, Documented, Outcome, Reason
+from ..tokens import KEPT_LIMIT, TOKENS, Memory, Token
+from ..vocabulary import API_VERSION, ConditionType, Outcome, Reason
 from .structural import Schema
 
 BAR = "\\|"
@@ -25,7 +28,26 @@ BOUNDS = {
     "maximum": "at most {}",
     "minItems": "at least {} items",
     "maxItems": "at most {} items",
+    "maxProperties": "at most {} entries",
 }
+
+_RULES_OF_USE = """\
+## What the operator does with it
+
+- It never changes and never removes an annotation.
+- A value that needs a Job waits while spec.suspend is true, or while something else keeps Jobs from
+  starting. Change the annotation to replace a value that waits; remove it to take the value back.
+- Where a value cannot be read, a message says what is wrong with it and what to do: in the condition
+  Validated, or in an event ReleaseRefused or AcknowledgementRefused.
+- Where an object loses its status, for instance in a restore from a backup, each annotation on it
+  counts as new. Remove the annotations before you restore the object.
+
+## With GitOps
+
+Either write the annotation into the manifest, with a new token for each request, or set it with
+kubectl and have the tool ignore it. A tool that puts an earlier value back asks again, unless the
+memory is `Entries`; one that removes the annotation takes back what waits.
+"""
 
 
 def kind_page(resource: Resource, root: Schema, sample: str) -> str:
@@ -66,6 +88,7 @@ def kind_page(resource: Resource, root: Schema, sample: str) -> str:
             *_meanings("Type", status),
             "",
             *_optional(resource.optional),
+            *_annotations(resource.kind),
             "## Columns of kubectl get",
             "",
             *_columns(resource.columns),
@@ -79,6 +102,57 @@ def _optional(optional: Iterable[tuple[ConditionType, str]]) -> Iterator[str]:
     if told:
         yield " ".join(told)
         yield ""
+
+
+def _annotations(kind: str) -> Iterator[str]:
+    found = [token for token in TOKENS if token.kind == kind]
+    if found:
+        yield from ("## Annotations", "", "Each asks for something [once per token](tokens.md).", "")
+        head = ("Annotation", "Value", "A new value")
+        yield from _table(head, ((f"`{token.annotation}`", _value(token), token.meaning) for token in found))
+        yield ""
+
+
+def _value(token: Token) -> str:
+    forms = " or ".join(f"`{form}`" for form in token.forms)
+    source = f", {token.source}" if token.source else ""
+    return f"{forms}{source}{'; commas separate several' if token.listed else ''}"
+
+
+def tokens_page() -> str:
+    """Write the page of the annotations by which a user asks for something once."""
+    rows = (
+        (
+            f"`{token.annotation}`",
+            token.kind,
+            _value(token),
+            token.meaning,
+            f"`{token.recorded}`",
+            f"`{token.memory}`",
+        )
+        for token in TOKENS
+    )
+    whole = " and ".join(f"`{token.annotation}`" for token in TOKENS if token.passed_on)
+    head = ("Annotation", "On", "Value", "A new value", "Recorded in", "Memory")
+    return "\n".join(
+        [
+            "# Tokens",
+            "",
+            "An annotation with a token asks for something once. The token is a word of your choice, or the",
+            "one that a message names. A new value is a new request.",
+            "",
+            *_table(head, rows),
+            "",
+            "## When a value is new",
+            "",
+            "A value that status remembers was handled, and asks for nothing more. Of a value of more than",
+            f"{KEPT_LIMIT} characters status keeps the digest, `sha256:…`; for {whole} it is ignored.",
+            "",
+            *_meanings("Memory", Memory),
+            "",
+            _RULES_OF_USE,
+        ]
+    )
 
 
 def reasons_page() -> str:
@@ -118,6 +192,12 @@ def reasons_page() -> str:
             "## Outcomes of runs",
             "",
             *_meanings("Outcome", Outcome),
+            "",
+            "## What checks find in rows",
+            "",
+            "Reasons of the quarantine, and flags of rows that are kept.",
+            "",
+            *_meanings("Defect", Defect),
             "",
         ]
     )
@@ -159,6 +239,8 @@ def _rows(schema: Schema, path: str) -> Iterator[tuple[str, ...]]:
 def _type(schema: Schema) -> str:
     if schema["type"] == "array":
         return f"list of {_type(schema['items'])}"
+    if "additionalProperties" in schema:
+        return f"map of {_type(schema['additionalProperties'])}"
     if schema.get("format") == "date-time":
         return "time"
     return str(schema["type"])
@@ -178,7 +260,8 @@ def _bounds(schema: Schema) -> str:
         said.append("one of " + ", ".join(f"`{value}`" for value in schema["enum"]))
     if schema.get("x-kubernetes-list-type") == "set":
         said.append("each once")
-    if said_of_items := _bounds(schema["items"]) if "items" in schema else "":
+    inner = schema.get("items") or schema.get("additionalProperties")
+    if said_of_items := _bounds(inner) if inner else "":
         said.append(f"each {said_of_items}")
     return "; ".join(said)
 

@@ -1,8 +1,8 @@
 """A pydantic model as a structural schema, the subset of OpenAPI that the API server stores.
 
 The API server wants no references and no `additionalProperties` beside `properties`; this project wants a
-description on every field and a bound on every string and list, so that `kubectl explain` answers and the
-cost of CEL rules can be estimated. What breaks a rule is an error here, not a surprise in a cluster.
+description on every field and a bound on every string, list and map, so that `kubectl explain` answers and
+the cost of CEL rules can be estimated. What breaks a rule is an error here, not a surprise in a cluster.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def structural(model: type[Model], *, defaults: bool = True) -> Schema:
     """Return the structural schema of a model.
 
     Without `defaults` fields are optional and stay absent: right for a status, which only its writer fills.
-    Raises SchemaError on a field without description, or a string or list without bound.
+    Raises SchemaError on a field without description, or a string, list or map without bound.
     """
     raw = model.model_json_schema(schema_generator=_Generator)
     schema = _resolve(raw, raw.get("$defs", {}), defaults)
@@ -58,7 +58,11 @@ def _resolve(node: Schema, definitions: Schema, defaults: bool) -> Schema:
     if "$ref" in node:
         target = definitions[node["$ref"].removeprefix("#/$defs/")]
         node = target | {key: value for key, value in node.items() if key != "$ref"}
+    entries = node.get("additionalProperties")
     node = {key: value for key, value in sorted(node.items(), key=_place) if key not in DROPPED}
+    if isinstance(entries, dict):
+        # A map: its values have a schema, and its keys a rule of CEL where they need one.
+        node["additionalProperties"] = _resolve(entries, definitions, defaults)
     if not defaults:
         node.pop("default", None)
     if "const" in node:
@@ -88,9 +92,13 @@ def _check(node: Schema, path: str) -> None:
         raise SchemaError(f"{path}: a string needs max_length")
     if kind == "array" and "maxItems" not in node:
         raise SchemaError(f"{path}: a list needs max_length")
+    if "additionalProperties" in node and "maxProperties" not in node:
+        raise SchemaError(f"{path}: a map needs max_length")
     for name, child in node.get("properties", {}).items():
         if not child.get("description"):
             raise SchemaError(f"{path}.{name}: a field needs a description")
         _check(child, f"{path}.{name}")
     if "items" in node:
         _check(node["items"], f"{path}[]")
+    if "additionalProperties" in node:
+        _check(node["additionalProperties"], f"{path}.*")

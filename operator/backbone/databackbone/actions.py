@@ -5,31 +5,44 @@ from __future__ import annotations
 from collections.abc import Container
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from ..evaluation import Action, Apply, Prune, Start
-from ..naming import mark_of
+from ..jobs.ends import OTHER_SETTINGS, look_again, outdated
+from ..jobs.looks import Reading, next_due
+from ..jobs.pods import pods_mark
+from ..naming import stamp_of
+from ..ports.cluster import CLAIM
 from ..ports.readings import ClaimReading
 from . import children
 from .api import TierStatus, VolumeStatus
 from .children import Backbone
+from .database_look import Checked
 from .observation import Observation
-from .probing import of_claim
 from .services import Services
+from .volume_look import Probed
+
+GONE = "it lost its volume, and no row was on it"
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What is known after a look, and when the volume is probed next: None is at once."""
+    """What is known after a visit's Jobs were read."""
 
-    volume: VolumeStatus
+    probed: Probed
     services: Services
     tier: TierStatus
-    probe_due: datetime | None
 
-    def next_after(self, now: datetime) -> timedelta | None:
-        """How long until a Job is due that is not due yet."""
-        coming = [due - now for due in (self.probe_due, self.services.due) if due is not None and due > now]
-        return min(coming, default=None)
+    @property
+    def looks(self) -> tuple[Reading[Any, Any], ...]:
+        """All looks of this backbone."""
+        checked = self.services.checked
+        return (self.probed, *([checked.look] if checked is not None else []))
+
+    def next_after(self, seen: Observation, now: datetime) -> timedelta | None:
+        """How long until a Job is due that is not due yet, or one without a pod is looked at again."""
+        waits = (next_due(self.looks, now), look_again(seen.jobs, now))
+        return min((wait for wait in waits if wait is not None), default=None)
 
 
 def leaving(seen: Observation) -> bool:
@@ -37,10 +50,15 @@ def leaving(seen: Observation) -> bool:
     return any(child is not None and child.terminating for child in (seen.claim, seen.binding))
 
 
+def expendable(claim: ClaimReading, volume: VolumeStatus, tier: TierStatus) -> bool:
+    """Whether a claim lost a volume that nobody misses: the rows are in TimescaleDB, and it held none."""
+    idle = tier.active == "Institutional" and volume.holds_rows is not True
+    return claim.phase == "Lost" and not claim.terminating and idle
+
+
 def prunes(seen: Observation, but: Container[str | None] = ()) -> tuple[Action, ...]:
     """Delete finished Jobs but those: their pods would hold a claim that is being deleted."""
-    jobs = (*seen.probes, *seen.checks)
-    return tuple(Prune(job.name, job.uid) for job in jobs if job.finished and job.name not in but)
+    return tuple(Prune(job.name, job.uid) for job in seen.jobs if job.finished and job.name not in but)
 
 
 def actions_of(
@@ -49,35 +67,48 @@ def actions_of(
     """What this visit does."""
     actions: list[Action] = [Apply(children.binding(backbone, standing.tier), seen.binding)]
     claim = seen.claim
+    if (
+        claim is not None
+        and not backbone.spec.suspend
+        and expendable(claim, standing.probed.status, standing.tier)
+    ):
+        # No pod starts with it. Once it is gone a new one is made, as where somebody deletes it.
+        return (*actions, *prunes(seen), Prune(claim.name, claim.uid, CLAIM, GONE))
     if claim is not None and not backbone.spec.suspend and claim.phase != "Lost":
-        actions += _probe(backbone, seen, standing, claim, now)
-        actions += _look_at_services(backbone, seen, standing.services, now)
-    database = standing.services.database
-    actions += prunes(seen, but=(standing.volume.probe_job, database.job if database is not None else None))
+        actions += _probe(backbone, seen, standing.probed, claim, now)
+        actions += _check(backbone, seen, standing.services.checked, now)
+    actions += _outdated(backbone, seen)
+    actions += prunes(seen, but=[look.status.job for look in standing.looks])
     return (*actions, *_claims(backbone, claim))
 
 
+def _outdated(backbone: Backbone, seen: Observation) -> tuple[Prune, ...]:
+    """Delete Jobs whose pods are refused by what the spec said before: the next ones are made anew."""
+    mark = pods_mark(children.pods_of(backbone))
+    return tuple(Prune(job.name, job.uid, why=OTHER_SETTINGS) for job in seen.jobs if outdated(job, mark))
+
+
 def _probe(
-    backbone: Backbone, seen: Observation, standing: Standing, claim: ClaimReading, now: datetime
+    backbone: Backbone, seen: Observation, probed: Probed, claim: ClaimReading, now: datetime
 ) -> tuple[Start, ...]:
-    idle = all(job.finished is not None for job in of_claim(seen.probes, claim))
-    if not idle or (standing.probe_due is not None and standing.probe_due > now):
+    if not probed.starts(now):
         return ()
-    attempted = standing.volume.attempted_at
-    attempt = attempted.isoformat() if attempted else "first"
-    return (Start(children.probe(backbone, claim.uid, attempt, seen.images)),)
+    why = "" if probed.status.attempted_at else f"claim {claim.name} was never probed"
+    return (Start(children.probe(backbone, claim.uid, probed.attempt, seen.images), why),)
 
 
-def _look_at_services(
-    backbone: Backbone, seen: Observation, services: Services, now: datetime
+def _check(
+    backbone: Backbone, seen: Observation, checked: Checked | None, now: datetime
 ) -> tuple[Start, ...]:
-    wish, database = services.wish, services.database
-    idle = all(job.finished is not None for job in seen.checks)
-    if wish is None or database is None or not idle or (services.due is not None and services.due > now):
+    if checked is None or not checked.look.starts(now):
         return ()
-    attempt = database.attempted_at.isoformat() if database.attempted_at else "first"
-    confirm = wish.token if wish.token != database.confirmed else None
-    return (Start(children.database(backbone, wish.cause, confirm, attempt, seen.images)),)
+    request, status = checked.request, checked.look.status
+    confirm = request.token if request.token != status.confirmed else None
+    why = ""
+    if status.cause != request.cause:
+        why = "the spec, the operator's version or a confirmation requires a check of the database"
+    job = children.database(backbone, request.cause, confirm, checked.look.attempt, seen.images)
+    return (Start(job, why),)
 
 
 def _claims(backbone: Backbone, claim: ClaimReading | None) -> tuple[Apply, ...]:
@@ -92,8 +123,8 @@ def _claims(backbone: Backbone, claim: ClaimReading | None) -> tuple[Apply, ...]
     if claim is None or not children.grows(backbone, claim):
         return (Apply(standing, claim),)
     growth = children.claim(backbone, claim, grow=True)
-    if claim.desired == mark_of(growth):
+    if claim.desired == stamp_of(growth):
         return (Apply(growth, claim),)
-    if claim.phase == "Bound" and claim.desired == mark_of(standing):
+    if claim.phase == "Bound" and claim.desired == stamp_of(standing):
         return (Apply(standing, claim), Apply(growth, claim))
     return (Apply(standing, claim),)

@@ -8,7 +8,10 @@ from typing import Annotated, Literal, Self
 from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
 from ..authority.tier import Mode, Tier, requested_tier
-from ..schema import AGE, Column, Flag, Model, Quantity, Resource, amount, cel
+from ..jobs.looks import TROUBLE_LIMIT, LookStatus
+from ..jobs.pod_settings import PodSettings
+from ..quantity import Quantity, amount
+from ..schema import AGE, Column, CutAt, Flag, Model, Resource, Word, cel
 from ..vocabulary import ConditionType
 from .accepted import ROOM
 from .audit import LastChange
@@ -31,7 +34,7 @@ SIZE_TOO_LARGE = f"size must be at most {SIZE_CEILING}: the API server cannot co
 
 
 class Storage(Model):
-    """The bootstrap tier's volume."""
+    """The volume of the bootstrap tier."""
 
     model_config = ConfigDict(
         json_schema_extra=cel(
@@ -53,12 +56,12 @@ class Storage(Model):
 
     size: Quantity = Field(
         default="1Gi",
-        description="Capacity asked for. The store needs about three times the size of its data: working "
-        "file, published copy, and the next copy while it is written. It can grow where the storage class "
-        "allows it.",
+        description="Requested capacity of the volume. The store needs about three times the size of its "
+        "data: the working file, the published copy, and the next copy while it is written. The size can "
+        "grow if the storage class allows it.",
     )
     storage_class_name: StorageClassName | None = Field(
-        default=None, description="StorageClass of the claim; the cluster's default class if left out."
+        default=None, description="StorageClass of the claim. If omitted, the cluster's default class."
     )
 
     @model_validator(mode="after")
@@ -74,7 +77,7 @@ class Bootstrap(Model):
     """The tier that needs no outside service: a DuckDB file on a volume."""
 
     storage: Storage = Field(
-        default_factory=Storage, description="The volume that holds the DuckDB file and its published copies."
+        default_factory=Storage, description="The volume for the DuckDB file and its published copies."
     )
 
 
@@ -94,28 +97,37 @@ class DataBackboneSpec(Model):
 
     mode: Mode = Field(
         default="Auto",
-        description="Which tier serves. Auto is Bootstrap until TimescaleDB, Redis and Kafka are all "
-        "configured, and Kafka cannot be yet. Institutional stores in TimescaleDB. The tier is chosen before "
-        "the first rows are stored; afterwards OnRequestedTier says why it stays.",
+        description="Which tier serves. Auto selects Bootstrap until TimescaleDB, Redis and Kafka are all "
+        "configured, and Kafka cannot be configured yet. Institutional stores rows in TimescaleDB. The tier "
+        "is chosen before the first rows are stored; afterwards OnRequestedTier reports why it does not "
+        "change.",
     )
     suspend: Flag = Field(
         default=False,
-        description="Start no work for this backbone and its plans. Data, volume and objects stay.",
+        description="If true, the operator starts no work for this backbone and its plans. Data, volume "
+        "and objects stay.",
     )
     deletion_policy: DeletionPolicy = Field(
         default="Retain",
         description="What happens to the data when this object is deleted. Retain keeps the volume claim, "
-        "and a DataBackbone of the same name takes it up again. Delete removes the claim and the data "
-        "with it.",
+        "and a new DataBackbone of the same name uses it again. Delete removes the claim and its data. "
+        "Neither changes TimescaleDB or Redis: rows, policies and the database's own jobs stay, retention "
+        "continues to drop rows, and cached answers expire.",
     )
     bootstrap: Bootstrap = Field(
-        default_factory=Bootstrap, description="Settings of the tier that needs no outside service."
+        default_factory=Bootstrap,
+        description="Settings of the bootstrap tier, which needs no outside service.",
     )
     timescale: Timescale | None = Field(
-        default=None, description="TimescaleDB, where the institutional tier stores."
+        default=None, description="TimescaleDB, which stores the rows of the institutional tier."
     )
     redis: Redis | None = Field(
-        default=None, description="Redis, where the institutional tier caches what is read. Optional."
+        default=None, description="Redis, which caches reads of the institutional tier. Optional."
+    )
+    pods: PodSettings | None = Field(
+        default=None,
+        description="Settings of the pods of every Job of this backbone and of its plans. Entries of a "
+        "plan's spec.worker override entries of this field.",
     )
 
     @model_validator(mode="after")
@@ -134,76 +146,96 @@ class DataBackboneSpec(Model):
         )
 
 
+PENDING_TIER = "Pending"
+"""No tier serves yet: the one that is asked for is prepared, and no run starts before it is ready."""
+
+
 class TierStatus(Model):
     """Which tier serves, which one is asked for, and why they differ."""
 
     active: Tier = Field(description="The tier that serves reads and writes.")
-    requested: Tier = Field(description="The tier that spec.mode asks for.")
-    epoch: int = Field(ge=0, description="Counts the changes of the active tier.")
-    since: datetime = Field(description="When the active tier began to serve (UTC).")
+    requested: Tier = Field(description="The tier that spec.mode requests.")
+    epoch: int = Field(ge=0, description="Number of changes of the active tier.")
+    since: datetime = Field(description="When the active tier started to serve (UTC).")
     cluster: str | None = Field(
         default=None,
         max_length=64,
         exclude_if=lambda known: known is None,
-        description="Which cluster this is, by the uid of its namespace kube-system: with namespace and name "
-        "it says whose a database is.",
+        description="Identity of the cluster: the uid of its namespace kube-system. Together with "
+        "namespace and name it identifies the owner of a database.",
     )
     database: str | None = Field(
         default=None,
         max_length=64,
         exclude_if=lambda known: known is None,
-        description="Mark of the database that holds the rows.",
+        description="Identity of the database that stores the rows.",
     )
 
 
-class VolumeStatus(Model):
-    """The volume as it was last seen."""
+class VolumeStatus(LookStatus):
+    """The volume as it was last seen. Each claim is probed for itself: its uid is the cause of its probes."""
 
-    claim_name: str = Field(max_length=253, description="The PersistentVolumeClaim.")
-    claim_uid: str | None = Field(
-        default=None, max_length=64, description="Identity of the claim probed last."
+    claim_name: str = Field(max_length=253, description="Name of the PersistentVolumeClaim.")
+    cause: str | None = Field(
+        default=None, alias="claimUid", max_length=64, description="Uid of the claim that was probed last."
     )
     capacity: str | None = Field(default=None, max_length=32, description="Capacity of the bound volume.")
-    probe_job: str | None = Field(default=None, max_length=63, description="The last probe's Job.")
-    probe_outcome: Annotated[str, StringConstraints(max_length=64)] | None = Field(
-        default=None, description="What the last probe that reached the volume found."
+    job: str | None = Field(
+        default=None, alias="probeJob", max_length=63, description="Job of the last probe."
     )
-    probed_at: datetime | None = Field(
-        default=None, description="When a probe last reached the volume: probeOutcome is of this time (UTC)."
+    outcome: Word | None = Field(
+        default=None, alias="probeOutcome", description="Result of the last probe that reached the volume."
+    )
+    checked_at: datetime | None = Field(
+        default=None,
+        alias="probedAt",
+        description="When a probe last reached the volume, and the time of probeOutcome (UTC).",
     )
     attempted_at: datetime | None = Field(
-        default=None, description="When the last probe ended, whether it reached the volume or not (UTC)."
+        default=None, description="When the last probe ended, even if it did not reach the volume (UTC)."
     )
-    probe_failures: int = Field(default=0, ge=0, description="Probes in a row that did not end well.")
-    probe_trouble: Annotated[str, StringConstraints(max_length=512)] | None = Field(
-        default=None, description="What keeps the probe that is under way from running."
+    failures: int = Field(
+        default=0, alias="probeFailures", ge=0, description="Number of consecutive probes that failed."
+    )
+    trouble: Annotated[str, CutAt(TROUBLE_LIMIT)] | None = Field(
+        default=None,
+        alias="probeTrouble",
+        description="Why the current probe does not run.",
     )
     holds_rows: bool | None = Field(
         default=None,
-        description="Whether rows are stored there, as far as a probe or a plan has said. While it is not "
+        description="Whether the volume stores rows, as the last probe or a plan reported. Unless this is "
         "false, the tier cannot become Institutional.",
     )
-    message: str = Field(default="", max_length=512, description="What the last finished probe had to say.")
+    message: Annotated[str, CutAt(512)] = Field(default="", description="Message of the last finished probe.")
 
 
 class DataBackboneStatus(Model):
     """What the operator found. Conditions are described in the reference page."""
 
-    tier: TierStatus | None = Field(default=None, description="Which tier serves.")
-    volume: VolumeStatus | None = Field(default=None, description="The bootstrap tier's volume.")
-    database: DatabaseStatus | None = Field(
-        default=None, description="TimescaleDB, where spec.timescale is there."
+    tier: TierStatus | None = Field(default=None, description="The active tier, and the requested one.")
+    serving: Annotated[str, StringConstraints(max_length=16)] | None = Field(
+        default=None,
+        description="Value of the column TIER: the active tier, or Pending while the operator prepares the "
+        "requested tier and no run starts.",
     )
-    cache: CacheStatus | None = Field(default=None, description="Redis, where spec.redis is there.")
+    volume: VolumeStatus | None = Field(default=None, description="The volume of the bootstrap tier.")
+    database: DatabaseStatus | None = Field(
+        default=None, description="TimescaleDB; present if spec.timescale is set."
+    )
+    cache: CacheStatus | None = Field(default=None, description="Redis; present if spec.redis is set.")
     last_change: LastChange | None = Field(
-        default=None, description="The last change of the spec that was accepted."
+        default=None, description="The last change of the spec that the operator accepted."
     )
     accepted_spec: Annotated[str, StringConstraints(max_length=ROOM)] | None = Field(
         default=None,
-        description="The spec that was accepted last, as JSON without what is default: the next change is "
-        "told against it. Of one that is too long, what is longest stands there as a digest.",
+        description="The spec that the operator accepted last, as JSON without default values. The "
+        "operator compares the next change with it. If the spec is too long, a hash replaces each of its "
+        "longest values.",
     )
-    plans: int | None = Field(default=None, ge=0, description="IngestPlans that refer to this backbone.")
+    plans: int | None = Field(
+        default=None, ge=0, description="Number of IngestPlans that refer to this backbone."
+    )
 
 
 RESOURCE = Resource(
@@ -214,7 +246,7 @@ RESOURCE = Resource(
     spec=DataBackboneSpec,
     status=DataBackboneStatus,
     columns=(
-        Column("Tier", ".status.tier.active"),
+        Column("Tier", ".status.serving"),
         Column.of_condition("Ready", ConditionType.READY, "status"),
         Column.of_condition("Reason", ConditionType.READY, "reason"),
         Column.of_condition("Retention", ConditionType.RETENTION_MET, "status"),

@@ -25,9 +25,9 @@ Value = Annotated[str, StringConstraints(max_length=VALUE_LIMIT)]
 class ConfigurationChange(Model):
     """One field of the spec."""
 
-    path: str = Field(max_length=PATH_LIMIT, description="The field, below spec.")
-    before: Value | None = Field(default=None, description="What it was; absent where it was not there.")
-    after: Value | None = Field(default=None, description="What it is; absent where it is gone.")
+    path: str = Field(max_length=PATH_LIMIT, description="Path of the field below spec.")
+    before: Value | None = Field(default=None, description="Previous value; absent if the field was not set.")
+    after: Value | None = Field(default=None, description="New value; absent if the field was removed.")
 
     def __str__(self) -> str:
         return f"{self.path}: {self.before or 'absent'} → {self.after or 'absent'}"
@@ -36,13 +36,13 @@ class ConfigurationChange(Model):
 class LastChange(Model):
     """The last change of the spec that was accepted."""
 
-    generation: int = Field(ge=0, description="The object's generation that brought it.")
-    at: datetime = Field(description="When the operator took it up (UTC).")
-    summary: str = Field(max_length=SUMMARY_LIMIT, description="The changes in a line.")
+    generation: int = Field(ge=0, description="Generation of the object with this change.")
+    at: datetime = Field(description="When the operator accepted the change (UTC).")
+    summary: str = Field(max_length=SUMMARY_LIMIT, description="Summary of the changes in one line.")
     changes: tuple[ConfigurationChange, ...] = Field(
-        default=(), max_length=MOST_CHANGES, description="What changed, by the names of the fields."
+        default=(), max_length=MOST_CHANGES, description="The changed fields."
     )
-    more: int = Field(default=0, ge=0, description="Changes beyond those that are listed.")
+    more: int = Field(default=0, ge=0, description="Number of changes that are not listed.")
 
 
 def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[ConfigurationChange, ...]:

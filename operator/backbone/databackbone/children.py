@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-import re
-from decimal import Decimal
 from typing import Any
 
 from ..evaluation import Subject
+from ..jobs.pod_settings import Settings, settings_of
+from ..jobs.pods import (
+    PLAN_DIRECTORY,
+    Work,
+    WorkerImages,
+    child_labels,
+    claim_name,
+    job_annotations,
+    job_spec,
+    owner_reference,
+)
 from ..naming import derived_name, stamped
 from ..ports.cluster import DATA_BACKBONE
 from ..ports.readings import ClaimReading
+from ..quantity import amount
 from ..rendering import BACKBONE_FILE, document
 from ..vocabulary import LABEL_CAUSE, LABEL_CLAIM_UID, Component
-from ..workload import PLAN_DIRECTORY, Work, WorkerImages, child_labels, claim_name, job_spec, owner_reference
 from .api import DataBackboneSpec, TierStatus
 
 Backbone = Subject[DataBackboneSpec]
@@ -24,13 +33,6 @@ DATABASE_SECONDS = 1200
 """A first look may migrate, which waits for locks and makes tables."""
 
 PUBLISHED = "published/backbone.duckdb"
-
-_SCALES = {
-    "": Decimal(1),
-    "m": Decimal("0.001"),
-    **{unit: Decimal(1000) ** power for power, unit in enumerate("kMGTPE", start=1)},
-    **{f"{unit}i": Decimal(1024) ** power for power, unit in enumerate("KMGTPE", start=1)},
-}
 
 
 def binding_name(backbone: str) -> str:
@@ -44,7 +46,7 @@ def grows(backbone: Backbone, found: ClaimReading) -> bool:
     if found.requested is None:
         return True
     try:
-        return quantity(wanted) > quantity(found.requested)
+        return amount(wanted) > amount(found.requested)
     except ValueError:
         # Somebody else's spelling, such as an exponent: the API server judges the request.
         return wanted != found.requested
@@ -83,7 +85,8 @@ def binding(backbone: Backbone, tier: TierStatus) -> dict[str, Any]:
         "uid": backbone.uid,
         "generation": backbone.generation,
     }
-    spec = backbone.spec.model_dump(mode="json", by_alias=True, exclude_none=True)
+    # What pods are made of is no worker's or reader's business.
+    spec = backbone.spec.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"pods"})
     return stamped(
         {
             "apiVersion": "v1",
@@ -119,6 +122,7 @@ def probe(backbone: Backbone, claim_uid: str, attempt: str, images: WorkerImages
         deadline_seconds=PROBE_SECONDS,
         retries=0,
         labels=labels,
+        pods=pods_of(backbone),
     )
     return {
         "apiVersion": "batch/v1",
@@ -127,6 +131,7 @@ def probe(backbone: Backbone, claim_uid: str, attempt: str, images: WorkerImages
             "name": derived_name(f"{backbone.name}-probe", backbone.uid, claim_uid, attempt),
             "namespace": backbone.namespace,
             "labels": {**labels, LABEL_CLAIM_UID: claim_uid},
+            **job_annotations(work.pods),
             "ownerReferences": [_owner(backbone)],
         },
         "spec": job_spec(work),
@@ -153,6 +158,7 @@ def database(
         plan_file=binding_name(backbone.name),
         plan_keys=(BACKBONE_FILE,),
         secrets=secrets_of(backbone.spec),
+        pods=pods_of(backbone),
     )
     return {
         "apiVersion": "batch/v1",
@@ -161,10 +167,16 @@ def database(
             "name": derived_name(f"{backbone.name}-database", backbone.uid, cause, attempt),
             "namespace": backbone.namespace,
             "labels": {**labels, LABEL_CAUSE: cause},
+            **job_annotations(work.pods),
             "ownerReferences": [_owner(backbone)],
         },
         "spec": job_spec(work),
     }
+
+
+def pods_of(backbone: Backbone) -> Settings:
+    """What the spec says of the pods of the backbone's Jobs."""
+    return settings_of(backbone.spec.pods) if backbone.spec.pods is not None else {}
 
 
 def secrets_of(spec: DataBackboneSpec) -> tuple[str, ...]:
@@ -173,17 +185,9 @@ def secrets_of(spec: DataBackboneSpec) -> tuple[str, ...]:
     return tuple(sorted({item.connection.secret_name for item in services if item is not None}))
 
 
-def quantity(text: str) -> Decimal:
-    """A Kubernetes quantity as a number. Raises ValueError."""
-    match = re.fullmatch(r"([0-9.]+)([a-zA-Z]*)", text)
-    if match is None or match[2] not in _SCALES:
-        raise ValueError(f"{text} is no quantity")
-    return Decimal(match[1]) * _SCALES[match[2]]
-
-
 def _same(one: str, other: str) -> bool:
     try:
-        return quantity(one) == quantity(other)
+        return amount(one) == amount(other)
     except ValueError:
         return False
 

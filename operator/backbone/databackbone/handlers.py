@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import kopf
 
-from ..handling import Room
+from ..handling import Clock, Room
+from ..jobs.looks import Pace
+from ..jobs.pods import WorkerImages
 from ..ports.cluster import CLAIM, CONFIG_MAP, DATA_BACKBONE, INGEST_PLAN, JOB, POD, Cluster
 from ..visits import Visits
 from ..vocabulary import LABEL_BACKBONE, LABEL_PLAN
-from ..watching import backbone_of, child_mark_of, key_by_label, key_of, mark_of
-from ..workload import WorkerImages
+from ..watching import backbone_of, child_mark_of, key_by_label, key_of, object_mark_of
 from .api import RESOURCE, DataBackboneSpec
 from .evaluate import evaluate
+from .measures import FAMILIES
 from .observation import Observation
 from .observe import Observer
 from .plans import IndexedPlan, Plans
@@ -23,11 +23,19 @@ OWN = {LABEL_BACKBONE: kopf.PRESENT, LABEL_PLAN: kopf.ABSENT}
 
 
 def room(
-    cluster: Cluster, plans: Plans, images: WorkerImages, probe_interval: timedelta
+    cluster: Cluster, plans: Plans, images: WorkerImages, pace: Pace, clock: Clock
 ) -> Room[DataBackboneSpec, Observation]:
     """The kind, with what its observer needs."""
-    observer = Observer(cluster, plans, images, probe_interval)
-    return Room(DATA_BACKBONE, DataBackboneSpec, RESOURCE.conditions, observer, evaluate, RESOURCE.optional)
+    observer = Observer(cluster, plans, images, pace, clock)
+    return Room(
+        DATA_BACKBONE,
+        DataBackboneSpec,
+        RESOURCE.conditions,
+        observer,
+        evaluate,
+        optional=RESOURCE.optional,
+        families=FAMILIES,
+    )
 
 
 def register(registry: kopf.OperatorRegistry, visits: Visits, plans: Plans) -> None:
@@ -36,7 +44,7 @@ def register(registry: kopf.OperatorRegistry, visits: Visits, plans: Plans) -> N
     @kopf.on.event(DATA_BACKBONE.api_version, DATA_BACKBONE.plural, registry=registry)
     async def backbone_changed(body: kopf.Body, type: str | None, **_: object) -> None:  # noqa: A002 - kopf's name
         key = key_of(DATA_BACKBONE, body)
-        if visits.changed(key, mark_of(body, type)):
+        if visits.changed(key, object_mark_of(body, type)):
             visits.wake(key)
 
     @kopf.on.event(INGEST_PLAN.api_version, INGEST_PLAN.plural, registry=registry)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from datetime import timedelta
 
 from ..evaluation import Subject
+from ..handling import Clock
+from ..jobs.looks import Pace
+from ..jobs.pod_refusals import with_refusals
+from ..jobs.pods import WorkerImages, child_labels, claim_name
 from ..ports.cluster import CLAIM, CONFIG_MAP, JOB, POD, Cluster
 from ..ports.readings import ChildReading, ClaimReading, JobReading, controller_of, read_jobs
 from ..vocabulary import Component
-from ..workload import WorkerImages, child_labels, claim_name
 from .api import DataBackboneSpec
 from .children import binding_name
 from .cluster import ClusterIdentity
@@ -25,7 +27,8 @@ class Observer:
     cluster: Cluster
     plans: Plans
     images: WorkerImages
-    probe_interval: timedelta
+    pace: Pace
+    clock: Clock
     _identity: ClusterIdentity = field(init=False)
 
     def __post_init__(self) -> None:
@@ -49,7 +52,7 @@ class Observer:
             probes=probes,
             plans=plans,
             images=self.images,
-            probe_interval=self.probe_interval,
+            pace=self.pace,
             checks=checks,
             cluster=cluster,
         )
@@ -76,7 +79,7 @@ class Observer:
         news = any(job["metadata"]["name"] != known for job in ours)
         # Pods after Jobs: a Job that had ended then shows the pods it ended with.
         pods = await self.cluster.list(POD, backbone.namespace, labels) if news else []
-        return read_jobs(ours, pods)
+        return await with_refusals(self.cluster, backbone.namespace, read_jobs(ours, pods), self.clock())
 
 
 def _may_choose(backbone: Subject[DataBackboneSpec]) -> bool:

@@ -101,15 +101,17 @@ class Plans:
 
 
 def _read(raw: Mapping[str, Any]) -> PlanReading:
-    last = (raw.get("status") or {}).get("lastRun") or {}
+    status = raw.get("status") or {}
+    last = status.get("lastRun") or {}
     end = _time(last.get("end"))
-    stored = [_time((raw.get("status") or {}).get("lastSuccess")), end if last.get("rows") else None]
+    stored = [_time(status.get("lastSuccess")), end if last.get("rows") else None]
     return PlanReading(
         raw["metadata"]["name"],
         last.get("outcome"),
         end,
         stored_at=max((moment for moment in stored if moment is not None), default=None),
-        running=bool((raw.get("status") or {}).get("activeRun")),
+        running=bool(status.get("activeRun")),
+        dimensions=tuple(str(item.get("outcome")) for item in status.get("dimensions") or ()),
     )
 
 

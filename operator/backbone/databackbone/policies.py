@@ -7,12 +7,12 @@ from datetime import datetime, timedelta
 
 from ..evaluation import Finding
 from ..ports.policies import JobOutcome, PolicyTrouble
+from ..reports.database import JobReport, TableReport
 from ..vocabulary import ANNOTATION_CONFIRM, Reason
-from .institutional_status import DatabaseStatus, JobStatus, TableStatus
+from .institutional_status import DatabaseStatus
 
 DROP_SLACK = timedelta(days=3)
-"""The database's own job drops once a day, and a chunk goes when the last of its rows is too old."""
-
+"""The database's own job drops once a day, and tries again after five minutes where that failed."""
 
 LATE_INTERVALS, LATE_LEAST = 3, timedelta(hours=1)
 """How long after its time a job is taken not to run: the database may be busy, or down for a while."""
@@ -38,11 +38,13 @@ def retention_met(database: DatabaseStatus, found: Finding) -> Finding:
     wrong = [*_unconfirmed(database), *_jobs_trouble(jobs, at), *_kept_too_long(database, at)]
     if wrong:
         return _together(wrong)
-    kept = [f"{table.name} {table.retention_days} d" for table in database.tables if table.retention_days]
+    kept = [f"{table.name} {table.retention_days} days" for table in database.tables if table.retention_days]
     if database.unread:
         return _unread(database)
     message = (
-        f"Kept: {', '.join(kept)}; everything else for good." if kept else "Everything is kept for good."
+        f"Retention is enforced: {', '.join(kept)}. All other tables keep every row."
+        if kept
+        else "Every table keeps every row."
     )
     return Finding(True, Reason.RETENTION_MET, message)
 
@@ -60,18 +62,18 @@ def policies_run(database: DatabaseStatus, found: Finding) -> Finding:
     if database.unread:
         return _unread(database)
     if not jobs:
-        return Finding(True, Reason.POLICIES_RUN, "There is nothing to compress and nothing to refresh.")
+        return Finding(True, Reason.POLICIES_RUN, "No compression and no refresh is configured.")
     told = ", ".join(f"{job.kind} of {job.table}" for job in jobs)
-    return Finding(True, Reason.POLICIES_RUN, f"Nothing failed and nothing is late: {told}.")
+    return Finding(True, Reason.POLICIES_RUN, f"No job failed and no job is late: {told}.")
 
 
 def _unseen(found: Finding) -> Finding:
-    return Finding(None, found.reason, f"Nobody could look: {found.message}")
+    return Finding(None, found.reason, f"The operator could not check: {found.message}")
 
 
 def _unread(database: DatabaseStatus) -> Finding:
     return Finding(
-        None, PolicyTrouble.STATISTICS_UNREAD, f"Not all of it could be looked at: {database.unread}"
+        None, PolicyTrouble.STATISTICS_UNREAD, f"The check could not read everything: {database.unread}"
     )
 
 
@@ -84,14 +86,15 @@ def _unconfirmed(database: DatabaseStatus) -> list[Finding]:
         return []
     first = database.unconfirmed[0]
     tokens = ",".join(item.token for item in database.unconfirmed)
+    before = f" from before {_told(first.cutoff)}" if first.cutoff is not None else ""
     message = (
-        f"{first.table} would lose {first.rows:,} rows; nothing is dropped before the annotation "
+        f"{first.table} would lose {first.rows:,} rows{before}; nothing is dropped before the annotation "
         f"{ANNOTATION_CONFIRM}={tokens} confirms it{_again(database, tokens)}."
     )
     return [Finding(False, Reason.RETENTION_UNCONFIRMED, message)]
 
 
-def _jobs_trouble(jobs: Sequence[JobStatus], at: datetime) -> list[Finding]:
+def _jobs_trouble(jobs: Sequence[JobReport], at: datetime) -> list[Finding]:
     """Jobs that failed, then those that are late."""
     failed = [
         Finding(False, PolicyTrouble.JOB_FAILED, _failed(job))
@@ -106,23 +109,25 @@ def _jobs_trouble(jobs: Sequence[JobStatus], at: datetime) -> list[Finding]:
     return [*failed, *late]
 
 
-def _failed(job: JobStatus) -> str:
+def _failed(job: JobReport) -> str:
     words = f": {job.message.rstrip('.')}" if job.message else ""
     times = f", {job.failures} times so far" if job.failures > 1 else ""
     again = f" It runs again at {_told(job.next_start)}." if job.next_start is not None else ""
     return f"The {job.kind} of {job.table} failed{times}{words}.{again}"
 
 
-def _is_late(job: JobStatus, at: datetime) -> bool:
+def _is_late(job: JobReport, at: datetime) -> bool:
     due = job.next_start or job.started_at or job.since
     slack = max(LATE_INTERVALS * timedelta(seconds=job.every_seconds), LATE_LEAST)
     return due is not None and at - due > slack
 
 
-def _late(job: JobStatus) -> str:
-    begun = f"it last began at {_told(job.started_at)}" if job.started_at is not None else "it has never run"
+def _late(job: JobReport) -> str:
+    begun = (
+        f"it last started at {_told(job.started_at)}" if job.started_at is not None else "it has never run"
+    )
     if job.outcome == JobOutcome.RUNNING:
-        return f"The {job.kind} of {job.table} has not come to an end: {begun}."
+        return f"The {job.kind} of {job.table} has not finished: {begun}."
     due = job.next_start or job.since
     return f"The {job.kind} of {job.table} was due at {_told(due)}: {begun}."
 
@@ -132,15 +137,27 @@ def _told(moment: datetime | None) -> str:
 
 
 def _kept_too_long(database: DatabaseStatus, at: datetime) -> list[Finding]:
-    late = [table for table in database.tables if _overdue(table, at)]
-    if not late or at - (database.policies_since or at) <= DROP_SLACK:
-        return []
-    told = "; ".join(
-        f"{table.name} begins at {table.oldest:%Y-%m-%d} and keeps {table.retention_days} days"
-        for table in late
-    )
-    message = f"{told}: the database's own jobs do not run, or a plan stores rows that are older."
-    return [Finding(False, Reason.RETENTION_OVERDUE, message)]
+    """Chunks that stand although their job had the time to drop them, else those that it is about to drop."""
+    found = []
+    late = [item for item in database.tables if item.past_since and at - item.past_since > DROP_SLACK]
+    if late:
+        told = "; ".join(
+            f"{_chunks(table)}, of which one could have been dropped since {_told(table.past_since)}"
+            for table in late
+        )
+        message = f"{told}: the database's own job does not drop them."
+        found.append(Finding(False, Reason.RETENTION_OVERDUE, message))
+    going = [item for item in database.tables if item.dropping and item not in late]
+    if going:
+        message = f"{'; '.join(map(_chunks, going))}: the next run of the database's own job drops them."
+        found.append(Finding(False, PolicyTrouble.DROPPING, message))
+    return found
+
+
+def _chunks(table: TableReport) -> str:
+    begins = f" and begins at {table.oldest:%Y-%m-%d}" if table.oldest is not None else ""
+    several = "chunk" if table.dropping == 1 else "chunks"
+    return f"{table.name} keeps {table.retention_days} days{begins}: {table.dropping} {several} too old"
 
 
 def _again(database: DatabaseStatus, tokens: str) -> str:
@@ -148,11 +165,5 @@ def _again(database: DatabaseStatus, tokens: str) -> str:
     if database.confirmed is None:
         return ""
     if database.confirmed == tokens:
-        return "; it has said so before, so remove it first and then add it again"
+        return "; it had this value before, so remove it first and then add it again"
     return f"; {database.confirmed[:64]}, which it said last, confirms nothing that waits"
-
-
-def _overdue(table: TableStatus, at: datetime) -> bool:
-    if table.retention_days is None or table.oldest is None:
-        return False
-    return table.oldest < at - timedelta(days=table.retention_days + table.chunk_days) - DROP_SLACK

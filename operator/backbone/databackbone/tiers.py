@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ..evaluation import Finding, Notice
+from ..grading.chain import Chain, first
 from ..vocabulary import Reason
 from .api import DataBackboneSpec, TierStatus
 
@@ -37,15 +38,15 @@ def decide(
 ) -> Decision:
     """Choose the tier."""
     wanted = spec.requested_tier
-    first = TierStatus(active="Bootstrap", requested=wanted, epoch=1, since=now.replace(microsecond=0))
-    tier = previous.model_copy(update={"requested": wanted}) if previous is not None else first
+    beginning = TierStatus(active="Bootstrap", requested=wanted, epoch=1, since=now.replace(microsecond=0))
+    tier = previous.model_copy(update={"requested": wanted}) if previous is not None else beginning
     if tier.active == "Institutional":
         return _on_institutional(spec, tier)
     if wanted == "Bootstrap":
         return Decision(tier, Finding(True, Reason.ON_TIER, "Bootstrap was asked for and serves."))
     if evidence.holds_rows:
         return Decision(tier, Finding(False, Reason.SWITCH_NOT_AVAILABLE, _HELD))
-    obstacle = _obstacle(evidence)
+    obstacle = first(OBSTACLES, evidence)
     if obstacle is not None:
         return Decision(tier, obstacle, waiting=obstacle)
     switched = TierStatus(
@@ -82,18 +83,31 @@ def _on_institutional(spec: DataBackboneSpec, tier: TierStatus) -> Decision:
     return Decision(tier, Finding(False, Reason.SWITCH_NOT_AVAILABLE, message))
 
 
-def _obstacle(evidence: Evidence) -> Finding | None:
-    """What has to come before the institutional tier can serve."""
+def _database_not_migrated(evidence: Evidence) -> Finding | None:
+    """First: without its database the tier has nothing to serve from."""
     migrated = evidence.migrated
-    if migrated is None or migrated.holds is not True:
-        found = migrated or Finding(None, Reason.MIGRATION_PENDING, "The database was not looked at yet.")
-        message = f"Institutional waits for its database. {found.message}"
-        return Finding(found.holds, found.reason, message, stuck=found.stuck)
-    if evidence.holds_rows is None:
-        message = "Institutional waits until the volume was looked at: it may hold rows."
-        return Finding(False, Reason.TIER_PENDING, message)
-    if evidence.running:
-        plan = evidence.running[0]
+    if migrated is not None and migrated.holds is True:
+        return None
+    found = migrated or Finding(None, Reason.MIGRATION_PENDING, "The database was not looked at yet.")
+    message = f"Institutional waits for its database. {found.message}"
+    return Finding(found.holds, found.reason, message, stuck=found.stuck)
+
+
+def _rows_unknown(evidence: Evidence) -> Finding | None:
+    """Before runs: one that ended may have left rows that nobody has looked for."""
+    if evidence.holds_rows is not None:
+        return None
+    message = "Institutional waits until the volume was looked at: it may hold rows."
+    return Finding(False, Reason.TIER_PENDING, message)
+
+
+def _run_under_way(evidence: Evidence) -> Finding | None:
+    """Last: a run ends by itself."""
+    for plan in evidence.running:
         message = f"Institutional waits for the end of a run of plan {plan}, which stores on Bootstrap."
         return Finding(False, Reason.TIER_PENDING, message)
     return None
+
+
+OBSTACLES: Chain[Evidence] = (_database_not_migrated, _rows_unknown, _run_under_way)
+"""What has to come before the institutional tier can serve."""

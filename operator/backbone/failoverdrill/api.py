@@ -31,25 +31,25 @@ class FailoverDrillSpec(Model):
         )
     )
 
-    backbone_ref: BackboneRef = Field(description="The DataBackbone to rehearse on.")
+    backbone_ref: BackboneRef = Field(description="The DataBackbone on which the drill runs.")
     scenario: Scenario = Field(
-        description="What to rehearse. This version has no scenario yet: once its backbone is there, a drill "
-        "ends with Succeeded False, reason ScenarioNotAvailable, and touches nothing."
+        description="The failure to rehearse. This version has no scenario yet: a drill whose backbone "
+        "exists ends with Succeeded False and reason ScenarioNotAvailable, and changes nothing."
     )
 
 
 class FailoverDrillStatus(Model):
     """What came of it. Conditions are described in the reference page."""
 
-    start_time: datetime | None = Field(default=None, description="When the drill was taken up (UTC).")
-    completion_time: datetime | None = Field(default=None, description="When it ended (UTC).")
+    start_time: datetime | None = Field(default=None, description="When the drill started (UTC).")
+    completion_time: datetime | None = Field(default=None, description="When the drill ended (UTC).")
 
 
 RESOURCE = Resource(
     kind="FailoverDrill",
     plural="failoverdrills",
     short_name="drill",
-    description="A rehearsal of losing a part of a backbone, with a verdict.",
+    description="A rehearsal of the loss of a part of a backbone, with a verdict.",
     spec=FailoverDrillSpec,
     status=FailoverDrillStatus,
     columns=(

@@ -7,7 +7,7 @@ import kopf
 from ..handling import Room
 from ..ports.cluster import DATA_BACKBONE, FAILOVER_DRILL, Cluster
 from ..visits import Visits
-from ..watching import Referring, key_of, mark_of
+from ..watching import Referring, key_of, object_mark_of
 from .api import RESOURCE, FailoverDrillSpec
 from .evaluate import evaluate
 from .observation import Observation
@@ -27,7 +27,7 @@ def register(registry: kopf.OperatorRegistry, visits: Visits) -> None:
     async def drill_changed(body: kopf.Body, type: str | None, **_: object) -> None:  # noqa: A002 - kopf's name
         key = key_of(FAILOVER_DRILL, body)
         drills.note(body, type, key)
-        if visits.changed(key, mark_of(body, type)):
+        if visits.changed(key, object_mark_of(body, type)):
             visits.wake(key)
 
     @kopf.on.event(DATA_BACKBONE.api_version, DATA_BACKBONE.plural, registry=registry)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from ..ports.store import Attempt
+from ..ports.journal import Attempt
 from ..providers.protocol import Delivery
 from ..vocabulary import Outcome
 from .tasks import Task
 
 
 def attempts_of(task: Task, outcome: Outcome, delivery: Delivery | None) -> tuple[Attempt, ...]:
-    """One attempt per name of the task. Without a delivery that was stored, all ended like the dimension."""
-    fates = dict.fromkeys(task.query.names, Outcome.SUCCEEDED if delivery else outcome)
+    """One attempt per name of the task, or of the part that the delivery is.
+
+    Without a delivery that was stored, all ended like the dimension.
+    """
+    names = (delivery and delivery.names) or task.query.names
+    fates = dict.fromkeys(names, Outcome.SUCCEEDED if delivery else outcome)
     if delivery:
         fates |= dict.fromkeys(delivery.unknown, Outcome.UNKNOWN_SYMBOL)
         fates |= dict.fromkeys(delivery.without_data, Outcome.NO_DATA)

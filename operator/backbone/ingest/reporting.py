@@ -10,7 +10,7 @@ from ..market.dimensions import moment_of
 from ..ports.journal import JournalEntry
 from ..ports.store import Recovery
 from ..providers.protocol import Delivery, Slice
-from ..report import DimensionReport, PastRun, RowCount, SourceReport, StoreRecoveryReport
+from ..reports.run import DimensionReport, PastRun, RowCount, SourceReport, StoreRecoveryReport
 from ..vocabulary import Outcome
 from .tasks import Task
 from .validating import Stored
@@ -29,7 +29,8 @@ def conclusion(tasks: tuple[Task, ...], reports: list[DimensionReport]) -> tuple
         if task.required and report.outcome is not Outcome.SUCCEEDED
     ]
     if not wanting:
-        return Outcome.SUCCEEDED, ""
+        lost = [item for item in reports if item.outdated and item.outdated == item.rows]
+        return Outcome.SUCCEEDED, "; ".join(f"{item.name}: {item.message}" for item in lost)
     message = "; ".join(f"{item.name}: {item.message or item.outcome}" for item in wanting)
     stored = any(item.rows for item in reports)
     return (Outcome.PARTIAL if stored else wanting[0].outcome), message
@@ -53,6 +54,7 @@ def dimension_report(task: Task, stored: Stored) -> DimensionReport:
         outcome=outcome,
         rows=sum(table.num_rows for table in tables),
         changed=stored.changed,
+        outdated=stored.outdated,
         symbols=len(subjects),
         missing=missing,
         missing_count=len(missing),
@@ -64,7 +66,18 @@ def dimension_report(task: Task, stored: Stored) -> DimensionReport:
         unchecked=len(stored.unchecked),
         requests=delivery.requests,
         retried=delivery.retried,
-        message=_missing_message(task, delivery),
+        message=_message(task, stored),
+    )
+
+
+def _outdated_message(stored: Stored) -> str:
+    """What a run in which every row lost has to say: what is stored may be of a clock that was ahead."""
+    rows = sum(item.facts.num_rows for item in stored.delivery.slices)
+    if not stored.outdated or stored.outdated < rows:
+        return ""
+    return (
+        f"all {rows:,} rows lost to later versions that are stored with other values; was the clock of a run "
+        "ahead (observed_at in the store)?"
     )
 
 
@@ -88,7 +101,9 @@ def progress_of(report: DimensionReport) -> str:
     """A line for the log."""
     held = sum(item.rows for item in report.quarantined)
     quarantined = f", {held:,} in quarantine" if held else ""
-    return f"{report.name}: {report.outcome}, {report.rows:,} rows, {report.changed:,} changed{quarantined}"
+    lost = f", {report.outdated:,} outdated" if report.outdated else ""
+    told = f"{report.rows:,} rows, {report.changed:,} changed{lost}{quarantined}"
+    return f"{report.name}: {report.outcome}, {told}"
 
 
 def past_run(entry: JournalEntry) -> PastRun:
@@ -122,8 +137,8 @@ def _source_report(item: Slice) -> SourceReport:
     return SourceReport(name=item.source, rows=item.facts.num_rows, as_of=item.as_of, price_basis=basis)
 
 
-def _missing_message(task: Task, delivery: Delivery) -> str:
-    said = []
+def _message(task: Task, stored: Stored) -> str:
+    delivery, said = stored.delivery, []
     if delivery.unknown:
         hint = f"; {delivery.hint}" if delivery.hint else ""
         said.append(f"{task.provider} does not know {_listed(delivery.unknown)}{hint}")
@@ -131,9 +146,17 @@ def _missing_message(task: Task, delivery: Delivery) -> str:
         said.append(f"no rows in the window for {_listed(delivery.without_data)}")
     for outcome in dict.fromkeys(item.outcome for item in delivery.failed):
         fates = [item for item in delivery.failed if item.outcome is outcome]
-        why = f" ({fates[0].message})" if fates[0].message else ""
+        alike = len({item.message for item in fates}) == 1
+        why = fates[0].message if alike else f"{fates[0].name}: {fates[0].message or outcome}"
+        why = f" ({why})" if why else ""
         said.append(f"{outcome}: {_listed(tuple(item.name for item in fates))}{why}")
-    return "; ".join(said)
+    if stored.waiting:
+        rows, names = stored.waiting.total(), _listed(tuple(sorted(stored.waiting)))
+        said.append(
+            f"{rows:,} stored rows of {names} are condemned or withdrawn, more than may leave at once: "
+            "they stay until somebody acknowledges their entries, or for good once somebody releases them"
+        )
+    return "; ".join(filter(None, (*said, _outdated_message(stored))))
 
 
 def _failed_outcome(delivery: Delivery) -> Outcome:

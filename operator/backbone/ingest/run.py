@@ -1,8 +1,9 @@
 """One ingest run: ask the providers, store what they deliver, publish, report.
 
-The journal's `started` row commits before anything else. Each dimension is one transaction, and the run's
-outcome commits with the last of them, before it is published. The store's lock is held to begin, to look up
-what is stored, and to write; while a provider is asked other runs may write.
+The journal's `started` row commits before anything else. Each dimension is one transaction, or one for each
+part in which its provider delivers it, and the run's outcome commits with the last of them, before it is
+published. The store's lock is held to begin, to look up what is stored, and to write; while a provider is
+asked other runs may write.
 """
 
 from __future__ import annotations
@@ -12,18 +13,21 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext, supp
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from ..ports.journal import RunLost
+from ..ports.journal import RunEnd, RunLost, RunStart
 from ..ports.quarantine import Origin
-from ..ports.store import Recovery, RunEnd, RunStart, Store, Writer
+from ..ports.store import Recovery, Store, Writer
 from ..ports.store_errors import StoreCorrupt, StoreError
 from ..providers.protocol import Delivery, Provider, ProviderFailure
-from ..report import DimensionReport, PastRun, RunReport
+from ..providers.trouble import bug
+from ..reports.run import DimensionReport, PastRun, RunReport
 from ..vocabulary import Outcome
 from .attempts import attempts_of
-from .held import HeldByStore
-from .reporting import conclusion, dimension_report, failed_report, past_run, progress_of, recovery_report
+from .parts import Parts
+from .reporting import conclusion, dimension_report, past_run, progress_of, recovery_report
+from .second_try import SecondTry
+from .stored_spans import HeldByStore
 from .tasks import Task
-from .validating import store
+from .validating import Stored, store
 
 RECENT_RUNS = 5
 OWN_RUNS = 25
@@ -66,10 +70,12 @@ class IngestRun:
         progress: Callable[[str], None],
         checkpoint: Callable[[], None],
         ending: Callable[[], AbstractContextManager[None]] = nullcontext,
+        again: SecondTry | None = None,
     ) -> None:
         """`checkpoint` is called between two steps, and raises to end the run there.
 
-        `ending` surrounds what a run that did not come to its end has still to tell the journal.
+        `ending` surrounds what a run that did not come to its end has still to tell the journal. `again`
+        grants the try that a store which was gone for a moment is worth.
         """
         self._request = request
         self._providers = providers
@@ -78,6 +84,7 @@ class IngestRun:
         self._progress = progress
         self._checkpoint = checkpoint
         self._ending = ending
+        self._again = again
         self._start = clock()
         self._sequence: int | None = None
         self._recent: tuple[PastRun, ...] = ()
@@ -92,17 +99,26 @@ class IngestRun:
         Anything else is raised, and `report` then tells how far the run came.
         """
         try:
-            with self._store.running(self._request.run_id):
-                try:
-                    self._attempt()
-                except (StoreCorrupt, RunLost) as error:
-                    self._progress(f"{error}; starting over from the last published copy")
-                    self._attempt()
+            try:
+                self._live()
+            except StoreError as error:
+                if self._again is None or not self._again.grants(error):
+                    raise
+                self._live()
         except StoreError as error:
             kept = "; the last published copy stays as it was" if self._store.published else ""
             return self.report(error.outcome, f"{error}{kept}")
         outcome, message = conclusion(self._request.tasks, self._dimensions)
-        return self.report(outcome, "; ".join(filter(None, (message, self._told))))
+        first = self._again.first if self._again is not None else ""
+        return self.report(outcome, "; ".join(filter(None, (message, self._told, first))))
+
+    def _live(self) -> None:
+        with self._store.running(self._request.run_id):
+            try:
+                self._attempt()
+            except (StoreCorrupt, RunLost) as error:
+                self._progress(f"{error}; starting over from the last published copy")
+                self._attempt()
 
     def report(self, outcome: Outcome, message: str) -> RunReport:
         """The run as far as it came, with this outcome."""
@@ -119,6 +135,7 @@ class IngestRun:
             recent=self._recent,
             earlier=self._earlier,
             store_recovery=recovery_report(self._recovery),
+            again=self._again.taken if self._again is not None else 0,
             message=message,
         )
 
@@ -131,7 +148,7 @@ class IngestRun:
                 self._deliver(sequence, task)
         except BaseException as error:
             with self._ending(), suppress(StoreError), self._writing(sequence, LAST_WAIT) as writer:
-                writer.finish(sequence, self._end(*_interruption(error)))
+                writer.journal.finish(sequence, self._end(*_interruption(error)))
             raise
 
     def _begin(self) -> int:
@@ -139,8 +156,8 @@ class IngestRun:
         request = self._request
         with self._opened(request.store_wait) as writer:
             begun = RunStart(request.run_id, request.plan, request.generation, self._start)
-            self._sequence = sequence = writer.begin(begun)
-            past = writer.recent(OWN_RUNS)
+            self._sequence = sequence = writer.journal.begin(begun)
+            past = writer.journal.recent(OWN_RUNS)
             self._recent = tuple(past_run(entry) for entry in past[:RECENT_RUNS])
             own = (entry.sequence for entry in past[RECENT_RUNS:] if entry.plan == request.plan)
             self._earlier = tuple(own)[: OWN_RUNS - RECENT_RUNS]
@@ -156,7 +173,7 @@ class IngestRun:
     def _writing(self, sequence: int, wait: timedelta) -> Iterator[Writer]:
         """The writer, for a run that has begun."""
         with self._opened(wait) as writer:
-            writer.resume(sequence, self._request.run_id)
+            writer.journal.resume(sequence, self._request.run_id)
             yield writer
 
     def _deliver(self, sequence: int, task: Task) -> None:
@@ -166,59 +183,97 @@ class IngestRun:
             f"{task.query.dimension.name}: asking {task.provider} for {len(task.query.names)} names"
         )
         held = HeldByStore(lambda: self._opened(wait), self._clock, self._request.plan, task)
-        delivery: Delivery | ProviderFailure
-        try:
-            delivery = self._providers[task.provider].fetch(replace(task.query, held=held))
-        except ProviderFailure as error:
-            delivery = error
+        parts = Parts(task)
+
+        def keep(part: Delivery) -> None:
+            self._checkpoint()
+            with self._writing(sequence, wait) as writer:
+                self._keep(writer, sequence, parts, part, self._origin(task, held.read_at))
+
+        delivery = self._answer(task, held, keep)
         with self._writing(sequence, wait) as writer:
-            if isinstance(delivery, ProviderFailure):
-                self._give_up(writer, sequence, task, failed_report(task, delivery.outcome, str(delivery)))
-            else:
-                self._keep(writer, sequence, task, delivery, self._origin(task, held.read_at))
+            self._finish(writer, sequence, parts, delivery, self._origin(task, held.read_at))
             if task is self._request.tasks[-1]:
                 self._progress("publishing")
                 self._told = writer.publish()
                 if self._told:
                     self._progress(self._told)
 
-    def _keep(self, writer: Writer, sequence: int, task: Task, delivery: Delivery, origin: Origin) -> None:
-        """Store a delivery in one transaction, which carries the run's outcome if it is the last."""
-        before = len(self._dimensions)
+    def _answer(
+        self, task: Task, held: HeldByStore, keep: Callable[[Delivery], None]
+    ) -> Delivery | ProviderFailure:
+        """What a provider delivers last; a bug in it is an outcome of this dimension alone."""
+        try:
+            return self._providers[task.provider].fetch(replace(task.query, held=held, keep=keep))
+        except ProviderFailure as error:
+            return error
+        except (StoreError, MemoryError):
+            raise
+        except Exception as error:  # noqa: BLE001 - the other dimensions have nothing to do with it
+            found = bug(task.query.dimension.name, error)
+            return ProviderFailure(found.outcome, str(found))
+
+    def _keep(self, writer: Writer, sequence: int, parts: Parts, part: Delivery, origin: Origin) -> None:
+        """Store a part that is not the last, in one transaction."""
+        task = parts.task
         try:
             with writer.batch():
-                stored = store(
-                    writer,
-                    sequence,
-                    task,
-                    delivery,
-                    origin=origin,
-                    now=self._clock(),
-                    checkpoint=self._checkpoint,
-                )
-                report = dimension_report(task, stored)
-                self._conclude(writer, sequence, task, report, stored.delivery)
+                stored = self._stored(writer, sequence, task, part, origin)
+                told = attempts_of(task, Outcome.SUCCEEDED, stored.delivery)
+                writer.journal.attempted(sequence, task.query.dimension, told, rest=False)
+        except StoreError as error:
+            if _of_the_whole_store(error):
+                raise
+            stored = parts.failed(part, error.outcome, str(error))
+        parts.add(part, stored)
+        rows = sum(item.facts.num_rows for item in stored.delivery.slices)
+        settled, names = len(parts.settled), len(task.query.names)
+        self._progress(f"{task.query.dimension.name}: {settled} of {names} names, {rows:,} rows of the last")
+
+    def _finish(
+        self,
+        writer: Writer,
+        sequence: int,
+        parts: Parts,
+        delivery: Delivery | ProviderFailure,
+        origin: Origin,
+    ) -> None:
+        """Store the last part in one transaction, with the run's outcome if it is the last of all."""
+        task, before = parts.task, len(self._dimensions)
+        if isinstance(delivery, ProviderFailure):
+            with writer.batch():
+                self._conclude(writer, sequence, task, parts.lost(delivery.outcome, str(delivery)))
+            return
+        try:
+            with writer.batch():
+                stored = self._stored(writer, sequence, task, delivery, origin)
+                self._conclude(writer, sequence, task, parts.whole(stored))
         except StoreError as error:
             del self._dimensions[before:]
-            if isinstance(error, StoreCorrupt) or error.outcome in _OF_THE_WHOLE_STORE:
+            if _of_the_whole_store(error):
                 raise
-            self._give_up(writer, sequence, task, failed_report(task, error.outcome, str(error), delivery))
+            with writer.batch():
+                self._conclude(writer, sequence, task, parts.lost(error.outcome, str(error), delivery))
 
-    def _give_up(self, writer: Writer, sequence: int, task: Task, report: DimensionReport) -> None:
-        with writer.batch():
-            self._conclude(writer, sequence, task, report, None)
+    def _stored(
+        self, writer: Writer, sequence: int, task: Task, delivery: Delivery, origin: Origin
+    ) -> Stored:
+        return store(
+            writer, sequence, task, delivery, origin=origin, now=self._clock(), checkpoint=self._checkpoint
+        )
 
-    def _conclude(
-        self, writer: Writer, sequence: int, task: Task, report: DimensionReport, stored: Delivery | None
-    ) -> None:
+    def _conclude(self, writer: Writer, sequence: int, task: Task, stored: Stored | DimensionReport) -> None:
         last = task is self._request.tasks[-1]
         if last:
             self._checkpoint()
+        report = stored if isinstance(stored, DimensionReport) else dimension_report(task, stored)
         self._dimensions.append(report)
-        writer.attempted(sequence, task.query.dimension, attempts_of(task, report.outcome, stored))
+        delivery = None if isinstance(stored, DimensionReport) else stored.delivery
+        told = attempts_of(task, report.outcome, delivery)
+        writer.journal.attempted(sequence, task.query.dimension, told)
         self._progress(progress_of(report))
         if last:
-            writer.finish(sequence, self._end(*conclusion(self._request.tasks, self._dimensions)))
+            writer.journal.finish(sequence, self._end(*conclusion(self._request.tasks, self._dimensions)))
 
     def _origin(self, task: Task, asked_at: datetime) -> Origin:
         request = self._request
@@ -232,6 +287,10 @@ class IngestRun:
             changed=sum(item.changed for item in self._dimensions),
             message=message,
         )
+
+
+def _of_the_whole_store(error: StoreError) -> bool:
+    return isinstance(error, StoreCorrupt) or error.outcome in _OF_THE_WHOLE_STORE
 
 
 def _interruption(error: BaseException) -> tuple[Outcome, str]:

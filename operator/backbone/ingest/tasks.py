@@ -69,4 +69,4 @@ def _names(section: PlannedDimension) -> tuple[str, ...]:
         return section.calendars
     if isinstance(section, SymbolDimension):
         return section.symbols
-    raise TypeError(f"{type(section).__name__} is no dimension of a plan")
+    raise TypeError(f"{type(section).__name__} is not a dimension of a plan")

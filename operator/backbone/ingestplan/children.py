@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Literal
 
 from ..evaluation import Subject
-from ..naming import CRON_JOB_NAME_LIMIT, bounded_name, derived_name, stamped
-from ..ports.cluster import DATA_BACKBONE, INGEST_PLAN
-from ..ports.readings import BackboneReading
-from ..rendering import BACKBONE_FILE, PLAN_FILE, document
-from ..vocabulary import API_VERSION, LABEL_CLAIM_UID, LABEL_PLAN, LABEL_PLAN_UID, Component
-from ..workload import (
+from ..jobs.pod_settings import Settings, merged, settings_of
+from ..jobs.pods import (
     PLAN_DIRECTORY,
     Work,
     WorkerImages,
     child_labels,
     claim_name,
+    job_annotations,
     job_spec,
     owner_reference,
+)
+from ..naming import CRON_JOB_NAME_LIMIT, bounded_name, derived_name, schedule_name, stamped
+from ..ports.cluster import DATA_BACKBONE, INGEST_PLAN
+from ..ports.readings import BackboneReading
+from ..rendering import BACKBONE_FILE, PLAN_FILE, document
+from ..vocabulary import (
+    ANNOTATION_SCHEDULE,
+    API_VERSION,
+    LABEL_CLAIM_UID,
+    LABEL_PLAN,
+    LABEL_PLAN_UID,
+    Component,
 )
 from .api import IngestPlanSpec
 from .dimensions import connection_of
@@ -27,9 +37,11 @@ Plan = Subject[IngestPlanSpec]
 
 CRASHES_FORGIVEN = 2
 STARTING_DEADLINE_SECONDS = 300
-"""How late a run may start. Without it a schedule that goes on after a pause makes up for runs long past."""
+"""How late the CronJob controller may start a run; after that we make it up, for the last fire alone."""
 
 FINISHED_JOBS_KEPT = 3
+
+NOTHING_SAID: Settings = MappingProxyType({})
 
 
 def plan_file_name(plan: str) -> str:
@@ -37,9 +49,9 @@ def plan_file_name(plan: str) -> str:
     return f"{plan}-plan"
 
 
-def cron_job_name(plan: str) -> str:
+def cron_job_name(plan: Plan) -> str:
     """The CronJob; its name leaves room for what its controller appends."""
-    return bounded_name(plan, CRON_JOB_NAME_LIMIT)
+    return schedule_name(plan.name, plan.uid)
 
 
 def run_name(plan: Plan, *cause: str) -> str:
@@ -49,13 +61,13 @@ def run_name(plan: Plan, *cause: str) -> str:
 
 def plan_file(plan: Plan, backbone: BackboneReading) -> dict[str, Any]:
     """The two documents that `emp-runtime` reads, here and outside a cluster."""
+    # What pods are made of is no worker's business.
+    spec = {key: value for key, value in backbone.spec.items() if key != "pods"}
     documents = {
-        BACKBONE_FILE: document(
-            DATA_BACKBONE.kind, _identity(plan.namespace, backbone), backbone.spec, backbone.tier
-        ),
+        BACKBONE_FILE: document(DATA_BACKBONE.kind, _identity(plan.namespace, backbone), spec, backbone.tier),
         PLAN_FILE: document(
             INGEST_PLAN.kind,
-            _identity(plan.namespace, plan),
+            {**_identity(plan.namespace, plan), "annotations": {ANNOTATION_SCHEDULE: cron_job_name(plan)}},
             plan.spec.model_dump(mode="json", by_alias=True, exclude_none=True),
         ),
     }
@@ -78,16 +90,23 @@ def cron_job(
     *,
     suspend: bool,
     services: tuple[str, ...] = (),
+    pods: Settings = NOTHING_SAID,
+    name: str | None = None,
 ) -> dict[str, Any]:
-    """The CronJob on a schedule that is known to parse.
+    """The CronJob on a schedule that is known to parse; `name` is for one of a former name.
 
-    `services` are the Secrets of the institutional tier's services, here and below.
+    `services` are the Secrets of the institutional tier's services, and `pods` what the backbone says of the
+    pods of all Jobs, here and below.
     """
+    metadata = _metadata(plan, name or cron_job_name(plan), Component.SCHEDULE)
+    if name is None:
+        # By which it is told from those of earlier versions.
+        metadata["labels"] = {**metadata["labels"], LABEL_PLAN_UID: plan.uid}
     return stamped(
         {
             "apiVersion": "batch/v1",
             "kind": "CronJob",
-            "metadata": _metadata(plan, cron_job_name(plan.name), Component.SCHEDULE),
+            "metadata": metadata,
             "spec": {
                 "schedule": schedule,
                 **({"timeZone": time_zone} if time_zone else {}),
@@ -98,7 +117,7 @@ def cron_job(
                 "failedJobsHistoryLimit": FINISHED_JOBS_KEPT,
                 "jobTemplate": {
                     "metadata": {"labels": _job_labels(plan, Component.RUN, claim_uid)},
-                    "spec": job_spec(_run(plan, images, services)),
+                    "spec": job_spec(_run(plan, images, services, pods)),
                 },
             },
         }
@@ -106,15 +125,26 @@ def cron_job(
 
 
 def run(
-    plan: Plan, images: WorkerImages, claim_uid: str | None, name: str, services: tuple[str, ...] = ()
+    plan: Plan,
+    images: WorkerImages,
+    claim_uid: str | None,
+    name: str,
+    services: tuple[str, ...] = (),
+    *,
+    pods: Settings = NOTHING_SAID,
 ) -> dict[str, Any]:
     """The Job of one run."""
     labels = _job_labels(plan, Component.RUN, claim_uid)
+    work = _run(plan, images, services, pods)
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
-        "metadata": {**_metadata(plan, name, Component.RUN), "labels": labels},
-        "spec": job_spec(_run(plan, images, services)),
+        "metadata": {
+            **_metadata(plan, name, Component.RUN),
+            "labels": labels,
+            **job_annotations(work.pods),
+        },
+        "spec": job_spec(work),
     }
 
 
@@ -126,15 +156,20 @@ def release(
     chosen: tuple[str, ...],
     *,
     services: tuple[str, ...] = (),
+    what: Literal["release", "acknowledge"] = "release",
+    pods: Settings = NOTHING_SAID,
 ) -> dict[str, Any]:
-    """The Job of one release from quarantine; `chosen` are the command's options that name the rows."""
+    """The Job of one release from quarantine; `chosen` are the command's options that name the rows.
+
+    Or of one acknowledgement of entries.
+    """
     labels = _job_labels(plan, Component.QUARANTINE, claim_uid)
     worker = plan.spec.worker
     # On the institutional tier the documents say where the rows are; else they are on the volume.
     files = ("-f", PLAN_DIRECTORY) if services else ()
-    arguments = ("quarantine", "release", *files, "--plan", plan.name, *chosen)
+    arguments = ("quarantine", what, *files, "--plan", plan.name, *chosen)
     work = replace(
-        _run(plan, images, services),
+        _run(plan, images, services, pods),
         arguments=(*arguments, "--store-wait", str(worker.store_wait_seconds)),
         labels=_labels(plan, Component.QUARANTINE),
         plan_file=plan_file_name(plan.name) if services else None,
@@ -147,7 +182,12 @@ def release(
     }
 
 
-def _run(plan: Plan, images: WorkerImages, services: tuple[str, ...]) -> Work:
+def pods_of(plan: Plan, pods: Settings) -> Settings:
+    """What the plan says of its pods, over what its backbone says of all."""
+    return merged(pods, settings_of(plan.spec.worker))
+
+
+def _run(plan: Plan, images: WorkerImages, services: tuple[str, ...], pods: Settings) -> Work:
     worker, spec = plan.spec.worker, plan.spec
     recorded = any(item.provider == "Sample" for item in spec.dimensions.values())
     return Work(
@@ -160,11 +200,7 @@ def _run(plan: Plan, images: WorkerImages, services: tuple[str, ...]) -> Work:
         labels=_labels(plan, Component.RUN),
         plan_file=plan_file_name(plan.name),
         secrets=tuple(sorted({*secrets_of(spec), *services})),
-        resources=(
-            worker.resources.model_dump(mode="json", by_alias=True, exclude_none=True)
-            if worker.resources is not None
-            else None
-        ),
+        pods=pods_of(plan, pods),
     )
 
 

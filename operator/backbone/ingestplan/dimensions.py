@@ -1,4 +1,4 @@
-"""What a plan asks for, per dimension: the part of an IngestPlan's spec that speaks of market data."""
+"""The dimensions that a plan requests: the sections of an IngestPlan's spec about market data."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from ..schema import Flag, Model, SecretName, Whole, cel, named_once
 
 Provider = Literal["Sample", "Yahoo", "Fred"]
 
-Symbol = Annotated[str, StringConstraints(min_length=1, max_length=32, pattern=r"^[A-Z0-9^][A-Z0-9.^=_-]*$")]
+Symbol = Annotated[
+    str, StringConstraints(min_length=1, max_length=32, pattern=r"^[A-Z0-9^][A-Z0-9.^=&/_-]*$")
+]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 
 SET: dict[str, JsonValue] = {"x-kubernetes-list-type": "set"}
@@ -23,11 +25,12 @@ FRED_NEEDS_KEY = "Fred needs connection.secretName: a Secret in this namespace w
 
 
 class Connection(Model):
-    """How the provider is reached. The Secret is mounted into the worker and read nowhere else."""
+    """Connection to the provider. The Secret is mounted into the worker and read nowhere else."""
 
     secret_name: SecretName = Field(
-        description="A Secret in the plan's namespace. Its keys, each optional: api-key; proxy-url, an HTTP "
-        "proxy that may carry a password; ca.crt, the certificate authority of that proxy or of the provider."
+        description="Name of a Secret in the plan's namespace. Keys, each optional: api-key; proxy-url, an "
+        "HTTP proxy, whose URL may contain a password; ca.crt, the certificate authority of the proxy or of "
+        "the provider."
     )
 
 
@@ -36,8 +39,9 @@ class AddressedConnection(Connection):
 
     base_url: Annotated[str, StringConstraints(max_length=512, pattern=r"^https?://[^\s@]+$")] | None = Field(
         default=None,
-        description="Address of a server that speaks the provider's protocol, for example a mirror; the "
-        "provider's own if left out. No user or password in it: those belong into the Secret.",
+        description="Address of a server with the provider's protocol, for example a mirror. If omitted, "
+        "the provider's own. The address must not contain a user or a password: put those into the Secret. "
+        "An api-key is sent only to an https:// address or to the pod itself.",
     )
 
 
@@ -53,11 +57,11 @@ class Dimension(Model):
         default=None,
         ge=1,
         le=36_500,
-        description="How many days of history a run asks for, counted back from the present, or from the end "
-        "of the recording for recorded data. Left out: all that the provider has.",
+        description="Number of days of history that a run requests, counted back from the time of the run, "
+        "or from the end of a recording. If omitted, all that the provider has.",
     )
     required: Flag = Field(
-        default=True, description="Whether the plan is Ready only if this dimension was delivered in full."
+        default=True, description="If true, the plan is Ready only if this dimension was delivered in full."
     )
 
     @field_validator("symbols", "series", "calendars", check_fields=False)
@@ -73,19 +77,19 @@ class Dimension(Model):
 
 
 def connection_of(section: Dimension) -> Connection | None:
-    """How the provider of a dimension is reached, where the plan says so."""
+    """The connection to a dimension's provider, or None if the plan has none."""
     found = getattr(section, "connection", None)
     return found if isinstance(found, Connection) else None
 
 
 class SymbolDimension(Dimension):
-    """A dimension that is asked for by symbol."""
+    """A dimension that is requested by symbol."""
 
     symbols: tuple[Symbol, ...] = Field(
         min_length=1,
         max_length=1000,
         json_schema_extra=SET,
-        description="Symbols as the provider spells them, each once, at most 1,000.",
+        description="Symbols in the provider's spelling, each once, at most 1,000.",
     )
 
 
@@ -95,10 +99,11 @@ class DailyBars(SymbolDimension):
     model_config = _connected()
 
     provider: Literal["Sample", "Yahoo"] = Field(
-        description=f"Where the data comes from. {RECORDED} Yahoo asks Yahoo Finance."
+        description=f"Provider of the data. {RECORDED} Yahoo requests it from Yahoo Finance."
     )
     connection: Connection | None = Field(
-        default=None, description="How Yahoo is reached, where that takes a proxy; directly if left out."
+        default=None,
+        description="Connection to Yahoo through a proxy. If omitted, the worker connects directly.",
     )
 
 
@@ -108,22 +113,24 @@ class IntradayBars(SymbolDimension):
     model_config = _connected()
 
     provider: Literal["Sample", "Yahoo"] = Field(
-        description=f"Where the data comes from. {RECORDED} Yahoo asks Yahoo Finance, which keeps 30 days of "
-        "bars of 60 seconds, 60 days of 300 and 900, and two years of 3600: a longer lookback is cut to that."
+        description=f"Provider of the data. {RECORDED} Yahoo requests it from Yahoo Finance, which offers "
+        "30 days of 60-second bars, 60 days of 300- and 900-second bars, and two years of 3600-second bars. "
+        "A longer lookback is reduced to that."
     )
     connection: Connection | None = Field(
-        default=None, description="How Yahoo is reached, where that takes a proxy; directly if left out."
+        default=None,
+        description="Connection to Yahoo through a proxy. If omitted, the worker connects directly.",
     )
 
     interval_seconds: Literal[60, 300, 900, 3600] = Field(
-        default=60, description="Length of a bar: 60, 300, 900 or 3600 seconds."
+        default=60, description="Length of a bar in seconds: 60, 300, 900 or 3600."
     )
 
 
 class IntradayTrades(SymbolDimension):
     """Every trade, in the order of its source."""
 
-    provider: Literal["Sample"] = Field(description=f"Where the data comes from. {RECORDED}")
+    provider: Literal["Sample"] = Field(description=f"Provider of the data. {RECORDED}")
 
 
 class MacroSeries(Dimension):
@@ -137,18 +144,18 @@ class MacroSeries(Dimension):
     )
 
     provider: Literal["Sample", "Fred"] = Field(
-        description=f"Where the data comes from. {RECORDED} Fred asks the database of the Federal Reserve "
-        "Bank of St. Louis for every vintage of a series, which takes an API key."
+        description=f"Provider of the data. {RECORDED} Fred requests every vintage of a series from the "
+        "database of the Federal Reserve Bank of St. Louis, which requires an API key."
     )
     connection: AddressedConnection | None = Field(
-        default=None, description="How Fred is reached; required for it."
+        default=None, description="Connection to Fred. Required if provider is Fred."
     )
 
     series: tuple[Name, ...] = Field(
         min_length=1,
         max_length=1000,
         json_schema_extra=SET,
-        description="Series as the provider spells them, each once, at most 1,000.",
+        description="Series in the provider's spelling, each once, at most 1,000.",
     )
 
     @model_validator(mode="after")
@@ -164,16 +171,18 @@ class MacroEvents(Dimension):
     model_config = _connected()
 
     provider: Literal["Sample", "Yahoo"] = Field(
-        description=f"Where the data comes from. {RECORDED} Yahoo asks Yahoo Finance's economic calendar."
+        description=f"Provider of the data. {RECORDED} Yahoo requests it from the economic calendar "
+        "of Yahoo Finance."
     )
     connection: Connection | None = Field(
-        default=None, description="How Yahoo is reached, where that takes a proxy; directly if left out."
+        default=None,
+        description="Connection to Yahoo through a proxy. If omitted, the worker connects directly.",
     )
 
     calendars: tuple[Name, ...] = Field(
         min_length=1,
         max_length=100,
         json_schema_extra=SET,
-        description="Calendars as the provider spells them, each once, at most 100. Yahoo has one per "
-        "country, by its code of two letters, for example US.",
+        description="Calendars in the provider's spelling, each once, at most 100. Yahoo has one calendar "
+        "per country, named by its two-letter code, for example US.",
     )

@@ -5,21 +5,23 @@ from __future__ import annotations
 import kopf
 
 from ..conditions import read_conditions
-from ..handling import Room
+from ..handling import Clock, Room
+from ..jobs.pods import WorkerImages
 from ..ports.cluster import CONFIG_MAP, CRON_JOB, DATA_BACKBONE, INGEST_PLAN, JOB, POD, Cluster
 from ..visits import Visits
 from ..vocabulary import LABEL_PLAN, ConditionType
-from ..watching import Referring, Watched, child_mark_of, key_by_label, key_of, mark_of
-from ..workload import WorkerImages
+from ..watching import Referring, Watched, child_mark_of, key_by_label, key_of, object_mark_of
 from .api import RESOURCE, IngestPlanSpec
 from .evaluate import evaluate
+from .measures import FAMILIES
 from .observation import Observation
 from .observe import Observer
 
 
-def room(cluster: Cluster, images: WorkerImages) -> Room[IngestPlanSpec, Observation]:
+def room(cluster: Cluster, images: WorkerImages, clock: Clock) -> Room[IngestPlanSpec, Observation]:
     """The kind, with what its observer needs."""
-    return Room(INGEST_PLAN, IngestPlanSpec, RESOURCE.conditions, Observer(cluster, images), evaluate)
+    observer = Observer(cluster, images, clock)
+    return Room(INGEST_PLAN, IngestPlanSpec, RESOURCE.conditions, observer, evaluate, families=FAMILIES)
 
 
 def register(registry: kopf.OperatorRegistry, visits: Visits) -> None:
@@ -30,14 +32,14 @@ def register(registry: kopf.OperatorRegistry, visits: Visits) -> None:
     async def plan_changed(body: kopf.Body, type: str | None, **_: object) -> None:  # noqa: A002 - kopf's name
         key = key_of(INGEST_PLAN, body)
         plans.note(body, type, key)
-        if visits.changed(key, mark_of(body, type)):
+        if visits.changed(key, object_mark_of(body, type)):
             visits.wake(key)
 
     @kopf.on.event(DATA_BACKBONE.api_version, DATA_BACKBONE.plural, registry=registry)
     async def backbone_changed(body: kopf.Body, type: str | None, **_: object) -> None:  # noqa: A002 - kopf's name
         key = key_of(DATA_BACKBONE, body)
         for plan in plans.to(key):
-            visits.hear(plan, key, mark_of(body, type, _readiness(body)))
+            visits.hear(plan, key, object_mark_of(body, type, _readiness(body)))
 
     for child in (CONFIG_MAP, CRON_JOB, JOB, POD):
 

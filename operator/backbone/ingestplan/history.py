@@ -5,15 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from ..evaluation import Ended, Notice
+from ..evaluation import Notice
+from ..measures import Measure
 from ..vocabulary import Outcome, Reason
 from .api import IngestPlanStatus, RunStatus
 from .children import Plan
+from .measures import of_run
 from .observation import Observation
 from .recovery import FROM_EMPTY, waits
 from .runs import (
     Run,
     active_run,
+    awaits_anew,
     delivered,
     finished_runs,
     rank,
@@ -27,7 +30,7 @@ class Record:
 
     status: IngestPlanStatus
     notices: tuple[Notice, ...]
-    ended: tuple[Ended, ...]
+    measures: tuple[Measure, ...]
 
 
 def update(plan: Plan, seen: Observation, previous: IngestPlanStatus, now: datetime) -> Record:
@@ -45,7 +48,8 @@ def update(plan: Plan, seen: Observation, previous: IngestPlanStatus, now: datet
     status = status.model_copy(
         update={"active_run": active_run(seen.runs, previous, now), "outcomes_read_until": until}
     )
-    return Record(status, tuple(notices), tuple(_counted(run) for run in news))
+    measures = (measure for run in news for measure in of_run(_name(run.status), run.report))
+    return Record(status, tuple(notices), tuple(measures))
 
 
 def _unread(run: Run, previous: IngestPlanStatus) -> bool:
@@ -89,7 +93,7 @@ def _known(moment: datetime | None) -> list[datetime]:
 def _vanished(seen: Observation, previous: IngestPlanStatus, now: datetime) -> tuple[Run, ...]:
     """The run that was under way at the last visit and whose Job is gone."""
     run = previous.active_run
-    if run is None or any(job.name == run.id for job in seen.runs):
+    if run is None or any(job.name == run.id for job in seen.runs) or awaits_anew(previous, run):
         return ()
     end = now.replace(microsecond=0)
     status = RunStatus(
@@ -133,15 +137,6 @@ def _ended(run: RunStatus) -> Notice:
     rows = f"{run.rows or 0:,} rows"
     words = "; ".join(filter(None, (rows, run.message))) if good else run.message
     return Notice("Normal" if good else "Warning", _name(run), f"Run {run.id}: {words}")
-
-
-def _counted(run: Run) -> Ended:
-    dimensions = run.report.dimensions if run.report is not None else ()
-    return Ended(
-        _name(run.status),
-        requests=sum(item.requests for item in dimensions),
-        retried=sum(item.retried for item in dimensions),
-    )
 
 
 def _name(run: RunStatus) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
+from ..evaluation import Refusal
+from ..jobs.pods import WorkerImages
 from ..ports.readings import BackboneReading, ChildReading, CronJobReading, JobReading
-from ..workload import WorkerImages
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +23,21 @@ class Observation:
     """Jobs of releases from quarantine, the oldest first."""
     strays: tuple[JobReading, ...] = ()
     """Jobs of the CronJob that ran for another plan, as far as one can tell: they say nothing here."""
+    former: tuple[CronJobReading, ...] = ()
+    """CronJobs of the plan under another name: of an earlier version, or of a namesake before it."""
+
+    refusal: Refusal | None = None
+    """Why no Job was made for the last fire, where the API server refuses it."""
 
     @property
     def services(self) -> tuple[str, ...]:
         """Secrets of the institutional tier's services, where the backbone serves that tier."""
         return self.backbone.service_secrets if self.backbone is not None else ()
+
+    @property
+    def pods(self) -> dict[str, Any]:
+        """What the backbone says of the pods of every Job."""
+        return dict(self.backbone.spec.get("pods") or {}) if self.backbone is not None else {}
 
     @property
     def on_database(self) -> bool:

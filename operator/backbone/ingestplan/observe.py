@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..evaluation import Subject
+from ..handling import Clock
+from ..jobs.pod_refusals import with_refusals
+from ..jobs.pods import WorkerImages, child_labels
 from ..ports.cluster import CONFIG_MAP, CRON_JOB, DATA_BACKBONE, JOB, POD, Cluster
 from ..ports.readings import BackboneReading, ChildReading, CronJobReading, controller_of, read_jobs
 from ..vocabulary import LABEL_COMPONENT, LABEL_PLAN, LABEL_PLAN_UID, Component
-from ..workload import WorkerImages, child_labels
 from .api import IngestPlanSpec
 from .children import cron_job_name, plan_file_name
+from .fire_refusals import FireRefusals
 from .observation import Observation
 
 
@@ -22,38 +25,73 @@ class Observer:
 
     cluster: Cluster
     images: WorkerImages
+    clock: Clock
+    _refusals: FireRefusals = field(init=False)
+
+    def __post_init__(self) -> None:
+        """What the API server answered last is kept from visit to visit."""
+        object.__setattr__(self, "_refusals", FireRefusals(self.cluster))
 
     async def __call__(self, plan: Subject[IngestPlanSpec]) -> Observation:
         """Look once."""
         space, name, backbone_name = plan.namespace, plan.name, plan.spec.backbone_ref.name
         labels = child_labels(Component.RUN, backbone_name, **{LABEL_PLAN: name})
+        schedules = {**labels, LABEL_COMPONENT: str(Component.SCHEDULE)}
         # Runs and releases from quarantine, told apart below.
         del labels[LABEL_COMPONENT]
-        backbone, plan_file, cron_job, jobs = await asyncio.gather(
+        backbone, plan_file, cron_jobs, jobs = await asyncio.gather(
             self.cluster.get(DATA_BACKBONE, space, backbone_name),
             self.cluster.get(CONFIG_MAP, space, plan_file_name(name)),
-            self.cluster.get(CRON_JOB, space, cron_job_name(name)),
+            self.cluster.list(CRON_JOB, space, schedules),
             self.cluster.list(JOB, space, labels),
         )
+        wanted = cron_job_name(plan)
+        cron_job = next((item for item in cron_jobs if item["metadata"]["name"] == wanted), None)
+        if cron_job is None:
+            # Somebody else's has no labels of ours.
+            cron_job = await self.cluster.get(CRON_JOB, space, wanted)
         # Pods after Jobs: a Job that had ended then shows the pods it ended with.
         pods = await self.cluster.list(POD, space, labels) if jobs else []
         # Labels can be anybody's.
-        owners = {plan.uid, cron_job["metadata"]["uid"] if cron_job else None}
-        owned = [job for job in jobs if controller_of(job) in owners]
+        standing = cron_jobs if cron_job is None or cron_job in cron_jobs else [*cron_jobs, cron_job]
+        owners = {plan.uid, *(item["metadata"]["uid"] for item in standing)}
+        owned = [job for job in jobs if controller_of(job) in owners or _orphaned(plan, job)]
         ours = [job for job in owned if _ran_for(plan, job)]
-        return Observation(
+        now = self.clock()
+        runs, releases = await asyncio.gather(
+            *(
+                with_refusals(
+                    self.cluster,
+                    space,
+                    read_jobs([job for job in ours if _component(job) == part], pods),
+                    now,
+                )
+                for part in (Component.RUN, Component.QUARANTINE)
+            )
+        )
+        seen = Observation(
             backbone=BackboneReading.read(backbone) if backbone else None,
             plan_file=ChildReading.read(plan_file) if plan_file else None,
             cron_job=CronJobReading.read(cron_job) if cron_job else None,
-            runs=read_jobs([job for job in ours if _component(job) == Component.RUN], pods),
+            runs=runs,
             images=self.images,
-            releases=read_jobs([job for job in ours if _component(job) == Component.QUARANTINE], pods),
+            releases=releases,
             strays=read_jobs([job for job in owned if job not in ours], pods),
+            former=tuple(
+                CronJobReading.read(item) for item in cron_jobs if item["metadata"]["name"] != wanted
+            ),
         )
+        return replace(seen, refusal=await self._refusals.of(plan, seen, now))
 
 
 def _component(raw: dict[str, Any]) -> str:
     return str((raw["metadata"].get("labels") or {}).get(LABEL_COMPONENT, ""))
+
+
+def _orphaned(plan: Subject[IngestPlanSpec], job: dict[str, Any]) -> bool:
+    """Whether a Job is what a CronJob of the plan's left behind when it went."""
+    labels = job["metadata"].get("labels") or {}
+    return controller_of(job) is None and labels.get(LABEL_PLAN_UID) == plan.uid
 
 
 def _ran_for(plan: Subject[IngestPlanSpec], job: dict[str, Any]) -> bool:

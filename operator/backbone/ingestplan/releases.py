@@ -6,20 +6,19 @@ from dataclasses import dataclass
 
 from ..errors import Rejected
 from ..evaluation import Notice
-from ..jobs import last_words, tail, why_no_report
+from ..jobs.ends import Trouble, last_words, tail, why_no_report
 from ..market.defects import Defect
-from ..naming import digest
 from ..ports.readings import JobReading
-from ..report import RunReport
-from ..vocabulary import ANNOTATION_QUARANTINE_RELEASE, Outcome, Reason
-from .api import IngestPlanStatus, ReleaseStatus, Triggers
+from ..reports.run import RunReport
+from ..tokens import QUARANTINE_RELEASE, fresh
+from ..vocabulary import Outcome, Reason
+from .api import IngestPlanStatus, ReleaseStatus
 from .children import Plan, run_name
 from .observation import Observation
+from .starts import Triggers
 
-TOKEN_LIMIT = 253
 EVERYTHING = "all"
 DIMENSION_NAMES = ("dailyBars", "intradayBars", "intradayTrades", "macroSeries", "macroEvents")
-FORM = "write it as <reason>:<token>, all:<token> or <dimension>/<reason>:<token>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +36,10 @@ def due_release(plan: Plan, status: IngestPlanStatus) -> DueRelease | None:
     last = status.release
     if last is not None and last.outcome is None:
         return None
-    text = plan.annotations.get(ANNOTATION_QUARANTINE_RELEASE, "")
-    if not text:
-        return None
-    token = text if len(text) <= TOKEN_LIMIT else f"sha256:{digest(text, length=64)}"
+    text = QUARANTINE_RELEASE.value(plan.annotations)
     done = (status.triggers or Triggers()).quarantine_release
-    if token == done:
+    token = fresh(text, done)
+    if text is None or token is None:
         return None
     # As for runs, the Job before it makes a value that comes back another release.
     before = last.job if last is not None else None
@@ -55,17 +52,15 @@ def due_release(plan: Plan, status: IngestPlanStatus) -> DueRelease | None:
 
 def options_of(text: str) -> tuple[str, ...]:
     """The options of `emp-runtime quarantine release` that an annotation stands for. Raises Rejected."""
-    what, colon, token = text.partition(":")
-    if not colon or not token:
-        raise Rejected(f"{text[:60]!r} has no token; {FORM}")
+    what, _ = QUARANTINE_RELEASE.split(text)
     dimension, slash, reason = what.rpartition("/")
     if slash and dimension not in DIMENSION_NAMES:
-        raise Rejected(f"{dimension[:60]!r} is no dimension; {FORM}")
+        raise Rejected(f"{dimension[:60]!r} is not a dimension; {QUARANTINE_RELEASE.advice}")
     options = ("--dimension", dimension) if slash else ()
     if reason == EVERYTHING:
         return (*options, "--all")
     if Defect.named(reason) is None:
-        raise Rejected(f"{reason[:60]!r} is no reason; {FORM}")
+        raise Rejected(f"{reason[:60]!r} is not a reason; {QUARANTINE_RELEASE.advice}")
     return (*options, "--reason", reason)
 
 
@@ -82,7 +77,7 @@ def record_release(status: IngestPlanStatus, due: DueRelease | None) -> IngestPl
 
 
 def release_notice(due: DueRelease) -> Notice:
-    """What is told of a release that was started, or refused."""
+    """An event about a release that the operator started, or refused."""
     if due.problem:
         return Notice("Warning", Reason.RELEASE_REFUSED, due.problem)
     return Notice("Normal", Reason.RELEASE_STARTED, f"Job {due.job}: {' '.join(due.options)}")
@@ -95,12 +90,20 @@ def read_release(status: IngestPlanStatus, seen: Observation) -> tuple[IngestPla
         return status, ()
     job = next((item for item in seen.releases if item.name == release.job), None)
     if job is not None and job.finished is None:
-        return status, ()
+        return status.model_copy(update={"release": _under_way(release, job)}), ()
     ended = _ended(release, job) if job is not None else _vanished(release)
     good = ended.outcome == Outcome.SUCCEEDED
     words = f"{ended.rows or 0:,} rows released" if good else ended.message
     notice = Notice("Normal" if good else "Warning", ended.outcome or "", f"Release {ended.job}: {words}")
     return status.model_copy(update={"release": ended}), (notice,)
+
+
+def _under_way(release: ReleaseStatus, job: JobReading) -> ReleaseStatus:
+    """The release with the words of whoever refuses its pod, until it has one."""
+    if job.refused is not None:
+        refusal = str(Trouble(Outcome.POD_REFUSED, job.refused))
+        return release.updated(message=refusal)
+    return release.model_copy(update={"message": ""}) if job.pods else release
 
 
 def _vanished(release: ReleaseStatus) -> ReleaseStatus:
@@ -114,11 +117,12 @@ def _ended(release: ReleaseStatus, job: JobReading) -> ReleaseStatus:
     if words is not None:
         try:
             report = RunReport.decode(words)
-            update = {"outcome": str(report.outcome), "rows": report.rows, "message": report.message[:1024]}
-            return release.model_copy(update={**update, "end": job.finished})
+            return release.updated(
+                outcome=str(report.outcome), rows=report.rows, message=report.message, end=job.finished
+            )
         except Rejected:
             told = f"it left no report but: {tail(words)}"
-    end = why_no_report(job, told, None)
-    return release.model_copy(
-        update={"outcome": str(end.outcome), "end": job.finished, "message": end.message[:1024]}
-    )
+    refused, _, why = release.message.partition(": ")
+    earlier = Trouble(Outcome.POD_REFUSED, why) if refused == Outcome.POD_REFUSED else None
+    end = why_no_report(job, told, earlier)
+    return release.updated(outcome=str(end.outcome), end=job.finished, message=end.message)

@@ -6,24 +6,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from pydantic import ValidationError
-
 from ..errors import Rejected
-from ..jobs import Trouble, last_words, tail, trouble_under_way, why_no_report
+from ..jobs.ends import Trouble, last_words, tail, trouble_under_way, why_no_report
 from ..ports.readings import JobReading
-from ..report import DimensionReport, RowCount, RunReport
+from ..reports.envelope import NO_ROOM
+from ..reports.run import DimensionReport, DimensionResult, RunReport
 from ..vocabulary import Outcome
-from .api import (
-    DimensionStatus,
-    IngestPlanSpec,
-    IngestPlanStatus,
-    RowCountStatus,
-    RunStatus,
-    SourceStatus,
-    StoreRecovery,
-)
+from .api import IngestPlanSpec, IngestPlanStatus, RunStatus, StoreRecovery
 
-MESSAGE = 1024
 NAMES_SHOWN = 5
 NO_POD = "its Job has no pod yet; `kubectl describe job` tells what keeps it"
 
@@ -35,7 +25,7 @@ class Run:
     status: RunStatus
     finished: datetime
     delivered: bool = False
-    dimensions: tuple[DimensionStatus, ...] = ()
+    dimensions: tuple[DimensionResult, ...] = ()
     recovery: StoreRecovery | None = None
     report: RunReport | None = None
 
@@ -49,7 +39,9 @@ def finished_runs(
         for job in jobs
         if job.finished is not None
     ]
-    return tuple(sorted(runs, key=lambda run: rank(run.status, run.delivered)))
+    # What another version's operator kept the schedule for is told there.
+    counted = [run for run in runs if run.status.outcome != Outcome.NOT_IN_FORCE]
+    return tuple(sorted(counted, key=lambda run: rank(run.status, run.delivered)))
 
 
 def active_run(jobs: Iterable[JobReading], previous: IngestPlanStatus, now: datetime) -> RunStatus | None:
@@ -63,24 +55,31 @@ def active_run(jobs: Iterable[JobReading], previous: IngestPlanStatus, now: date
         id=job.name,
         start=job.started or job.created,
         trouble=str(trouble.outcome) if trouble else None,
-        message=(trouble.message if trouble else "" if job.pods else NO_POD)[:MESSAGE],
+        message=trouble.message if trouble else "" if job.pods else NO_POD,
     )
 
 
-def rank(run: RunStatus, delivered: bool) -> tuple[datetime, str]:
+def awaits_anew(previous: IngestPlanStatus, run: RunStatus) -> bool:
+    """Whether a run whose Job is gone had no pod, and is the first run, which is then started again.
+
+    So nothing ended, whoever deleted the Job: we do when the settings of its pods change.
+    """
+    first = previous.triggers.first if previous.triggers else None
+    return run.id == first and run.trouble == Outcome.POD_REFUSED and previous.last_run is None
+
+
+def rank(run: RunStatus, delivered: bool) -> tuple[datetime, datetime, str]:
     """Order runs: one that delivered counts from its end, one that failed from its start.
 
-    So a run that failed after waiting in vain does not speak against one that delivered meanwhile.
+    So a run that failed after waiting in vain does not speak against one that delivered meanwhile. Moments
+    are in seconds: of one that delivered and one that began then and failed, the later one is that.
     """
-    moment = run.end if delivered else run.start
-    if moment is None:
+    if run.start is None or run.end is None:
         raise ValueError(f"run {run.id} has not ended")
-    return moment, run.id
+    return run.end if delivered else run.start, run.start, run.id
 
 
-def delivered(
-    spec: IngestPlanSpec, outcome: str | None, dimensions: Iterable[DimensionStatus | DimensionReport]
-) -> bool:
+def delivered(spec: IngestPlanSpec, outcome: str | None, dimensions: Iterable[DimensionResult]) -> bool:
     """Whether a run with this outcome stored everything that the spec calls required."""
     if outcome == Outcome.SUCCEEDED:
         return True
@@ -102,7 +101,8 @@ def unseen_sequences(since: int | None, report: RunReport, *, alone: bool) -> tu
     were. A version that did not tell these is believed where the plan is `alone` on its backbone: there all
     numbers are its own. A journal that began anew has no gap.
     """
-    if since is None or report.sequence is None or report.sequence <= since:
+    # One that is cut has lost the numbers of the others.
+    if since is None or report.sequence is None or report.sequence <= since or report.cut:
         return ()
     if report.earlier is not None:
         return tuple(sorted(number for number in report.earlier if number > since))
@@ -117,7 +117,7 @@ def _finished(spec: IngestPlanSpec, job: JobReading, finished: datetime, earlier
     if words is not None:
         try:
             return _reported(spec, job, finished, RunReport.decode(words))
-        except (Rejected, ValidationError):
+        except Rejected:
             told = f"it left no report but: {tail(words)}"
     end = why_no_report(job, told, earlier)
     status = RunStatus(
@@ -125,12 +125,13 @@ def _finished(spec: IngestPlanSpec, job: JobReading, finished: datetime, earlier
         outcome=str(end.outcome),
         start=job.started or job.created,
         end=finished,
-        message=end.message[:MESSAGE],
+        message=end.message,
     )
     return Run(status, finished)
 
 
 def _reported(spec: IngestPlanSpec, job: JobReading, finished: datetime, report: RunReport) -> Run:
+    found = report.store_recovery
     status = RunStatus(
         id=job.name,
         sequence=report.sequence,
@@ -139,56 +140,23 @@ def _reported(spec: IngestPlanSpec, job: JobReading, finished: datetime, report:
         start=job.started or job.created,
         end=finished,
         rows=report.rows,
-        message=_message(report)[:MESSAGE],
+        message=_message(report),
     )
     return Run(
         status,
         finished,
         delivered=delivered(spec, report.outcome, report.dimensions),
-        dimensions=_dimensions(report),
-        recovery=_recovery(report),
+        dimensions=tuple(DimensionResult(**dict(item)) for item in report.dimensions),
+        recovery=StoreRecovery(**dict(found)) if found is not None else None,
         report=report,
     )
-
-
-def _dimensions(report: RunReport) -> tuple[DimensionStatus, ...]:
-    return tuple(
-        DimensionStatus(
-            name=item.name,
-            outcome=str(item.outcome),
-            rows=item.rows,
-            changed=item.changed,
-            symbols=item.symbols,
-            missing=item.missing[:20],
-            missing_count=item.missing_count,
-            first_at=item.first_at,
-            last_at=item.last_at,
-            sources=tuple(SourceStatus(**source.model_dump()) for source in item.sources[:20]),
-            quarantined=_counts(item.quarantined),
-            flagged=_counts(item.flagged),
-            unchecked=item.unchecked,
-            requests=item.requests,
-            retried=item.retried,
-            message=item.message[:512],
-        )
-        for item in report.dimensions[:5]
-    )
-
-
-def _counts(counts: tuple[RowCount, ...]) -> tuple[RowCountStatus, ...]:
-    return tuple(RowCountStatus(reason=item.reason, rows=item.rows) for item in counts[:20])
-
-
-def _recovery(report: RunReport) -> StoreRecovery | None:
-    found = report.store_recovery
-    if found is None:
-        return None
-    return StoreRecovery(set_aside=found.set_aside, continued_from=found.continued_from, at=found.at)
 
 
 def _message(report: RunReport) -> str:
     if report.message or report.outcome == Outcome.SUCCEEDED:
         return report.message
+    if report.cut:
+        return NO_ROOM
     return "; ".join(_shortfall(item) for item in report.dimensions if item.outcome != Outcome.SUCCEEDED)
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
@@ -63,7 +64,7 @@ def schedule_problem(text: str) -> str | None:
     try:
         CronSim(_SHORTHANDS.get(text, text), datetime(2000, 1, 1, tzinfo=UTC))
     except CronSimError as error:
-        return f"{text!r} is no cron expression: {error}"
+        return f"{text!r} is not a cron expression: {error}"
     return None
 
 
@@ -82,6 +83,33 @@ def next_fire(schedule: str, time_zone: str, now: datetime) -> datetime | None:
         local = now.astimezone(ZoneInfo(time_zone))
         return next(CronSim(_SHORTHANDS.get(schedule, schedule), local)).astimezone(UTC)
     except CronSimError as error:
-        raise ValueError(f"{schedule!r} is no cron expression: {error}") from error
+        raise ValueError(f"{schedule!r} is not a cron expression: {error}") from error
     except StopIteration:
         return None
+
+
+def fire_after(schedule: str, time_zone: str, moment: datetime) -> datetime | None:
+    """The first fire after a moment for which Kubernetes makes a Job. Raises ValueError as next_fire."""
+    return next(_fires(schedule, time_zone, moment), None)
+
+
+def last_fire(schedule: str, time_zone: str, after: datetime, until: datetime) -> datetime | None:
+    """The last fire (UTC) after one moment and no later than another. Raises ValueError as next_fire."""
+    first = fire_after(schedule, time_zone, after)
+    if first is None or first > until:
+        return None
+    # Backwards it begins before the moment it is given.
+    end = until.replace(microsecond=0) + timedelta(seconds=1)
+    return next(_fires(schedule, time_zone, end, back=True), None)
+
+
+def _fires(schedule: str, time_zone: str, moment: datetime, *, back: bool = False) -> Iterator[datetime]:
+    """Fires as the CronJob controller has them: none at an hour that a clock leaps over."""
+    try:
+        local = moment.astimezone(ZoneInfo(time_zone))
+        fires = CronSim(_SHORTHANDS.get(schedule, schedule), local, reverse=back)
+    except CronSimError as error:
+        raise ValueError(f"{schedule!r} is not a cron expression: {error}") from error
+    for fire in fires:
+        if fire.hour in fires.hours and fire.minute in fires.minutes:
+            yield fire.astimezone(UTC)

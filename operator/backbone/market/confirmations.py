@@ -20,6 +20,8 @@ from .dimensions import Dimension
 
 CLOCKS_APART = timedelta(hours=1)
 """How far the clocks of two workers may be apart."""
+CLOCK_AHEAD = timedelta(minutes=5)
+"""How far a worker's clock may be ahead of the store's; a row dated later would win over all that come."""
 _STAMP = ["observed_at", "run_id"]
 
 
@@ -47,16 +49,26 @@ def answers(rows: pa.Table) -> Iterator[tuple[Moment, pa.Table]]:
 
 def packed(dimension: Dimension, rows: pa.Table) -> str:
     """Which versions an answer confirms: the keys and revisions of its rows, as a small text."""
-    versions = rows.select(_version(dimension))
-    for place, field in enumerate(versions.schema):
+    return pack(rows.select(_version(dimension)))
+
+
+def pack(table: pa.Table) -> str:
+    """A table as a small text, its own texts as dictionaries."""
+    for place, field in enumerate(table.schema):
         if pa.types.is_string(field.type):
-            versions = versions.set_column(place, field.name, versions[field.name].dictionary_encode())
+            table = table.set_column(place, field.name, table[field.name].dictionary_encode())
     sink = pa.BufferOutputStream()
     options = pa.ipc.IpcWriteOptions(compression="zstd")
-    with pa.ipc.new_stream(sink, versions.schema, options=options) as writer:
+    with pa.ipc.new_stream(sink, table.schema, options=options) as writer:
         # A provider's rows may come in pieces as small as a symbol, each of which would be packed by itself.
-        writer.write_table(versions.combine_chunks())
+        writer.write_table(table.combine_chunks())
     return b64encode(sink.getvalue()).decode()
+
+
+def unpack(text: str, schema: pa.Schema) -> pa.Table:
+    """What `pack` made a text of, in its schema."""
+    with pa.ipc.open_stream(b64decode(text)) as reader:
+        return reader.read_all().cast(schema)
 
 
 def without_outdated(dimension: Dimension, rows: pa.Table, later: Iterable[str]) -> pa.Table:
@@ -64,8 +76,7 @@ def without_outdated(dimension: Dimension, rows: pa.Table, later: Iterable[str])
     names = _version(dimension)
     schema = pa.schema([rows.schema.field(name) for name in names])
     for confirmed in later:
-        with pa.ipc.open_stream(b64decode(confirmed)) as reader:
-            versions = reader.read_all().cast(schema)
+        versions = unpack(confirmed, schema)
         rows = rows.join(versions, keys=names, join_type="left anti").cast(rows.schema)
     return rows
 

@@ -66,6 +66,11 @@ class Dimension:
         return pa.schema([*self.facts, *LINEAGE, FLAGS])
 
     @property
+    def entity(self) -> str:
+        """The column of the key beside the source: what one series of rows is about."""
+        return self.key[1]
+
+    @property
     def dated(self) -> bool:
         """Whether `time` is a day of a calendar rather than a moment."""
         return bool(pa.types.is_date(self.facts.field(self.time).type))
@@ -194,3 +199,13 @@ def moment_of(value: date | datetime | None) -> datetime | None:
     if value is None or isinstance(value, datetime):
         return value
     return datetime(value.year, value.month, value.day, tzinfo=UTC)
+
+
+VERDICT = "verdict"
+"""Of a row that leaves the store: the revision that speaks against it."""
+
+
+def line_of(dimension: Dimension) -> tuple[str, ...]:
+    """Columns whose values name one line: rows that follow one another in time."""
+    length = tuple(name for name in dimension.key if name == "interval_seconds")
+    return ("source", dimension.subject, *length)

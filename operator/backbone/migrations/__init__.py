@@ -10,6 +10,7 @@ import hashlib
 import re
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from importlib.resources import files
 
 _NAME = re.compile(r"(?P<number>\d{4})_(?P<name>[a-z_]+)(?P<timescale>\.timescale)?\.sql")
@@ -68,9 +69,10 @@ def packaged() -> tuple[Migration, ...]:
     return tuple(found)
 
 
-def portable(migrations: tuple[Migration, ...]) -> tuple[Migration, ...]:
-    """Those that PostgreSQL without TimescaleDB can apply."""
-    return tuple(item for item in migrations if not item.needs_timescale)
+@cache
+def newest() -> int:
+    """The number of this version's last migration, which its runs need."""
+    return packaged()[-1].number
 
 
 def parse(file: str, text: str) -> Migration:

@@ -11,7 +11,8 @@ from datetime import timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol
 
-from ..vocabulary import Documented
+from ..documented import Documented
+from ..errors import Rejected
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -31,7 +32,7 @@ class SymbolTier:
     """Symbols whose answers are kept for another time, or longer than others when room is short.
 
     `ttl` None is the policy's. The lower `priority`, from -1,000 to 1,000, is evicted first; symbols of no
-    tier have priority 0.
+    tier have priority 0. Raises Rejected for values of other types.
     """
 
     name: str
@@ -39,10 +40,19 @@ class SymbolTier:
     ttl: timedelta | None = None
     priority: int = 0
 
+    def __post_init__(self) -> None:
+        symbols = self.symbols
+        if isinstance(symbols, str) or not isinstance(symbols, Iterable):
+            raise Rejected(f"symbols={symbols!r} of the tier {self.name!r} are not a list of symbols")
+        object.__setattr__(self, "symbols", frozenset(symbols))
+        _expect_types(self, str, "symbols", *self.symbols)
+        _expect_types(self, timedelta, "ttl", *filter(lambda given: given is not None, [self.ttl]))
+        _expect_types(self, int, "priority", self.priority)
+
 
 @dataclass(frozen=True, slots=True)
 class CachePolicy:
-    """How long answers are kept, and how many. Raises ValueError for a policy that could keep nothing.
+    """How long answers are kept, and how many. Raises Rejected for a policy that could keep nothing.
 
     What shares a namespace shares its answers: give each backbone one of its own.
 
@@ -56,11 +66,16 @@ class CachePolicy:
     tiers: tuple[SymbolTier, ...] = ()
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "tiers", tuple(self.tiers))
+        _expect_types(self, timedelta, "ttl", self.ttl)
+        _expect_types(self, int, "max_keys", self.max_keys)
+        _expect_types(self, str, "namespace", self.namespace)
+        _expect_types(self, SymbolTier, "tiers", *self.tiers)
         ttls = (self.ttl, *(tier.ttl for tier in self.tiers if tier.ttl is not None))
         if self.max_keys < 1 or min(ttls) <= timedelta():
-            raise ValueError("a cache keeps at least one key, for more than no time")
+            raise Rejected("a cache keeps at least one key, for more than no time")
         if any(abs(tier.priority) > GREATEST_PRIORITY for tier in self.tiers):
-            raise ValueError(f"a priority is from -{GREATEST_PRIORITY} to {GREATEST_PRIORITY}")
+            raise Rejected(f"a priority is from -{GREATEST_PRIORITY} to {GREATEST_PRIORITY}")
 
     def ttl_of(self, subjects: tuple[str, ...]) -> timedelta:
         """How long an answer about these symbols, series or calendars is kept."""
@@ -76,6 +91,12 @@ class CachePolicy:
         if found and set(subjects) - frozenset().union(*(tier.symbols for tier in found)):
             return [*found, untiered]
         return found
+
+
+def _expect_types(of: object, kind: type, field: str, *given: object) -> None:
+    for value in given:
+        if not isinstance(value, kind) or isinstance(value, bool):
+            raise Rejected(f"{field}={value!r} of a {type(of).__name__} is no {kind.__name__}")
 
 
 BOOTSTRAP = CachePolicy(ttl=timedelta(minutes=30), max_keys=256)
@@ -139,12 +160,13 @@ class CacheFault(Documented):
     Last stands what a read had to go past though the connection was well.
     """
 
-    INVALID_SETTINGS = ("InvalidSettings", "The Secret does not say where the cache is, or says it wrongly.")
+    INVALID_SETTINGS = ("InvalidSettings", "The Secret does not name the cache, or a key of it is not valid.")
+    SECRET_MISSING = ("SecretMissing", "The Secret does not exist, or has no key.")
     NAME_NOT_RESOLVED = ("NameNotResolved", "The host has no address.")
-    CONNECTION_REFUSED = ("ConnectionRefused", "Nobody listens at the host's port.")
+    CONNECTION_REFUSED = ("ConnectionRefused", "No server listens at the host's port.")
     TIMED_OUT = ("TimedOut", "The server did not answer in time.")
     TLS_FAILED = ("TLSFailed", "The server's certificate is not trusted, or one side speaks no TLS.")
-    CONNECTION_LOST = ("ConnectionLost", "The connection ended in the middle.")
+    CONNECTION_LOST = ("ConnectionLost", "The connection ended during the work.")
     AUTHENTICATION_FAILED = ("AuthenticationFailed", "The server refused user or password.")
     DATABASE_MISSING = ("DatabaseMissing", "The server has no database of that number.")
     CLUSTER_MODE = ("ClusterMode", "The server runs in cluster mode, which this cache cannot use.")
@@ -153,15 +175,18 @@ class CacheFault(Documented):
         "The server lacks a command that the cache needs, as a Sentinel does, which holds no data.",
     )
     NOT_READY = ("NotReady", "The server reads its data from disk, or waits for the server that it follows.")
-    PERMISSION_MISSING = ("PermissionMissing", "The user may not do what is needed.")
-    READ_ONLY = ("ReadOnly", "The server is a replica, or takes no writes.")
-    FULL = ("Full", "The server's memory is full: what it holds is served, and nothing new is kept.")
-    FAILED = ("CommandRefused", "The server refused for another reason, which the message tells.")
-    PAUSED = ("Paused", "The cache was lost shortly before and is not asked until it is back.")
-    POOL_EXHAUSTED = ("PoolExhausted", "Every connection was in use for as long as a command may take.")
-    CORRUPT = ("Corrupt", "What was held did not read back, and was deleted.")
-    TOO_LARGE = ("TooLarge", "The answer is larger than the cache keeps.")
-    LOAD_OVERDUE = ("LoadOverdue", "Another process was loading the answer for too long, or died of it.")
+    PERMISSION_MISSING = ("PermissionMissing", "The user lacks a right that is needed.")
+    READ_ONLY = ("ReadOnly", "The server is a replica, or does not accept writes.")
+    FULL = ("Full", "The server's memory is full: it serves existing entries and stores no new one.")
+    FAILED = ("CommandRefused", "The server refused for another reason; the message quotes it.")
+    PAUSED = ("Paused", "The cache was lost a moment ago, and is not used until it is back.")
+    POOL_EXHAUSTED = (
+        "PoolExhausted",
+        "Every connection was in use for the whole time that a command may take.",
+    )
+    CORRUPT = ("Corrupt", "The entry did not read back, and was deleted.")
+    TOO_LARGE = ("TooLarge", "The answer is larger than the cache's limit for an entry.")
+    LOAD_OVERDUE = ("LoadOverdue", "Another process loaded the answer for too long, or died while it did.")
 
 
 @dataclass(frozen=True, slots=True)

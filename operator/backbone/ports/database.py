@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..documented import Documented
 from ..errors import BackboneError
-from ..vocabulary import Documented
 
 
 class DatabaseFault(Documented):
@@ -13,23 +13,28 @@ class DatabaseFault(Documented):
 
     INVALID_SETTINGS = (
         "InvalidSettings",
-        "The Secret does not say where the database is, or says it wrongly.",
+        "The Secret does not name the database, or a key of it is not valid.",
     )
+    SECRET_MISSING = ("SecretMissing", "The Secret that the spec names does not exist, or has no key.")
     NAME_NOT_RESOLVED = ("NameNotResolved", "The host has no address.")
-    CONNECTION_REFUSED = ("ConnectionRefused", "Nobody listens at the host's port.")
+    CONNECTION_REFUSED = ("ConnectionRefused", "No server listens at the host's port.")
     CONNECTION_TIMED_OUT = ("ConnectionTimedOut", "The host did not answer in time.")
     TLS_FAILED = ("TLSFailed", "The server offers no TLS, or its certificate is not trusted.")
     AUTHENTICATION_FAILED = ("AuthenticationFailed", "The server refused user or password.")
-    TOO_MANY_CONNECTIONS = ("TooManyConnections", "The server takes no further connection.")
+    TOO_MANY_CONNECTIONS = ("TooManyConnections", "The server accepts no further connection.")
     SERVER_NOT_READY = ("ServerNotReady", "The server is starting, stopping or recovering.")
     DATABASE_MISSING = ("DatabaseMissing", "The server has no database of that name.")
     EXTENSION_MISSING = ("ExtensionMissing", "The database does not have TimescaleDB.")
     EXTENSION_TOO_OLD = ("ExtensionTooOld", "The database's TimescaleDB lacks what this version needs.")
-    PERMISSION_MISSING = ("PermissionMissing", "The user may not do what is needed.")
-    READ_ONLY = ("ReadOnly", "The server is a replica, or takes no writes.")
+    PERMISSION_MISSING = ("PermissionMissing", "The user lacks a right that is needed.")
+    ROLE_NOT_ALLOWED = (
+        "RoleNotAllowed",
+        "The user may not create or complete the role of the readers; the message has the SQL.",
+    )
+    READ_ONLY = ("ReadOnly", "The server is a replica, or does not accept writes.")
     POOL_EXHAUSTED = ("PoolExhausted", "Every connection of the pool was in use for the whole wait.")
-    CONNECTION_LOST = ("ConnectionLost", "The connection ended in the middle.")
-    STATEMENT_TIMED_OUT = ("StatementTimedOut", "A statement was stopped by its time limit.")
+    CONNECTION_LOST = ("ConnectionLost", "The connection ended during the work.")
+    STATEMENT_TIMED_OUT = ("StatementTimedOut", "A statement exceeded its time limit and was stopped.")
     LOCKED = ("Locked", "Another program held a lock for the whole wait.")
     DISK_FULL = ("DiskFull", "The server has no space left.")
     DATABASE_TAKEN = (
@@ -38,22 +43,22 @@ class DatabaseFault(Documented):
     )
     DATABASE_REPLACED = (
         "DatabaseReplaced",
-        "The database is empty, or another one, and not the one with the backbone's rows; the message names "
-        "the token that takes it all the same.",
+        "The database is empty or is another one, so it is not the one with the backbone's "
+        "rows; the message names the token that uses it nevertheless.",
     )
     SCHEMA_REFUSED = (
         "SchemaRefused",
-        "What is in the database is not what this version made or can go on from.",
+        "The objects in the database are not those that this version created or can continue from.",
     )
     POLICY_REFUSED = (
         "PolicyRefused",
-        "What is wished of retention, compression or aggregates contradicts itself or what is there.",
+        "The desired retention, compression or aggregates contradict each other or the database.",
     )
-    FAILED = ("Failed", "The server refused for another reason, which the message tells.")
+    FAILED = ("Failed", "The server refused for another reason; the message quotes it.")
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class DatabaseFinding:
     """What is wrong, and what to do; never with a password."""
 
     fault: DatabaseFault
@@ -68,6 +73,6 @@ class DatabaseError(BackboneError):
         self.fault = fault
 
     @property
-    def finding(self) -> Finding:
+    def finding(self) -> DatabaseFinding:
         """The same as a value."""
-        return Finding(self.fault, str(self))
+        return DatabaseFinding(self.fault, str(self))

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from ..vocabulary import Documented
+from ..documented import Documented
 
 if TYPE_CHECKING:
     from ..market.dimensions import Dimension
+    from ..reports.database import TableReport
 
 
 class Aggregate(Documented):
@@ -93,39 +94,28 @@ class Unconfirmed:
     token: str
 
 
-@dataclass(frozen=True, slots=True)
-class TableSpan:
-    """What is set of a dimension's table, and what it really holds. Times are UTC, None where it is empty.
-
-    `rows` is the server's estimate, None where it has none yet. `last_drop` is when the job of the retention
-    last ended well; None too where nobody could look.
-    """
-
-    dimension: Dimension
-    chunk_days: int
-    retention_days: int | None
-    compress_after_days: int | None
-    oldest: datetime | None
-    newest: datetime | None
-    rows: int | None
-    last_drop: datetime | None
-
-
 class PolicyTrouble(Documented):
     """What is wrong with what a database does with its tables over time."""
 
-    JOB_FAILED = ("JobFailed", "The last run of a job of the database failed; the message has its words.")
-    JOB_NOT_RUN = ("JobNotRun", "A job of the database has not run, or not ended, long after it was due.")
-    POLICIES_NOT_SET = ("PoliciesNotSet", "Bootstrap serves, and nothing is set of TimescaleDB's tables.")
-    STATISTICS_UNREAD = ("StatisticsUnread", "The database did not tell how its jobs fare or what it holds.")
+    JOB_FAILED = (
+        "JobFailed",
+        "The last run of a job of the database failed; the message quotes the database.",
+    )
+    JOB_NOT_RUN = ("JobNotRun", "A job of the database has not started, or not ended, long after it was due.")
+    DROPPING = ("Dropping", "Expired rows still exist; the job that drops them has not run yet.")
+    POLICIES_NOT_SET = ("PoliciesNotSet", "Bootstrap is active, so no policy is set in TimescaleDB.")
+    STATISTICS_UNREAD = (
+        "StatisticsUnread",
+        "The database did not report the state of its jobs, or the content of its tables.",
+    )
 
 
 class JobOutcome(Documented):
     """How the last run of a database's own job ended."""
 
-    SUCCEEDED = ("Succeeded", "Its last run ended well.")
-    FAILED = ("Failed", "Its last run failed, or its process died; while it tries again that still stands.")
-    RUNNING = ("Running", "It runs, and has not failed since it last ended well.")
+    SUCCEEDED = ("Succeeded", "The last run of the job succeeded.")
+    FAILED = ("Failed", "The last run of the job failed, or its process died. A retry does not change that.")
+    RUNNING = ("Running", "The job is running, and has not failed since its last success.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,12 +144,13 @@ class PolicyReport:
     """What a reconciliation did, in its order, what waits for a word, and what there is now.
 
     `aggregates` are those that the database keeps up to date. `unread` says what could not be looked at of
-    spans and jobs, and why; what there is of them then is not all.
+    tables and jobs, and why; what there is of them then is not all. `last_drop` of a table is None too where
+    nobody could look.
     """
 
     changes: tuple[PolicyChange, ...]
     unconfirmed: tuple[Unconfirmed, ...]
-    spans: tuple[TableSpan, ...]
+    tables: tuple[TableReport, ...]
     aggregates: tuple[Aggregate, ...]
     jobs: tuple[PolicyJob, ...] = ()
     unread: str = ""

@@ -12,6 +12,7 @@ from ..conditions import parse_time, read_conditions
 from ..naming import digest
 from ..vocabulary import (
     ANNOTATION_DESIRED,
+    ANNOTATION_PODS,
     FIELD_MANAGER,
     LABEL_CAUSE,
     LABEL_CLAIM_UID,
@@ -87,6 +88,8 @@ class CronJobReading(ChildReading):
     schedule: str
     time_zone: str | None
     suspended: bool
+    last_scheduled: datetime | None = None
+    """The last fire (UTC) for which its controller made a Job."""
 
     @classmethod
     def read(cls, raw: dict[str, Any]) -> Self:
@@ -97,6 +100,7 @@ class CronJobReading(ChildReading):
             schedule=spec["schedule"],
             time_zone=spec.get("timeZone"),
             suspended=bool(spec.get("suspend")),
+            last_scheduled=_time((raw.get("status") or {}).get("lastScheduleTime")),
         )
 
 
@@ -170,17 +174,18 @@ class JobReading:
     pods: tuple[PodReading, ...]
     cause: str | None = None
     """Digest of what a look at the database was started for."""
+    made_by: str | None = None
+    """Digest of the settings that its pods are made by."""
+    refused: str | None = None
+    """The API server's words where it refused the Job's pods, as far as somebody asked."""
+    controller_uid: str | None = None
 
     @classmethod
     def read(cls, raw: dict[str, Any], pods: tuple[PodReading, ...]) -> Self:
         """Read a Job; the pods are its own."""
         metadata, status = raw["metadata"], raw.get("status") or {}
-        ends = [
-            item
-            for item in status.get("conditions") or []
-            if item["type"] in {"Complete", "Failed"} and item["status"] == "True"
-        ]
-        end = ends[0] if ends else {}
+        holding = (item for item in status.get("conditions") or [] if item["status"] == "True")
+        end: dict[str, Any] = next((item for item in holding if item["type"] in {"Complete", "Failed"}), {})
         return cls(
             name=metadata["name"],
             uid=metadata["uid"],
@@ -194,6 +199,8 @@ class JobReading:
             claim_uid=(metadata.get("labels") or {}).get(LABEL_CLAIM_UID),
             pods=pods,
             cause=(metadata.get("labels") or {}).get(LABEL_CAUSE),
+            made_by=(metadata.get("annotations") or {}).get(ANNOTATION_PODS),
+            controller_uid=controller_of(raw),
         )
 
 
@@ -209,7 +216,7 @@ class BackboneReading:
     suspended: bool
     ready: bool | None
     """Its Ready condition; None where nothing is known."""
-    ready_message: str
+    ready_reason: str
     plans: int | None
     """How many plans refer to it, as far as it has said."""
     claim_uid: str | None
@@ -217,6 +224,8 @@ class BackboneReading:
     claim_leaving: bool
     tier: dict[str, Any] | None = None
     """Its status.tier, as its workers are to read it."""
+    migration: int | None = None
+    """At which migration the database was when it was looked at last, where that tier serves."""
 
     @property
     def service_secrets(self) -> tuple[str, ...]:
@@ -235,6 +244,7 @@ class BackboneReading:
             None,
         )
         known = {"True": True, "False": False}
+        on_database = (status.get("tier") or {}).get("active") == "Institutional"
         return cls(
             name=metadata["name"],
             uid=metadata["uid"],
@@ -243,11 +253,12 @@ class BackboneReading:
             terminating="deletionTimestamp" in metadata,
             suspended=bool(raw["spec"].get("suspend")),
             ready=known.get(summary.status) if summary else None,
-            ready_message=f"{summary.reason}: {summary.message}" if summary else "not looked at yet",
+            ready_reason=summary.reason if summary else "not looked at yet",
             plans=status.get("plans"),
             claim_uid=(status.get("volume") or {}).get("claimUid"),
             claim_leaving=summary is not None and summary.reason == Reason.VOLUME_LEAVING,
             tier=status.get("tier"),
+            migration=(status.get("database") or {}).get("migration") if on_database else None,
         )
 
 

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
-from ..vocabulary import Outcome
-
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from ..market.dimensions import Dimension
-    from .journal import JournalEntry
-    from .quarantine import Origin, QuarantineFilter, Release
+    from .journal import Journal, JournalEntry
+    from .quarantine import Quarantine
+    from .rows import Rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,58 +27,6 @@ class Recovery:
     set_aside: str
     continued_from: str
     at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class RunStart:
-    """A run as it enters the journal."""
-
-    run_id: str
-    plan: str
-    generation: int
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class RunEnd:
-    """How a run ended."""
-
-    outcome: Outcome
-    at: datetime
-    rows: int
-    changed: int
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """What one source brought to one dimension in one run."""
-
-    dimension: str
-    source: str
-    provider: str
-    as_of: datetime
-    rows: int
-    changed: int
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """How a run fared with one symbol, series or calendar that it asked a provider for."""
-
-    dimension: str
-    subject: str
-    provider: str
-    outcome: str
-
-
-@dataclass(frozen=True, slots=True)
-class SubjectSpan:
-    """Times of the first and the last row of one subject of a source (UTC), and its greatest revision."""
-
-    first_at: datetime
-    last_at: datetime
-    revision: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,93 +78,37 @@ class Line:
 
 
 class Writer(Protocol):
-    """The one writer of a store, for as long as it holds the lock."""
+    """The one writer of a store, for as long as it holds the lock. Every call raises StoreError.
 
-    def begin(self, run: RunStart) -> int:
-        """Commit a started run to the journal, and close those that a crash left open; the run's sequence.
+    Each role has its own calls; `batch` surrounds the calls of all roles.
+    """
 
-        Those that Store.running holds are alive and stay open.
-        """
+    @property
+    def journal(self) -> Journal:
+        """The record of runs."""
         ...
 
-    def resume(self, sequence: int, run_id: str) -> None:
-        """Go on with a run that has begun. Raises RunLost, and StoreError where another run closed it."""
+    @property
+    def rows(self) -> Rows:
+        """The rows of the market's tables."""
         ...
 
-    def recent(self, count: int) -> tuple[JournalEntry, ...]:
-        """The last finished runs of the backbone, and as many of the plan that began here, newest first."""
+    @property
+    def quarantine(self) -> Quarantine:
+        """The rows that checks refused."""
+        ...
+
+    @property
+    def recovery(self) -> Recovery | None:
+        """The last time that a corrupt file of this store was set aside, if there was one."""
         ...
 
     def batch(self) -> AbstractContextManager[None]:
         """Everything inside is committed together, or not at all."""
         ...
 
-    def upsert(self, dimension: Dimension, rows: pa.Table) -> int:
-        """Store rows of the dimension's schema; how many were new or differed.
-
-        Of all versions of a row the one with the greatest (revision, observed_at, run_id) stays, in whatever
-        order they come. One that brings what is stored already changes nothing, lineage included.
-        """
-        ...
-
-    def before(self, dimension: Dimension, facts: pa.Table, count: int) -> pa.Table:
-        """The last `count` stored rows of each line of `facts` before its first row there, as facts."""
-        ...
-
-    def quarantine(self, dimension: Dimension, rows: pa.Table, reasons: pa.Array, origin: Origin) -> None:
-        """Keep raw rows, with a reason each, beside the market's tables.
-
-        A row that is there already is counted, once per run, and not kept twice.
-        """
-        ...
-
-    def held(self, dimension: Dimension, run_id: str) -> dict[str, int]:
-        """Rows by reason that are in quarantine and that this run delivered, the most frequent first.
-
-        Without those that were released: they are stored.
-        """
-        ...
-
-    def release(self, chosen: QuarantineFilter, run_id: str, at: datetime) -> Release:
-        """Store held rows under the flag Released, as rows of this run; the rest of their lineage stays.
-
-        Of each key the row seen last is meant; several that were seen last together stay, as do repeated rows
-        that no id names (the row kept stands for them) and rows with a value that is missing or not finite.
-        Nothing is left to release the second time. Raises quarantine.NoSuchEntry for an id that no entry has.
-        """
-        ...
-
-    def expire(self, chosen: QuarantineFilter, before: datetime) -> int:
-        """Drop entries that no run has seen since, without those released: they are decisions; how many."""
-        ...
-
-    def record(self, sequence: int, arrival: Arrival) -> None:
-        """Note in the journal what a source brought."""
-        ...
-
-    def attempted(self, sequence: int, dimension: Dimension, attempts: Sequence[Attempt]) -> None:
-        """Note how the run fared with each name of a dimension, in place of the plan's earlier runs.
-
-        Where a run of it that began later has noted that already, nothing changes.
-        """
-        ...
-
-    def missed(self, plan: str, dimension: Dimension) -> frozenset[str]:
-        """Names that the last run of the backbone's plan did not get in full."""
-        ...
-
-    def spans(
-        self, dimension: Dimension, source: str, interval_seconds: int | None
-    ) -> dict[str, SubjectSpan]:
-        """From when to when the store holds each subject of a source, or only its bars of one length."""
-        ...
-
-    def latest(self, dimension: Dimension, source: str, names: Sequence[str], count: int) -> pa.Table:
-        """The last `count` rows of each line of a name, in the dimension's facts columns, each by time."""
-        ...
-
-    def finish(self, sequence: int, end: RunEnd) -> None:
-        """Note in the journal how the run ended."""
+    def now(self) -> datetime:
+        """The store's own clock (UTC)."""
         ...
 
     def publish(self) -> str:
@@ -225,11 +116,6 @@ class Writer(Protocol):
 
         The writer is of no use afterwards.
         """
-        ...
-
-    @property
-    def recovery(self) -> Recovery | None:
-        """The last time that a corrupt file of this store was set aside, if there was one."""
         ...
 
 
@@ -269,7 +155,8 @@ class Reader(Protocol):
     ) -> tuple[Line, ...]:
         """Lines of some subjects, or of all if none is named, the one with the latest row first.
 
-        With `until` as they stood then: without later times, later vintages, and rows without a value.
+        With `until` as they were known then, which market.knowing tells: without later times and vintages,
+        bars that had not ended, and rows without a value.
         """
         ...
 

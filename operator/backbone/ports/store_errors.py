@@ -28,4 +28,8 @@ class StoreCorrupt(StoreError):
 
 
 class NothingPublished(BackboneError):
-    """No run has published a copy for readers yet."""
+    """No run has published a copy for readers yet; `found` says so without the `advice` to who may write."""
+
+    def __init__(self, found: str, advice: str = "") -> None:
+        super().__init__(f"{found}; {advice}" if advice else found)
+        self.found = found

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from ..errors import BackboneError
 from ..vocabulary import Outcome
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
     import pyarrow as pa
 
     from ..market.dimensions import Dimension
-    from ..ports.store import SubjectSpan
+    from ..market.symbols import Kind
+    from ..ports.rows import SubjectSpan
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +35,8 @@ class Held(Protocol):
     meanwhile is not seen.
     """
 
-    def missed(self) -> frozenset[str]:
-        """Names that the plan's last run did not get in full."""
+    def missed(self, outcome: Outcome | None = None) -> frozenset[str]:
+        """Names that the plan's last run did not get in full, or did not come to; or those of one outcome."""
         ...
 
     def spans(self, source: str) -> Mapping[str, SubjectSpan]:
@@ -60,6 +63,24 @@ class Query:
     interval_seconds: int | None = None
     connection: Connection | None = None
     held: Held | None = None
+    keep: Callable[[Delivery], None] | None = None
+    """Takes a part of the answer before the rest has come, to be stored at once. It may raise to end the run.
+    None where only a whole answer is taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """A window of one line, with its first and last time in the dimension's `time` column, both included.
+
+    `revision` is that of the answer; `interval_seconds` is given for intraday bars alone. A window is named
+    only where the source is known to have told all that it has inside: that it tells less is a retraction.
+    """
+
+    subject: str
+    first: date | datetime
+    last: date | datetime
+    revision: int = 0
+    interval_seconds: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +97,13 @@ class Slice:
     facts: pa.Table
     exchanges: Mapping[str, str] = field(default_factory=dict)
     """Per symbol the calendar of its exchange (ISO 10383), where its spelling alone does not tell."""
+    kinds: Mapping[str, Kind] = field(default_factory=dict)
+    """Per symbol the kind of instrument, where it trades at prices of zero and below."""
+    periods: Mapping[str, npt.NDArray[np.int64]] = field(default_factory=dict)
+    """Per symbol when it trades by the source's own word: rows of beginning and end, in microseconds since
+    1970 (UTC), by time, the hours before and after a session included."""
+    whole: tuple[Whole, ...] = ()
+    """Windows of which every row is here that the source has: what is stored beside these, it took back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +117,7 @@ class Fate:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """The answer to a query.
+    """The answer to a query, or a part of it that settles some `names`; empty: all that are left.
 
     `unknown` are names that the provider does not have, `without_data` those without a row in the window;
     `hint` tells in a few words where the names that it has are found. `failed` tells what became of the other
@@ -104,6 +132,7 @@ class Delivery:
     failed: tuple[Fate, ...] = ()
     requests: int = 0
     retried: int = 0
+    names: tuple[str, ...] = ()
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -114,6 +143,8 @@ class Delivery:
 class ProviderFailure(BackboneError):
     """The provider could not answer; `outcome` names how."""
 
+    outcome: Outcome = Outcome.INTERNAL_ERROR
+
     def __init__(self, outcome: Outcome, message: str) -> None:
         super().__init__(message)
         self.outcome = outcome
@@ -123,5 +154,9 @@ class Provider(Protocol):
     """A source of market data."""
 
     def fetch(self, query: Query) -> Delivery:
-        """Answer a query. Raises ProviderFailure where nothing can be said."""
+        """Answer a query. Raises ProviderFailure where nothing can be said of the names that are left.
+
+        Whatever goes wrong with one name is that name's outcome. What was handed to `query.keep` is no part
+        of the answer.
+        """
         ...

@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 from ..vocabulary import Outcome
 from .pacing import Patience
 from .protocol import Fate
-from .trouble import PASSING, Trouble
+from .trouble import PASSING, Trouble, bug
 
 Answer = TypeVar("Answer")
 
@@ -27,6 +27,11 @@ class Round(Generic[Answer]):
     retried: int = 0
     """How many questions were asked again."""
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of which it is known what became of them."""
+        return (*self.answers, *self.fates)
+
     def of(self, outcome: Outcome) -> tuple[str, ...]:
         """The names with an outcome."""
         return tuple(name for name, fate in self.fates.items() if fate.outcome is outcome)
@@ -37,12 +42,21 @@ class Round(Generic[Answer]):
         return tuple(fate for fate in self.fates.values() if fate.outcome not in named)
 
 
-def ask_for(names: Sequence[str], ask: Callable[[str], Answer], patience: Patience) -> Round[Answer]:
+def ask_for(
+    names: Sequence[str],
+    ask: Callable[[str], Answer],
+    patience: Patience,
+    settled: Callable[[Round[Answer]], Round[Answer]] = lambda found: found,
+) -> Round[Answer]:
     """Ask for each name, in their order.
 
-    What may pass is asked again, behind the others, after a wait. Where the provider limits the rate or does
-    not answer, all of them wait; with the budget spent, a few such names in a row end the round. The rest has
-    the outcome that it had when it was asked for, or else that of the last name, unasked.
+    Retryable failures go to the end of the queue after a wait. If the provider limits the rate or does not
+    answer, every name waits. Once the wait budget is spent and `limits.refusals` names in a row fail, the
+    round stops; each remaining name gets its own last outcome, or the last failure's if it was never
+    requested. Any other error is a bug, and the outcome of its name.
+
+    `settled` is called after each name that came or never will, and gives the round that goes on: the same,
+    or a new one where it has taken what came.
     """
     found: Round[Answer] = Round()
     limits = patience.limits
@@ -54,7 +68,7 @@ def ask_for(names: Sequence[str], ask: Callable[[str], Answer], patience: Patien
         patience.pause(0)
         asked = patience.clock()
         try:
-            found.answers[name] = ask(name)
+            found.answers[name] = _asked(ask, name)
         except Trouble as trouble:
             if trouble.outcome is Outcome.TIMED_OUT:
                 patience.spend(patience.clock() - asked)
@@ -73,4 +87,14 @@ def ask_for(names: Sequence[str], ask: Callable[[str], Answer], patience: Patien
                 return found
         else:
             refused = 0
+        found = settled(found)
     return found
+
+
+def _asked(ask: Callable[[str], Answer], name: str) -> Answer:
+    try:
+        return ask(name)
+    except (Trouble, MemoryError):
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever it is, the other names have nothing to do with it
+        raise bug(name, error) from None

@@ -6,6 +6,7 @@ Drivers are imported where they are needed, so that the command answers at once.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from io import TextIOWrapper
 from pathlib import Path
+from traceback import extract_tb
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -21,11 +23,16 @@ from .. import __version__
 from ..errors import BackboneError, Rejected
 from .console import EXIT_BAD_INPUT, EXIT_FAILED, EXIT_INTERRUPTED, Progress, failed
 from .forms import DimensionName, FileForm, RowForm, SummaryForm
+from .options import DataDir, OptionalFiles, dimension_name
 from .quarantine_cli import app as quarantine
 
 if TYPE_CHECKING:
     from ..market.dimensions import Dimension
 
+UNUSABLE = (errno.ENAMETOOLONG, errno.ENOTDIR, errno.ELOOP)
+"""What a system says of a path that can never be one."""
+FAULT, DEPTH = 500, 4
+"""Characters and places that are told of a fault of ours."""
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
@@ -44,29 +51,10 @@ Files = Annotated[
         "-f", "--filename", help="File or folder with a DataBackbone and IngestPlans; may be repeated."
     ),
 ]
-OptionalFiles = Annotated[
-    list[Path] | None,
-    typer.Option("-f", "--filename", help="File or folder with DataBackbones; may be repeated."),
-]
-DataDir = Annotated[
-    Path | None,
-    typer.Option(
-        help="Folder of the backbone's data; EMP_DATA_DIR, else ./backbone-data/<backbone> if left out."
-    ),
-]
-
-
-def _dimension_name(word: str) -> DimensionName:
-    try:
-        return DimensionName.parse(word)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
-
-
 DimensionArgument = Annotated[
     DimensionName,
     typer.Argument(
-        parser=_dimension_name, metavar="DIMENSION", help="Which kind of data; dailyBars will do too."
+        parser=dimension_name, metavar="DIMENSION", help="Which kind of data; dailyBars will do too."
     ),
 ]
 Source = Annotated[str | None, typer.Option(help="Only rows of this source.")]
@@ -134,12 +122,12 @@ def read(
 
     Of several sources the one with the latest row answers; no two are ever joined.
     """
-    from .reading import Wish, read_rows
+    from .reading import RowRequest, read_rows
 
-    wish = Wish(
+    request = RowRequest(
         _dimension(dimension), tuple(dict.fromkeys(symbols)), source, _moment(start), _moment(end), last
     )
-    read_rows(wish, filename or [], data_dir, wait, output)
+    read_rows(request, filename or [], data_dir, wait, output)
 
 
 @app.command()
@@ -162,10 +150,12 @@ def export(
 
     The manifest tells rows, digest, sources and runs, and what a licence kept from being copied.
     """
-    from .reading import Wish, export_rows
+    from .reading import RowRequest, export_rows
 
-    wish = Wish(_dimension(dimension), tuple(symbol or ()), source, _moment(start), _moment(end), None)
-    export_rows(wish, filename or [], data_dir, form, to)
+    request = RowRequest(
+        _dimension(dimension), tuple(symbol or ()), source, _moment(start), _moment(end), None
+    )
+    export_rows(request, filename or [], data_dir, form, to)
 
 
 @app.command()
@@ -191,14 +181,17 @@ def database(
     filename: Files,
     confirm: Annotated[
         str | None,
-        typer.Option(help="Tokens of what would lose rows and waits for a word, separated by commas."),
+        typer.Option(help="Comma-separated tokens that approve pending changes which delete rows."),
     ] = None,
-    plan: Annotated[bool, typer.Option("--plan", help="Say what would be done, and do nothing.")] = False,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Print what would be done, and change nothing.")
+    ] = False,
     data_dir: DataDir = None,
 ) -> None:
     """Bring a backbone's database to its spec.
 
-    Checks and migrates it, looks at the cache, and says what is wrong first. A second time changes nothing.
+    Checks and migrates the database, checks the cache, and reports the first problem. A second run changes
+    nothing.
     """
     with _interruptible("what was done stays; run it again for the rest"):
         from .database import look, tell_plan
@@ -261,9 +254,13 @@ def _moment(given: str | None) -> datetime | None:
         moment = datetime.fromisoformat(given)
     except ValueError:
         raise Rejected(
-            f"{given!r} is no day or moment; write it as 2013-03-01 or 2013-03-01T14:30:00Z"
+            f"{given!r} is not a day or moment; write it as 2013-03-01 or 2013-03-01T14:30:00Z"
         ) from None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    if moment.utcoffset() is None:
+        return moment.replace(tzinfo=UTC)
+    from ..client.questions import moment as in_utc
+
+    return in_utc("the moment", moment)
 
 
 def main() -> None:
@@ -277,7 +274,26 @@ def main() -> None:
         sys.exit(failed(str(error), EXIT_BAD_INPUT))
     except BackboneError as error:
         sys.exit(failed(str(error), EXIT_FAILED))
+    except (UnicodeError, OverflowError) as error:
+        # Of the arguments: what a file or a provider says is looked at where it is read.
+        sys.exit(failed(f"an argument is not a text, or a number too large: {error}", EXIT_BAD_INPUT))
     except BrokenPipeError:
         # Whoever read our output has seen enough; the interpreter's own flush at the end must not fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(EXIT_FAILED)
+    except OSError as error:
+        code = EXIT_BAD_INPUT if error.errno in UNUSABLE else EXIT_FAILED
+        sys.exit(failed(_fault(error), code))
+    except Exception as error:  # noqa: BLE001 - a fault of ours, which nobody foresaw
+        sys.exit(failed(_fault(error), EXIT_FAILED))
+
+
+def _fault(error: Exception) -> str:
+    """An error in one line: of a file by its name, and else with the places here that it came through."""
+    if isinstance(error, OSError) and isinstance(error.filename, str):
+        return f"{error.filename}: {error.strerror}"
+    frames = (frame for frame in extract_tb(error.__traceback__) if "backbone" in Path(frame.filename).parts)
+    places = [f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames]
+    what = " ".join(str(error).split())[:FAULT]
+    told = f"{type(error).__name__}: {what} ({', '.join(places[-DEPTH:])})"
+    return f"a fault of emp-runtime itself, please report it: {told}"

@@ -9,19 +9,22 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from ..adapters.duckdb.reader import holds_rows, published
+from ..adapters.duckdb.reader import holds_rows
 from ..adapters.duckdb.volume import Volume
 from ..errors import Rejected
+from ..manifest.objects import Manifest, Plan, read_manifest
 from ..ports.store_errors import StoreError
 from ..providers.sample.files import sample_root
 from ..providers.sample.recordings import RECORDINGS
-from ..report import EXIT_OK, EXIT_RUN_FAILED, RunReport, VolumeProbeReport
+from ..reports.envelope import EXIT_OK, EXIT_RUN_FAILED
+from ..reports.run import RunReport
+from ..reports.volume import VolumeProbeReport
+from ..stores.folders import data_dir, only_data_dir
+from ..stores.opening import open_reader
+from ..stores.places import places_of
 from ..vocabulary import Outcome, Reason
 from .console import failed, notice
-from .ingesting import refused_plan, run_id, run_plan, write_termination_log
-from .location import data_dir, only_data_dir
-from .manifest import Manifest, Plan, read_manifest
-from .places import places_of
+from .ingesting import in_force, refused_plan, refused_run, run_id, run_plan, write_termination_log
 from .summary import Summary, show
 from .tables import day, table
 
@@ -44,7 +47,12 @@ def ingest(files: list[Path], only: str | None, given: Path | None, progress: Ca
     code = EXIT_OK
     for plan in plans:
         folder = folders[plan.backbone.name]
-        report = run_plan(plan, folder, run_id(plan.name, alone=len(plans) == 1), progress)
+        name = run_id(plan.name, alone=len(plans) == 1)
+        if not in_force(plan, name):
+            notice(f"run {name}: {Outcome.NOT_IN_FORCE.meaning}")
+            write_termination_log(refused_run(plan, name, Outcome.NOT_IN_FORCE, ""))
+            continue
+        report = run_plan(plan, folder, name, progress)
         _show_report(report)
         if report.outcome is not Outcome.SUCCEEDED:
             code = EXIT_RUN_FAILED
@@ -55,15 +63,9 @@ def ingest(files: list[Path], only: str | None, given: Path | None, progress: Ca
 def summarize(files: list[Path], given: Path | None, form: SummaryForm) -> None:
     """Show what the backbones of some files hold, or the one of a data folder."""
     summaries = []
-    for place in places_of(files, given):
-        if place.tier == "Bootstrap":
-            with published(place.folder) as reader:
-                summaries.append(Summary.of(place.name, place.told, reader))
-        else:
-            from ..adapters.timescale.reader import committed  # noqa: PLC0415 - bootstrap needs no client
-
-            with place.pool() as pool, committed(pool) as rows:
-                summaries.append(Summary.of(place.name, place.told, rows))
+    for place in places_of(files, given, notice):
+        with open_reader(place) as opened:
+            summaries.append(Summary.of(place.name, opened.place, opened.reader))
     show(summaries, form)
 
 
@@ -81,7 +83,7 @@ def probe(given: Path | None) -> None:
         outcome = named.get(error.outcome, Reason.VOLUME_PROBE_FAILED)
         report = VolumeProbeReport(outcome=outcome, message=str(error), at=now)
     write_termination_log(report)
-    typer.echo(report.encode().decode())
+    typer.echo(report.model_dump_json(by_alias=True, exclude={"cut"}))
     raise typer.Exit(EXIT_OK if report.outcome == Reason.VOLUME_PROBED else EXIT_RUN_FAILED)
 
 

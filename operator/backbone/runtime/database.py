@@ -10,40 +10,41 @@ import typer
 
 from ..adapters.redis.cache import RedisCache
 from ..adapters.redis.client import validated
-from ..adapters.redis.settings import from_folder
+from ..adapters.redis.connection import RedisConnection
+from ..adapters.redis.settings import settings_fault as cache_fault
 from ..adapters.timescale.guard import DatabaseGuard, is_of_guard
 from ..adapters.timescale.migrator import Migrator
 from ..adapters.timescale.policies import Policies
+from ..adapters.timescale.reader_role import ReaderRole
 from ..adapters.timescale.session import check, load
-from ..adapters.timescale.settings import ConnectionSettings
+from ..adapters.timescale.settings import ConnectionSettings, settings_fault
 from ..databackbone.institutional import Redis, Timescale, request_of
 from ..errors import Rejected
+from ..manifest.objects import Backbone, read_manifest
 from ..migrations import packaged
-from ..ports.cache import CacheFault, CacheTrouble
+from ..ports.cache import CacheTrouble
 from ..ports.database import DatabaseError, DatabaseFault
-from ..ports.policies import JobOutcome, PolicyJob, TableSpan
+from ..ports.policies import JobOutcome, PolicyJob, PolicyReport
 from ..ports.store_errors import StoreError
-from ..providers.secrets import secret
-from ..report import (
+from ..reports.database import (
     CACHE_REACHABLE,
-    EXIT_OK,
-    EXIT_RUN_FAILED,
     CacheReport,
     DatabaseReport,
     JobReport,
-    TableReport,
     UnconfirmedReport,
 )
+from ..reports.envelope import EXIT_OK, EXIT_RUN_FAILED
+from ..stores.folders import data_dir
+from ..stores.ownership import claim, expect_ours, guard_of
+from ..stores.places import asks_for_institutional, serves_institutional
+from ..stores.services import Services, policy_of
+from ..tokens import entries_of
 from ..vocabulary import Reason
 from .configuration import journal_configuration
 from .console import EXIT_FAILED, Progress, failed, notice
 from .ingesting import write_termination_log
-from .institutional import policy_of, serves_institutional, settings_of, timescale_of
-from .location import data_dir
-from .manifest import Backbone, read_manifest
 from .migrating import STATEMENT_TIMEOUT, show
-from .ownership import claim, expect_ours, guard_of
-from .policies import desired_policies, show_policies, tokens_of
+from .policies import desired_policies, show_policies
 
 LOCK_WAIT = timedelta(seconds=120)
 
@@ -54,7 +55,8 @@ def look(files: list[Path], confirm: str | None, given: Path | None) -> None:
     Raises Rejected where the files do not say which database.
     """
     backbone = _only_backbone(files)
-    report = _looked(backbone, _folder_of(backbone, given), confirm, Progress())
+    services = Services.of(backbone)
+    report = _looked(backbone, services, _folder_of(backbone, given), confirm, Progress())
     write_termination_log(report)
     for text in _told(report):
         typer.echo(text)
@@ -76,14 +78,14 @@ def tell_plan(files: list[Path], confirm: str | None, given: Path | None) -> Non
     Raises Rejected where files or Secret do not say which database, StoreError.
     """
     backbone = _only_backbone(files)
-    folder = _folder_of(backbone, given)
-    settings = _patient(settings_of(backbone))
+    services, folder = Services.of(backbone), _folder_of(backbone, given)
+    settings, section = _patient(services.database()), services.section
     try:
         finding = check(settings)
         if finding is not None:
             raise DatabaseError(finding.fault, finding.message)
         migrations = Migrator(settings, packaged()).plan()
-        expect_ours(guard_of(backbone, folder, settings, tokens_of(confirm), make=False), migrations)
+        expect_ours(guard_of(backbone, folder, settings, entries_of(confirm), make=False), migrations)
         show(settings, migrations)
         if migrations.pending:
             typer.echo("what there is to set of chunks, retention and aggregates is told once that is done")
@@ -91,7 +93,10 @@ def tell_plan(files: list[Path], confirm: str | None, given: Path | None) -> Non
         if not serves_institutional(backbone, folder):
             typer.echo("Bootstrap serves: nothing is set of the database's tables")
             return
-        show_policies(Policies(settings, desired_policies(timescale_of(backbone))).plan(tokens_of(confirm)))
+        show_policies(Policies(settings, desired_policies(section)).plan(entries_of(confirm)))
+        if section.reader_role is not None:
+            for statement in ReaderRole(settings, section.reader_role).plan():
+                typer.echo(f"readers: {statement}")
     except DatabaseError as error:
         raise typer.Exit(failed(f"{error.fault}: {error}", EXIT_FAILED)) from None
 
@@ -101,7 +106,6 @@ def _only_backbone(files: list[Path]) -> Backbone:
     if len(found) != 1:
         names = ", ".join(item.name for item in found) or "none"
         raise Rejected(f"name the files of one DataBackbone; there is {names}")
-    timescale_of(found[0])
     return found[0]
 
 
@@ -109,30 +113,31 @@ def _folder_of(backbone: Backbone, given: Path | None) -> Path:
     return data_dir(given, (backbone.name,))[backbone.name]
 
 
-def _looked(backbone: Backbone, folder: Path, confirm: str | None, progress: Progress) -> DatabaseReport:
+def _looked(
+    backbone: Backbone, services: Services, folder: Path, confirm: str | None, progress: Progress
+) -> DatabaseReport:
     """What there is to tell: the cache is looked at whatever became of the database."""
-    section = timescale_of(backbone)
-    asked = "Institutional" in {backbone.tier, backbone.spec.requested_tier}
+    section = services.section
     told = DatabaseReport(
         outcome=Reason.MIGRATED,
-        request=request_of(section, backbone.spec.redis, serves=asked),
+        request=request_of(section, services.redis, serves=asks_for_institutional(backbone)),
         policies_set=serves_institutional(backbone, folder),
         pool_size=section.pool.size,
         at=datetime.now(UTC),
     )
     try:
-        settings = settings_of(backbone)
-        guard = guard_of(backbone, folder, _patient(settings), tokens_of(confirm))
+        settings = services.database()
+        guard = guard_of(backbone, folder, _patient(settings), entries_of(confirm))
         told = _migrated(told, section, (settings, guard), confirm, progress)
     except StoreError as error:
         told = told.model_copy(update=_fault(DatabaseFault.FAILED, str(error)))
     except Rejected as error:
-        told = told.model_copy(update=_fault(DatabaseFault.INVALID_SETTINGS, str(error)))
+        told = told.model_copy(update=_fault(settings_fault(error), str(error)))
     except DatabaseError as error:
         told = told.model_copy(update=_fault(error.fault, str(error)))
-    told = _journaled(told, backbone, progress)
-    redis = backbone.spec.redis
-    return told if redis is None else told.model_copy(update={"cache": _cache(redis)})
+    told = _journaled(told, backbone, services, progress)
+    redis = services.redis
+    return told if redis is None else told.model_copy(update={"cache": _cache(services, redis)})
 
 
 def _migrated(
@@ -142,7 +147,7 @@ def _migrated(
     confirm: str | None,
     progress: Progress,
 ) -> DatabaseReport:
-    """Check, migrate, set policies, count; a fault after the migration leaves what is known by then.
+    """Check, migrate, set policies, let readers in; a fault after the migration leaves what is known by then.
 
     Raises DatabaseError for what is wrong before.
     """
@@ -151,7 +156,7 @@ def _migrated(
     finding = check(settings)
     if finding is not None:
         raise DatabaseError(finding.fault, finding.message)
-    migrator = Migrator(patient, packaged(), LOCK_WAIT)
+    migrator = Migrator(patient, packaged(), LOCK_WAIT, progress)
     expect_ours(guard, migrator.plan())
     plan = migrator.migrate(lambda migration: progress(f"migration {migration.number} {migration.name}"))
     mark = claim(guard)
@@ -159,22 +164,41 @@ def _migrated(
     try:
         if not told.policies_set:
             return _counted(told, settings)
-        wished = Policies(patient, desired_policies(section), LOCK_WAIT)
+        wished = Policies(patient, desired_policies(section), LOCK_WAIT, progress)
         _tell_what_fits_nothing(wished, confirm)
-        policies = wished.reconcile(tokens_of(confirm), lambda change: progress(str(change)))
+        policies = wished.reconcile(entries_of(confirm), lambda change: progress(str(change)))
         told = _counted(told, settings)
     except DatabaseError as error:
         return told.model_copy(update=_fault(error.fault, str(error)))
+    told = _with_policies(told, policies, confirm)
+    return _readers_let_in(told, section.reader_role, patient, progress)
+
+
+def _readers_let_in(
+    told: DatabaseReport, role: str | None, settings: ConnectionSettings, progress: Progress
+) -> DatabaseReport:
+    """Once all tables are there: what the readers' role lacks is given to it."""
+    if role is None:
+        return told
+    try:
+        for statement in ReaderRole(settings, role, LOCK_WAIT, progress).grant():
+            progress(f"readers: {statement}")
+    except DatabaseError as error:
+        return told.model_copy(update=_fault(error.fault, str(error)))
+    return told.model_copy(update={"reader_role": role})
+
+
+def _with_policies(told: DatabaseReport, policies: PolicyReport, confirm: str | None) -> DatabaseReport:
     return told.model_copy(
         update={
             "confirmed": confirm,
             "changes": len(policies.changes),
-            "tables": tuple(_table(span) for span in policies.spans),
+            "tables": tuple(item.updated(past_since=_second(item.past_since)) for item in policies.tables),
             "aggregates": tuple(str(item) for item in policies.aggregates),
             "jobs": tuple(_job(item) for item in sorted(policies.jobs, key=_concern)),
             "unread": policies.unread,
             "unconfirmed": tuple(
-                UnconfirmedReport(table=item.table, rows=item.rows, token=item.token)
+                UnconfirmedReport(table=item.table, rows=item.rows, token=item.token, cutoff=item.cutoff)
                 for item in policies.unconfirmed
             ),
         }
@@ -191,24 +215,15 @@ def _counted(told: DatabaseReport, settings: ConnectionSettings) -> DatabaseRepo
 
 
 def _tell_what_fits_nothing(wished: Policies, confirm: str | None) -> None:
-    tokens = [token for token in tokens_of(confirm) if not is_of_guard(token)]
+    tokens = [token for token in entries_of(confirm) if not is_of_guard(token)]
     asked = {item.token for item in wished.plan().unconfirmed} if tokens else set()
     for token in tokens:
         if token not in asked:
             notice(f"nothing waits for {token}: it was confirmed before, or rows came or went since")
 
 
-def _table(span: TableSpan) -> TableReport:
-    return TableReport(
-        name=span.dimension.name,
-        chunk_days=span.chunk_days,
-        retention_days=span.retention_days,
-        compress_after_days=span.compress_after_days,
-        rows=span.rows,
-        oldest=span.oldest,
-        newest=span.newest,
-        last_drop=span.last_drop,
-    )
+def _second(moment: datetime | None) -> datetime | None:
+    return moment and moment.replace(microsecond=0)
 
 
 def _concern(job: PolicyJob) -> tuple[bool, datetime]:
@@ -218,33 +233,30 @@ def _concern(job: PolicyJob) -> tuple[bool, datetime]:
 
 
 def _job(job: PolicyJob) -> JobReport:
-    def second(moment: datetime | None) -> datetime | None:
-        return moment and moment.replace(microsecond=0)
-
     return JobReport(
         table=job.table.removeprefix("market."),
         kind=job.kind,
         every_seconds=int(job.every.total_seconds()),
         outcome=job.outcome,
         failures=job.failures,
-        started_at=second(job.started_at),
-        succeeded_at=second(job.succeeded_at),
-        next_start=second(job.next_start),
-        since=second(job.since),
-        message=job.words[:300],
+        started_at=_second(job.started_at),
+        succeeded_at=_second(job.succeeded_at),
+        next_start=_second(job.next_start),
+        since=_second(job.since),
+        message=job.words,
     )
 
 
-def _cache(section: Redis) -> CacheReport:
-    found = secret(section.connection.secret_name)
+def _cache(services: Services, section: Redis) -> CacheReport:
     try:
-        settings = from_folder(found.name, found.folder)
+        settings = services.cache_settings()
     except Rejected as error:
-        return CacheReport(outcome=CacheFault.INVALID_SETTINGS, message=str(error))
+        return CacheReport(outcome=cache_fault(error), message=str(error))
     trouble = validated(settings, section.namespace)
     if trouble is not None:
         return CacheReport(outcome=trouble.fault, message=trouble.message)
-    with RedisCache.of_secret(found.folder, policy_of(section)) as cache:
+    connection = RedisConnection(lambda: settings, section.namespace)
+    with RedisCache(connection, policy_of(section)) as cache:
         counts = cache.totals()
     if isinstance(counts, CacheTrouble):
         return CacheReport(outcome=counts.fault, message=counts.message)
@@ -263,12 +275,14 @@ def _fault(fault: DatabaseFault, message: str) -> dict[str, object]:
     return {"outcome": str(fault), "message": message}
 
 
-def _journaled(told: DatabaseReport, backbone: Backbone, progress: Progress) -> DatabaseReport:
+def _journaled(
+    told: DatabaseReport, backbone: Backbone, services: Services, progress: Progress
+) -> DatabaseReport:
     """What the spec has become is journaled once there is a table for it; the first fault is the one told."""
     if told.version is None:
         return told
     try:
-        for change in journal_configuration(backbone, settings_of(backbone)):
+        for change in journal_configuration(backbone, services, services.database()):
             progress(f"configuration: {change}")
     except DatabaseError as error:
         return (

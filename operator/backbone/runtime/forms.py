@@ -21,7 +21,7 @@ class DimensionName(StrEnum):
             first, rest = item.split("-")
             if word in {item.value, f"{first}{rest.capitalize()}"}:
                 return item
-        raise ValueError(f"{word!r} is no dimension; use {', '.join(cls)}")
+        raise ValueError(f"{word!r} is not a dimension; use {', '.join(cls)}")
 
 
 class SummaryForm(StrEnum):
@@ -52,11 +52,3 @@ class QuarantineForm(StrEnum):
 
     TABLE = "table"
     JSON = "json"
-
-
-class EntryStateName(StrEnum):
-    """States of an entry in quarantine, as store.EntryState has them."""
-
-    HELD = "Held"
-    RELEASED = "Released"
-    SUPERSEDED = "Superseded"

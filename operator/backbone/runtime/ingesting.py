@@ -11,21 +11,24 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from ..adapters.duckdb.store import DuckDBStore
 from ..errors import Rejected
 from ..ingest.run import STOPPED_MESSAGE, IngestRun, RunRequest
+from ..ingest.second_try import SecondTry
 from ..ingest.tasks import tasks_of
+from ..manifest.objects import Plan
+from ..naming import schedule_name, slot_of
 from ..ports.store import Store
 from ..ports.store_errors import StoreError
 from ..providers.protocol import Provider
 from ..providers.sample.files import sample_root
 from ..providers.sample.provider import SampleProvider
 from ..providers.secrets import secret
-from ..report import DatabaseReport, RunReport, VolumeProbeReport
+from ..reports.envelope import Report
+from ..reports.run import RunReport
+from ..stores.opening import open_store_for_run
+from ..stores.places import place_of
 from ..vocabulary import Outcome
 from .console import failed, notice
-from .institutional import institutional_store, settings_of, tier_of
-from .manifest import Plan
 from .stopping import Stopped, StopRequest
 
 RUN_ID_VARIABLE = "EMP_RUN_ID"
@@ -39,22 +42,30 @@ def run_plan(plan: Plan, folder: Path, run_id: str, progress: Callable[[str], No
     these are raised again.
     """
     stop = StopRequest()
+    again = SecondTry(stop.pause, progress)
     with ExitStack() as closing:
         try:
-            store = _store(plan, folder, stop, progress, closing)
+            try:
+                store = _store(plan, folder, stop, progress, closing)
+            except StoreError as error:
+                if not again.grants(error):
+                    raise
+                store = _store(plan, folder, stop, progress, closing)
         except (Rejected, StoreError) as error:
             outcome = error.outcome if isinstance(error, StoreError) else Outcome.STORE_UNREACHABLE
             report = refused_run(plan, run_id, outcome, str(error))
+            report = report.model_copy(update={"again": again.taken})
             write_termination_log(report)
             return report
-        return _run(plan, run_id, store, stop, progress)
+        return _run(plan, run_id, store, stop, again, progress)
 
 
-def _run(
+def _run(  # noqa: PLR0917 - what run_plan has made
     plan: Plan,
     run_id: str,
     store: Store,
     stop: StopRequest,
+    again: SecondTry,
     progress: Callable[[str], None],
 ) -> RunReport:
     request = RunRequest(
@@ -72,6 +83,7 @@ def _run(
         progress=progress,
         checkpoint=stop.check,
         ending=stop.heeded,
+        again=again,
     )
 
     def leave_report() -> None:
@@ -98,16 +110,12 @@ def _store(
     plan: Plan, folder: Path, stop: StopRequest, progress: Callable[[str], None], closing: ExitStack
 ) -> Store:
     """Where the plan's backbone stores. Raises Rejected, StoreError."""
-    if tier_of(plan.backbone, folder, notice) == "Bootstrap":
-        progress(f"plan {plan.name} into {folder}")
-        return DuckDBStore(folder, stop.pause)
-    from ..adapters.timescale.migrator import expect_present  # noqa: PLC0415 - bootstrap needs no client
-    from ..migrations import packaged  # noqa: PLC0415 - see above
+    place = place_of(plan.backbone, folder, notice)
 
-    settings = settings_of(plan.backbone)
-    progress(f"plan {plan.name} into database {settings.database} on {settings.place}")
-    expect_present(settings, packaged())
-    return closing.enter_context(institutional_store(plan.backbone, folder, progress, stop.pause))
+    def into(where: str) -> None:
+        progress(f"plan {plan.name} into {where}")
+
+    return closing.enter_context(open_store_for_run(place, into, progress, stop.pause))
 
 
 def _providers(plan: Plan, stop: StopRequest, progress: Callable[[str], None]) -> dict[str, Provider]:
@@ -158,7 +166,16 @@ def refused_run(plan: Plan, run_id: str, outcome: Outcome, message: str) -> RunR
     )
 
 
-def write_termination_log(report: RunReport | VolumeProbeReport | DatabaseReport) -> bool:
+def in_force(plan: Plan, run_id: str) -> bool:
+    """Whether a run may go on: not one of this version's CronJob while another version's operator keeps one.
+
+    After a rollback both fire. What the operator writes for the workers then names no CronJob.
+    """
+    cron_job = schedule_name(plan.name, plan.identity)
+    return not plan.identity or slot_of(cron_job, run_id) is None or plan.schedule == cron_job
+
+
+def write_termination_log(report: Report) -> bool:
     """Leave a report where the operator looks for it, as far as that goes; whether there is such a place."""
     named = os.environ.get(TERMINATION_LOG_VARIABLE)
     if not named:

@@ -43,11 +43,11 @@ def _migrate(settings: ConnectionSettings, lock_wait: timedelta, *, only_plan: b
     finding = check(settings)
     if finding is not None:
         raise DatabaseError(finding.fault, finding.message)
-    migrator = Migrator(settings, packaged(), lock_wait)
+    progress = Progress()
+    migrator = Migrator(settings, packaged(), lock_wait, progress)
     if only_plan:
         show(settings, migrator.plan())
         return
-    progress = Progress()
     done: list[Migration] = []
 
     def told(migration: Migration) -> None:

@@ -35,11 +35,6 @@ def desired_policies(section: Timescale) -> DesiredPolicies:
     )
 
 
-def tokens_of(confirm: str | None) -> tuple[str, ...]:
-    """The tokens of a confirm annotation."""
-    return tuple(token for token in (part.strip() for part in (confirm or "").split(",")) if token)
-
-
 def show_policies(report: PolicyReport) -> None:
     """What would be set, in its order, and what waits for a word."""
     if report.changes:

@@ -1,57 +1,40 @@
-"""The quarantine on the command line: look at it, release rows from it, let entries expire."""
+"""The quarantine on the command line: look at it, release rows, acknowledge entries, let them expire."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import typer
 
-from ..adapters.duckdb.quarantine import QuarantineReader, published_quarantine
-from ..adapters.duckdb.store import DuckDBStore
 from ..errors import Rejected
 from ..market.defects import Defect
-from ..ports.journal import BY_HAND
-from ..ports.quarantine import QuarantineFilter, Release
-from ..ports.store import Arrival, RunEnd, RunStart, Store, Writer
+from ..ports.journal import BY_HAND, Arrival, RunEnd, RunStart
+from ..ports.quarantine import Acknowledged, QuarantineFilter, Release
+from ..ports.store import Writer
 from ..ports.store_errors import StoreError
-from ..report import EXIT_OK, EXIT_RUN_FAILED, RunReport
+from ..reports.envelope import EXIT_OK, EXIT_RUN_FAILED
+from ..reports.run import RunReport
+from ..stores.opening import open_quarantine, open_store
+from ..stores.places import Place
 from ..vocabulary import Outcome
 from . import tables
 from .console import failed, notice
 from .ingesting import run_id, write_termination_log
-from .institutional import institutional_store
-from .places import Place
 
 if TYPE_CHECKING:
-    from ..adapters.timescale.quarantine import TimescaleQuarantine
     from .forms import QuarantineForm
 
 COMMAND = "quarantine"
-"""What reports of releases and expiries name; in the journal, beside runs of plans, they are BY_HAND."""
-
-
-@contextmanager
-def _quarantine(place: Place) -> Iterator[QuarantineReader | TimescaleQuarantine]:
-    """What readers of a backbone see of its quarantine. Raises NothingPublished, StoreError."""
-    if place.tier == "Bootstrap":
-        with published_quarantine(place.folder) as found:
-            yield found
-        return
-    from ..adapters.timescale.quarantine import TimescaleQuarantine  # noqa: PLC0415 - bootstrap needs no client
-    from ..adapters.timescale.reader import mark_of  # noqa: PLC0415
-
-    with place.pool() as pool:
-        mark_of(pool)
-        yield TimescaleQuarantine(pool)
+"""What reports of what is done by hand name; in the journal, beside runs of plans, it is BY_HAND."""
 
 
 def show(chosen: QuarantineFilter, place: Place, count: int, form: QuarantineForm) -> None:
     """Print counts and entries of the quarantine that readers see. Raises NothingPublished, StoreError."""
-    with _quarantine(place) as quarantine:
+    with open_quarantine(place) as quarantine:
         entries = quarantine.entries(chosen, count)
         counts = quarantine.counts(chosen)
     if form == "json":
@@ -69,24 +52,38 @@ def show(chosen: QuarantineFilter, place: Place, count: int, form: QuarantineFor
 
 
 def expire(chosen: QuarantineFilter, place: Place, days: int, wait: timedelta) -> None:
-    """Drop entries that no run has seen for so many days, without those released."""
+    """Drop entries that no run has seen for so many days, without those that somebody decided on."""
     now = datetime.now(UTC)
     dropped = 0
 
     def act(writer: Writer, run: str) -> Release:
         nonlocal dropped
-        dropped = writer.expire(chosen, now - timedelta(days=days))
+        dropped = writer.quarantine.expire(chosen, now - timedelta(days=days))
         return Release((), 0)
 
     report = _changed(act, place, "expire", wait)
     _end(report, f"{dropped:,} entries dropped that no run has seen for {days} days")
 
 
+def acknowledge(chosen: QuarantineFilter, place: Place, wait: timedelta) -> None:
+    """Take note that somebody has seen chosen entries; stored rows that waited for that leave."""
+    done = Acknowledged(0, 0)
+
+    def act(writer: Writer, run: str) -> Release:
+        nonlocal done
+        done = writer.quarantine.acknowledge(chosen, datetime.now(UTC))
+        return Release((), 0)
+
+    report = _changed(act, place, "acknowledge", wait)
+    left = f"; {done.removed:,} stored rows that waited for that left" if done.removed else ""
+    _end(report, f"{done.entries:,} entries acknowledged{left}")
+
+
 def release(chosen: QuarantineFilter, place: Place, wait: timedelta) -> None:
     """Store chosen rows under the flag Released, as a run of its own that leaves a report like any other."""
 
     def act(writer: Writer, run: str) -> Release:
-        return writer.release(chosen, run, datetime.now(UTC))
+        return writer.quarantine.release(chosen, run, datetime.now(UTC))
 
     report = _changed(act, place, "release", wait)
     _end(report, "; ".join(filter(None, (f"{report.rows:,} rows released", report.message))))
@@ -97,18 +94,22 @@ def _changed(act: Callable[[Writer, str], Release], place: Place, what: str, wai
     run, start = run_id(f"{COMMAND}-{what}", alone=True), datetime.now(UTC)
     sequence, rows, outcome, message = None, 0, Outcome.SUCCEEDED, ""
     try:
-        with _store(place) as store, store.writer(f"{what} {run}", wait) as writer:
-            sequence = writer.begin(RunStart(run, BY_HAND, 0, start))
+        with open_store(place, notice) as store, store.writer(f"{what} {run}", wait) as writer:
+            sequence = writer.journal.begin(RunStart(run, BY_HAND, 0, start))
             try:
                 with writer.batch():
                     done = act(writer, run)
                     rows, message = done.rows, _staying(done)
                     for dimension, source, provider, count in done.stored:
-                        writer.record(sequence, Arrival(dimension, source, provider, start, count, count))
-                    writer.finish(sequence, RunEnd(outcome, datetime.now(UTC), rows, rows, what))
+                        writer.journal.record(
+                            sequence, Arrival(dimension, source, provider, start, count, count)
+                        )
+                    writer.journal.finish(sequence, RunEnd(outcome, datetime.now(UTC), rows, rows, what))
             except StoreError as error:
                 with suppress(StoreError):
-                    writer.finish(sequence, RunEnd(error.outcome, datetime.now(UTC), 0, 0, str(error)))
+                    writer.journal.finish(
+                        sequence, RunEnd(error.outcome, datetime.now(UTC), 0, 0, str(error))
+                    )
                 raise
             message = "; ".join(filter(None, (message, writer.publish())))
     except StoreError as error:
@@ -123,16 +124,6 @@ def _changed(act: Callable[[Writer, str], Release], place: Place, what: str, wai
         rows=rows,
         message=message,
     )
-
-
-@contextmanager
-def _store(place: Place) -> Iterator[Store]:
-    """Where a backbone stores. Raises Rejected, StoreError."""
-    if place.backbone is None or place.tier == "Bootstrap":
-        yield DuckDBStore(place.folder)
-        return
-    with institutional_store(place.backbone, place.folder, notice) as store:
-        yield store
 
 
 def _staying(done: Release) -> str:
@@ -157,7 +148,7 @@ def reason_of(word: str) -> str:
     for defect in Defect:
         if word.lower() == defect.lower():
             return str(defect)
-    raise Rejected(f"{word!r} is no reason; use {', '.join(Defect)}")
+    raise Rejected(f"{word!r} is not a reason; use {', '.join(Defect)}")
 
 
 def _cells(entry: dict[str, Any]) -> tuple[object, ...]:

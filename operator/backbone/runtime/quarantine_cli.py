@@ -2,42 +2,22 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from ..errors import Rejected
-from .forms import DimensionName, EntryStateName, QuarantineForm
-
-if TYPE_CHECKING:
-    from ..ports.quarantine import QuarantineFilter
+from ..ports.quarantine import EntryState, QuarantineFilter
+from .console import notice
+from .forms import DimensionName, QuarantineForm
+from .options import DataDir, OptionalFiles, dimension_name
 
 app = typer.Typer(no_args_is_help=True, help="Rows that the checks of the data kept out of the store.")
 
 
-def _dimension_name(word: str) -> DimensionName:
-    try:
-        return DimensionName.parse(word)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
-
-
-DataDir = Annotated[
-    Path | None,
-    typer.Option(
-        help="Folder of the backbone's data; EMP_DATA_DIR, else ./backbone-data/<backbone> if left out."
-    ),
-]
-Files = Annotated[
-    list[Path] | None,
-    typer.Option(
-        "-f", "--filename", help="File or folder with the DataBackbone; needed for one in a database."
-    ),
-]
 Dimension = Annotated[
     DimensionName | None,
-    typer.Option(parser=_dimension_name, metavar="DIMENSION", help="Only rows of this dimension."),
+    typer.Option(parser=dimension_name, metavar="DIMENSION", help="Only rows of this dimension."),
 ]
 Reason = Annotated[str | None, typer.Option(help="Only rows with this reason, such as PriceSpike.")]
 Symbol = Annotated[
@@ -56,21 +36,20 @@ def list_entries(
     reason: Reason = None,
     symbol: Symbol = None,
     plan: PlanName = None,
-    state: Annotated[EntryStateName | None, typer.Option(help="Only entries in this state.")] = None,
+    state: Annotated[EntryState | None, typer.Option(help="Only entries in this state.")] = None,
     last: Annotated[int, typer.Option(min=0, help="Entries to show, those seen last first.")] = 20,
     data_dir: DataDir = None,
-    filename: Files = None,
+    filename: OptionalFiles = None,
     output: Annotated[
         QuarantineForm, typer.Option("-o", "--output", help="Form of the answer.")
     ] = QuarantineForm.TABLE,
 ) -> None:
     """Show what is in quarantine, by reason and row by row."""
-    from ..ports.quarantine import EntryState
-    from .places import only_place
+    from ..stores.places import only_place
     from .quarantine import show
 
-    chosen = _filter(dimension, reason, symbol, None, plan, EntryState(state) if state else None)
-    show(chosen, only_place(filename or [], data_dir), last, output)
+    chosen = _filter(dimension, reason, symbol, None, plan, state)
+    show(chosen, only_place(filename or [], data_dir, notice), last, output)
 
 
 @app.command()
@@ -85,7 +64,7 @@ def release(
     ] = False,
     store_wait: Wait = 300,
     data_dir: DataDir = None,
-    filename: Files = None,
+    filename: OptionalFiles = None,
 ) -> None:
     """Store rows after all, under the flag Released.
 
@@ -95,14 +74,45 @@ def release(
     """
     from datetime import timedelta
 
-    from ..ports.quarantine import QuarantineFilter
+    from ..stores.places import only_place
     from . import quarantine
-    from .places import only_place
 
     chosen = _filter(dimension, reason, symbol, entry, plan)
     if not everything and chosen == QuarantineFilter(plan=plan):
         raise Rejected("nothing says which rows: --dimension, --reason, --symbol or --id, or --all")
-    quarantine.release(chosen, only_place(filename or [], data_dir), timedelta(seconds=store_wait))
+    quarantine.release(chosen, only_place(filename or [], data_dir, notice), timedelta(seconds=store_wait))
+
+
+@app.command()
+def acknowledge(
+    dimension: Dimension = None,
+    reason: Reason = None,
+    symbol: Symbol = None,
+    entry: EntryId = None,
+    plan: PlanName = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="All entries; needed where nothing restricts.")
+    ] = False,
+    store_wait: Wait = 300,
+    data_dir: DataDir = None,
+    filename: OptionalFiles = None,
+) -> None:
+    """Say that entries were seen: they stay out, and are held against nobody any more.
+
+    Where the same row comes again it stays acknowledged; another row of its key is news. Stored rows that are
+    condemned or withdrawn, and wait since too many would leave at once, leave. An --id that no entry has is
+    an error, and then nothing is acknowledged.
+    """
+    from datetime import timedelta
+
+    from ..stores.places import only_place
+    from . import quarantine
+
+    chosen = _filter(dimension, reason, symbol, entry, plan)
+    if not everything and chosen == QuarantineFilter(plan=plan):
+        raise Rejected("nothing says which entries: --dimension, --reason, --symbol or --id, or --all")
+    place = only_place(filename or [], data_dir, notice)
+    quarantine.acknowledge(chosen, place, timedelta(seconds=store_wait))
 
 
 @app.command()
@@ -116,20 +126,20 @@ def expire(
     plan: PlanName = None,
     store_wait: Wait = 300,
     data_dir: DataDir = None,
-    filename: Files = None,
+    filename: OptionalFiles = None,
 ) -> None:
-    """Drop entries for good, rows and all; what was released stays decided.
+    """Drop entries for good, rows and all; what was released or acknowledged stays decided.
 
     Where no entry is as described, 0 are dropped.
     """
     from datetime import timedelta
 
+    from ..stores.places import only_place
     from . import quarantine
-    from .places import only_place
 
     chosen = _filter(dimension, reason, symbol, None, plan)
     quarantine.expire(
-        chosen, only_place(filename or [], data_dir), older_than_days, timedelta(seconds=store_wait)
+        chosen, only_place(filename or [], data_dir, notice), older_than_days, timedelta(seconds=store_wait)
     )
 
 
@@ -139,17 +149,17 @@ def _filter(
     symbols: list[str] | None,
     ids: list[str] | None,
     plan: str | None,
-    state: object = None,
+    state: EntryState | None = None,
 ) -> QuarantineFilter:
+    from ..client import questions
     from ..market.dimensions import DIMENSIONS
-    from ..ports.quarantine import EntryState, QuarantineFilter
     from .quarantine import reason_of
 
     return QuarantineFilter(
         dimension=next((item for item in DIMENSIONS if item.command_name == dimension), None),
         reason=None if reason is None else reason_of(reason),
-        subjects=tuple(symbols or ()),
-        ids=tuple(ids or ()),
-        plan=plan,
-        state=state if isinstance(state, EntryState) else None,
+        subjects=tuple(map(questions.name, symbols or ())),
+        ids=tuple(map(questions.name, ids or ())),
+        plan=questions.choice("--plan", plan),
+        state=state,
     )

@@ -6,7 +6,6 @@ import json
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from difflib import get_close_matches
@@ -17,20 +16,19 @@ import pyarrow as pa
 import pyarrow.csv
 import typer
 
-from ..adapters.duckdb.reader import published
 from ..adapters.duckdb.volume import Volume
 from ..adapters.export import export, manifest_path
-from ..client import Client, Snapshot
+from ..client import Snapshot, questions
 from ..client.snapshot import Window
 from ..errors import Rejected
 from ..market.dimensions import LINEAGE, Dimension
 from ..ports.store import Line, Reader, Selection
 from ..ports.store_errors import NothingPublished
 from ..providers.sample.recordings import declared_licences
+from ..stores.opening import open_reader, open_snapshot
+from ..stores.places import only_place
 from . import console, tables
 from .forms import FileForm
-from .institutional import cache_of, settings_of
-from .places import Place, only_place
 
 if TYPE_CHECKING:
     from .forms import RowForm
@@ -39,13 +37,13 @@ LAST_BY_DEFAULT = 20
 POLL_SECONDS = 1.0
 NAMES_SHOWN = 20
 _UNSHOWN = frozenset(field.name for field in LINEAGE) | {"revision"}
-Held = Snapshot | Reader
+Readable = Snapshot | Reader
 _SPARED = ("reference", "trades", "adjusted_close", "vintage")
 """Columns that a narrow terminal does without."""
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class RowRequest:
     """Rows that the user asks for; `start` is included and `end` is not (UTC)."""
 
     dimension: Dimension
@@ -56,7 +54,10 @@ class Wish:
     last: int | None
 
     def __post_init__(self) -> None:
-        """Raise Rejected for a range that can hold nothing."""
+        """Raise Rejected for a range that can hold nothing, and for what is no name."""
+        if self.subjects:
+            questions.names(self.subjects)
+        questions.choice("--source", self.source)
         if self.start is not None and self.end is not None and self.start >= self.end:
             raise Rejected(
                 f"--start {tables.text(self.start)} is not before --end {tables.text(self.end)}, "
@@ -64,82 +65,57 @@ class Wish:
             )
 
 
-def read_rows(wish: Wish, files: list[Path], given: Path | None, wait: int, form: RowForm) -> None:
+def read_rows(request: RowRequest, files: list[Path], given: Path | None, wait: int, form: RowForm) -> None:
     """Print rows. Raises Rejected for names that are not held, NothingPublished, StoreError."""
-    place = only_place(files, given)
+    place = only_place(files, given, console.notice)
     deadline = time.monotonic() + wait
     told: set[type[Exception]] = set()
     while True:
         try:
-            with _snapshot(place) as data:
-                portions = _portions(data, wish)
+            with open_snapshot(place) as data:
+                portions = _portions(data, request)
                 _print(portions, form)
                 for portion in portions:
                     if not any(batch.num_rows for batch in portion.batches()):
-                        _tell_held(data, wish, (portion.line.subject,))
+                        _tell_what_is_stored(data, request, (portion.line.subject,))
             return
         except (NothingPublished, Rejected) as error:
             if time.monotonic() >= deadline:
                 raise
             if type(error) not in told:
                 told.add(type(error))
-                console.notice(f"{error}; waiting")
+                # Who waits expects somebody else's run, and may only read here.
+                found = error.found if isinstance(error, NothingPublished) else error
+                console.notice(f"{found}; waiting")
             time.sleep(POLL_SECONDS)
 
 
-@contextmanager
-def _snapshot(place: Place) -> Iterator[Snapshot]:
-    """What is read of a backbone; on the institutional tier through its cache."""
-    if place.tier == "Bootstrap" or place.backbone is None:
-        with Client(place.folder) as volume, volume.snapshot() as data:
-            yield data
-        return
-    from ..client.database import DatabaseClient  # noqa: PLC0415 - the bootstrap tier needs no client
-
-    settings = settings_of(place.backbone)
-    with ExitStack() as closing:
-        cache = cache_of(place.backbone)
-        if cache is not None:
-            closing.callback(cache.close)
-        client = closing.enter_context(DatabaseClient(settings, cache=cache))
-        yield closing.enter_context(client.snapshot())
-
-
-@contextmanager
-def _reader(place: Place) -> Iterator[Reader]:
-    """Whatever size its answers have: nothing of them goes through a cache."""
-    if place.tier == "Bootstrap":
-        with published(place.folder) as reader:
-            yield reader
-        return
-    from ..adapters.timescale.reader import committed  # noqa: PLC0415 - the bootstrap tier needs no client
-
-    with place.pool() as pool, committed(pool) as rows:
-        yield rows
-
-
 def export_rows(
-    wish: Wish, files: list[Path], given: Path | None, asked: FileForm | None, to: Path | None
+    request: RowRequest, files: list[Path], given: Path | None, asked: FileForm | None, to: Path | None
 ) -> None:
     """Write rows to a file with a manifest. Raises Rejected, NothingPublished, StoreError."""
-    place = only_place(files, given)
+    place = only_place(files, given, console.notice)
     form = file_form(asked, to)
-    name = f"{wish.dimension.command_name}.{form}"
-    target = Volume(place.folder).exports / name if to is None else to / name if to.is_dir() else to
-    with _reader(place) as reader:
-        for subject in wish.subjects:
-            _sources_of(reader, wish, subject)
+    name = f"{request.dimension.command_name}.{form}"
+    volume = Volume(place.folder)
+    target = volume.exports / name if to is None else to / name if to.is_dir() else to
+    if volume.owns(target):
+        raise Rejected(f"{target} is a file of the store itself; name another one")
+    with open_reader(place) as opened:
+        reader = opened.reader
+        for subject in request.subjects:
+            _sources_of(reader, request, subject)
         selection = Selection(
-            wish.dimension, wish.subjects, source=wish.source, start=wish.start, end=wish.end
+            request.dimension, request.subjects, source=request.source, start=request.start, end=request.end
         )
         manifest = export(reader, selection, form.value, target, declared_licences())
         if not manifest["rows"] and not manifest["leftOut"]:
-            _tell_held(reader, wish, wish.subjects)
-        for subject in wish.subjects:
+            _tell_what_is_stored(reader, request, request.subjects)
+        for subject in request.subjects:
             _tell_price_bases(reader, replace(selection, subjects=(subject,), last=1))
     # Behind a link, where there is one.
     target = target.resolve()
-    typer.echo(f"{manifest['rows']:,} rows of {place.told}, {manifest['bytes']:,} bytes in {target}")
+    typer.echo(f"{manifest['rows']:,} rows of {opened.place}, {manifest['bytes']:,} bytes in {target}")
     _tell_left_out(manifest["leftOut"])
     typer.echo(f"manifest in {manifest_path(target)}")
 
@@ -175,26 +151,26 @@ class Portion:
     """The rows of one line that lie in the range."""
 
     data: Snapshot
-    wish: Wish
+    request: RowRequest
     line: Line
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """The rows, oldest first."""
-        wish, line = self.wish, self.line
-        last = wish.last
-        if last is None and wish.start is None and wish.end is None:
+        request, line = self.request, self.line
+        last = request.last
+        if last is None and request.start is None and request.end is None:
             last = LAST_BY_DEFAULT
         window = Window(
             source=line.source,
             interval_seconds=line.interval_seconds,
-            start=wish.start,
-            end=wish.end,
+            start=request.start,
+            end=request.end,
             last=last,
         )
         if last is not None:
             # Few rows: a cache that others share may have them.
-            return iter(self.data.rows(wish.dimension, (line.subject,), **window).to_batches())
-        return self.data.batches(wish.dimension, (line.subject,), **window)
+            return iter(self.data.rows(request.dimension, (line.subject,), **window).to_batches())
+        return self.data.batches(request.dimension, (line.subject,), **window)
 
     def rows(self) -> Iterator[dict[str, object]]:
         """The rows, one by one."""
@@ -202,48 +178,47 @@ class Portion:
             yield from batch.to_pylist()
 
 
-def _portions(data: Snapshot, wish: Wish) -> list[Portion]:
+def _portions(data: Snapshot, request: RowRequest) -> list[Portion]:
     """The lines of each subject from the source that answers for it: bars of two lengths are two lines."""
-    chosen = [(subject, _source_of(data, wish, subject)) for subject in wish.subjects]
+    chosen = [(subject, _source_of(data, request, subject)) for subject in request.subjects]
     return [
-        Portion(data, wish, line)
+        Portion(data, request, line)
         for subject, source in chosen
-        for line in data.lines(wish.dimension, (subject,))
+        for line in data.lines(request.dimension, (subject,))
         if line.source == source
     ]
 
 
-def _sources_of(data: Held, wish: Wish, subject: str) -> list[str]:
+def _sources_of(data: Readable, request: RowRequest, subject: str) -> list[str]:
     """Sources that hold a subject, the one with the latest row first; or the one that is asked for."""
-    held = list(dict.fromkeys(line.source for line in data.lines(wish.dimension, (subject,))))
+    held = list(dict.fromkeys(line.source for line in data.lines(request.dimension, (subject,))))
     if not held:
-        raise Rejected(
-            f"no {wish.dimension.command_name} of {subject!r}{_held(data, wish.dimension, subject)}"
-        )
-    if wish.source is not None:
-        if wish.source not in held:
-            raise Rejected(f"{wish.source!r} holds no {subject}; it comes from {', '.join(held)}")
-        return [wish.source]
+        stored = _names_stored(data, request.dimension, subject)
+        raise Rejected(f"no {request.dimension.command_name} of {subject!r}{stored}")
+    if request.source is not None:
+        if request.source not in held:
+            raise Rejected(f"{request.source!r} holds no {subject}; it comes from {', '.join(held)}")
+        return [request.source]
     return held
 
 
-def _source_of(data: Snapshot, wish: Wish, subject: str) -> str:
-    held = _sources_of(data, wish, subject)
+def _source_of(data: Snapshot, request: RowRequest, subject: str) -> str:
+    held = _sources_of(data, request, subject)
     if len(held) > 1:
         rest = ", ".join(held[1:])
         console.notice(f"{subject}: {held[0]} has the latest row; also held by {rest} (--source)")
     return held[0]
 
 
-def _tell_held(data: Held, wish: Wish, subjects: tuple[str, ...]) -> None:
+def _tell_what_is_stored(data: Readable, request: RowRequest, subjects: tuple[str, ...]) -> None:
     """Say what is held where a range has no rows."""
     spans: dict[str, tuple[datetime, datetime]] = {}
-    for line in data.lines(wish.dimension, subjects):
-        if wish.source in {None, line.source}:
+    for line in data.lines(request.dimension, subjects):
+        if request.source in {None, line.source}:
             first, last = spans.get(line.source, (line.first_at, line.last_at))
             spans[line.source] = min(first, line.first_at), max(last, line.last_at)
     told = [f"{tables.day(first)} to {tables.day(last)} ({name})" for name, (first, last) in spans.items()]
-    who = f"{', '.join(subjects)}: " if len(wish.subjects) > 1 else ""
+    who = f"{', '.join(subjects)}: " if len(request.subjects) > 1 else ""
     console.notice(f"{who}no rows in that range; held: {', '.join(told) or 'nothing'}")
 
 
@@ -256,7 +231,7 @@ def _tell_price_bases(reader: Reader, latest: Selection) -> None:
         console.notice(f"{latest.subjects[0]}: {len(bases)} sources: {told}; choose one with --source")
 
 
-def _held(data: Held, dimension: Dimension, subject: str) -> str:
+def _names_stored(data: Readable, dimension: Dimension, subject: str) -> str:
     names = data.subjects(dimension)
     close = get_close_matches(subject.upper(), [name.upper() for name in names], n=1)
     if close:
@@ -278,7 +253,7 @@ def _print(portions: list[Portion], form: RowForm) -> None:
 
 
 def _print_csv(portions: list[Portion]) -> None:
-    schema = portions[0].wish.dimension.schema
+    schema = portions[0].request.dimension.schema
     with pa.csv.CSVWriter(sys.stdout.buffer, schema) as writer:
         for portion in portions:
             for batch in portion.batches():
@@ -287,7 +262,7 @@ def _print_csv(portions: list[Portion]) -> None:
 
 def _print_table(portion: Portion) -> None:
     """What is the same in every row goes into the title, so that a table fits a terminal."""
-    dimension, line = portion.wish.dimension, portion.line
+    dimension, line = portion.request.dimension, portion.line
     rows = list(portion.rows())
     if not rows:
         return

@@ -100,6 +100,9 @@ class Fred(Service):
     def _info(self, name: str, _: dict[str, str]) -> Reply:
         frequency = {"M": "Monthly", "D": "Daily"}[SERIES[name]]
         told = f'frequency="{frequency}" frequency_short="{SERIES[name]}"'
+        periods = [period for period, *_ in self.vintages(name)]
+        newest = max(published for _, published, _ in self.vintages(name))
+        told += f' observation_start="{periods[0]}" last_updated="{newest} 07:46:02-06"'
         return xml("seriess", f"<series id={quoteattr(name)} {told}/>")
 
     def _tags(self, name: str, _: dict[str, str]) -> Reply:
@@ -179,6 +182,6 @@ def bent(fault: Fault, reply: Reply) -> Reply:
 
 
 def serve(fred: Fred, folder: Path, host: str = "127.0.0.1", port: int = 0) -> Server:
-    """The server in plain HTTP, under /fred; as a proxy it has TLS, with the authority of `folder`."""
+    """The server under /fred, in plain HTTP and in TLS with the authority of `folder`, and as a proxy."""
     authority.create(folder, "fred.example.com", host)
     return Server(fred, authority.context(folder), host, port)

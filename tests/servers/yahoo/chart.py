@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .market import CRYPTOCURRENCIES, PRICES, Bars, Session, offset
+from .market import CRYPTOCURRENCIES, CURRENCIES, PRICES, Bars, Session, offset
 
 SECONDS = {"1m": 60, "2m": 120, "5m": 300, "15m": 900, "30m": 1800, "60m": 3600, "1h": 3600}
 HISTORY_DAYS = {"1m": 30, "2m": 60, "5m": 60, "15m": 60, "30m": 60, "60m": 730, "1h": 730}
@@ -35,13 +35,17 @@ def answer(bars: Bars, asked: dict[str, str], now: datetime) -> Answer:
     if interval == "1m" and end - start > 8 * 86_400:
         text = "Only 8 days worth of 1m granularity data are allowed to be fetched per request."
         return refusal(422, "Unprocessable Entity", f"1m data not available for startTime={start}. {text}")
-    inside = [item for item in range(len(bars.sessions)) if start <= bars.sessions[item].opens < end]
+    # Of bars of minutes a session that is under way when the window begins has some.
+    edge = "closes" if interval in SECONDS else "opens"
+    inside = [
+        place for place, item in enumerate(bars.sessions) if start <= getattr(item, edge) and item.opens < end
+    ]
     if bars.sessions and not inside and end < bars.sessions[0].opens:
         text = f"Data doesn't exist for startDate = {start}, endDate = {end}"
         return refusal(400, "Bad Request", text)
     chosen = taken(bars, inside)
     if interval in SECONDS:
-        stamps, columns = split_up(chosen, SECONDS[interval], at)
+        stamps, columns = split_up(chosen, SECONDS[interval], start, min(at, end))
         quote = {"quote": [columns]}
     else:
         stamps, columns = daily(chosen, at)
@@ -77,22 +81,28 @@ def daily(bars: Bars, at: int) -> tuple[list[int], dict[str, list[Any]]]:
     return stamps, columns | {"volume": listed(bars.volume, whole=True)}
 
 
-def split_up(bars: Bars, width: int, at: int) -> tuple[list[int], dict[str, list[Any]]]:
-    """Bars of a part of each session: a path from open over low and high to close, at even steps."""
+def split_up(bars: Bars, width: int, start: int, end: int) -> tuple[list[int], dict[str, list[Any]]]:
+    """Bars of a part of each session: a path from open over low and high to close, at even steps.
+
+    At noon there are none where the exchange pauses, and no two bars of a session trade as much. Those come
+    that begin between two moments.
+    """
     stamps: list[int] = []
     columns: dict[str, list[Any]] = {name: [] for name in (*PRICES, "volume")}
     for place, session in enumerate(bars.sessions):
-        starts = np.arange(session.opens, min(session.closes, at), width)
-        if not len(starts):
-            continue
+        starts = np.arange(session.opens, session.closes, width)
+        if session.pause is not None:
+            starts = starts[(starts < session.pause[0]) | (starts >= session.pause[1])]
         turns = [getattr(bars, name)[place] for name in ("open", "low", "high", "close")]
         path = np.interp(np.linspace(0, 3, len(starts) + 1), np.arange(4), turns)
-        stamps += [int(item) for item in starts]
-        columns["open"] += listed(path[:-1])
-        columns["close"] += listed(path[1:])
-        columns["high"] += listed(np.maximum(path[:-1], path[1:]))
-        columns["low"] += listed(np.minimum(path[:-1], path[1:]))
-        columns["volume"] += [int(bars.volume[place]) // len(starts)] * len(starts)
+        traded = int(bars.volume[place]) // len(starts) + np.arange(len(starts))
+        chosen = (starts >= start) & (starts < end)
+        stamps += [int(item) for item in starts[chosen]]
+        columns["open"] += listed(path[:-1][chosen])
+        columns["close"] += listed(path[1:][chosen])
+        columns["high"] += listed(np.maximum(path[:-1], path[1:])[chosen])
+        columns["low"] += listed(np.minimum(path[:-1], path[1:])[chosen])
+        columns["volume"] += [int(item) for item in traded[chosen]]
     return stamps, columns
 
 
@@ -118,10 +128,10 @@ def meta(bars: Bars, interval: str, chosen: Bars, at: int) -> dict[str, Any]:
     last = next((item for item in reversed(bars.sessions) if item.opens <= at), Session("", at, at))
     ahead = offset(bars.zone, at)
     told = {
-        "currency": "USD",
+        "currency": CURRENCIES.get(bars.symbol.rpartition(".")[2], "USD"),
         "symbol": bars.symbol,
         "exchangeName": "NYQ",
-        "instrumentType": "CRYPTOCURRENCY" if bars.symbol.startswith(CRYPTOCURRENCIES) else "EQUITY",
+        "instrumentType": kind(bars.symbol),
         "firstTradeDate": bars.sessions[0].opens if bars.sessions else None,
         "regularMarketTime": min(at, last.closes),
         "gmtoffset": ahead,
@@ -136,6 +146,13 @@ def meta(bars: Bars, interval: str, chosen: Bars, at: int) -> dict[str, Any]:
     if interval in SECONDS:
         told["tradingPeriods"] = [[period(item, ahead)] for item in chosen.sessions]
     return told
+
+
+def kind(symbol: str) -> str:
+    """Yahoo's type of an instrument."""
+    if symbol.startswith(CRYPTOCURRENCIES):
+        return "CRYPTOCURRENCY"
+    return "FUTURE" if symbol.endswith("=F") else "EQUITY"
 
 
 def period(session: Session, ahead: int) -> dict[str, Any]:

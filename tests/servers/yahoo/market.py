@@ -39,6 +39,9 @@ RECORDED |= {
 }
 RECORDED |= {"IBM": "sample/bokeh-stocks", "MSFT": "sample/bokeh-stocks"}
 EXCHANGES = {"": "XNYS", "L": "XLON", "T": "XTKS", "AX": "XASX", "SA": "BVMF", "DE": "XETR"}
+EXCHANGES |= {"HK": "XHKG", "NS": "XBOM"}
+CURRENCIES = {"L": "GBp", "T": "JPY", "AX": "AUD", "SA": "BRL", "DE": "EUR", "HK": "HKD", "NS": "INR"}
+"""By the end of a symbol; that of all others is USD. Shares in London are quoted in pence."""
 
 CRYPTOCURRENCIES = ("BTC-", "ETH-")
 
@@ -50,6 +53,8 @@ class Session:
     day: str
     opens: int
     closes: int
+    pause: tuple[int, int] | None = None
+    """From when to when nobody trades at noon."""
 
 
 @dataclass(frozen=True)
@@ -124,10 +129,13 @@ def sessions_of(exchange: str, now: int) -> tuple[str, tuple[Session, ...]]:
     """The exchange's zone and its sessions that opened before a moment (seconds), oldest first."""
     schedule, zone = _schedule(exchange)
     begun = schedule[: int(np.searchsorted(_seconds(schedule["open"]), now, side="right"))]
-    rows = zip(
-        begun.index.strftime("%Y-%m-%d"), _seconds(begun["open"]), _seconds(begun["close"]), strict=True
+    days = begun.index.strftime("%Y-%m-%d")
+    moments = (_seconds(begun[name]) for name in ("open", "close", "break_start", "break_end"))
+    rows = zip(days, *moments, strict=True)
+    return zone, tuple(
+        Session(day, int(opens), int(closes), (int(pauses), int(resumes)) if pauses > 0 else None)
+        for day, opens, closes, pauses, resumes in rows
     )
-    return zone, tuple(Session(day, int(opens), int(closes)) for day, opens, closes in rows)
 
 
 @lru_cache(maxsize=16)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import authority
 from listening import Asked, Reply, Server, Service
@@ -26,6 +27,10 @@ CHART = "/v8/finance/chart/"
 PAGE = "<!DOCTYPE html><html><body><h1>{}</h1></body></html>"
 
 
+Edit = Callable[[str, dict[str, Any], datetime], None]
+"""Changes the result of a symbol's chart in place, as of a moment (UTC)."""
+
+
 def present() -> datetime:
     """The machine's clock."""
     return datetime.now(UTC)
@@ -40,12 +45,14 @@ class Yahoo(Service):
         super().__init__()
         self.clock = clock
         self.delay = delay
+        self.edits: list[Edit] = []
+        """What is done to every chart before it is sent, beside the faults of the board."""
         self._market = Market(recorded)
 
     def answer(self, asked: Asked) -> Reply:
         """Answer one request."""
         time.sleep(self.delay)
-        symbol = asked.path.removeprefix(CHART) if asked.path.startswith(CHART) else ""
+        symbol = unquote(asked.path.removeprefix(CHART)) if asked.path.startswith(CHART) else ""
         self.board.note({"path": asked.path, "symbol": symbol, **asked.values})
         if symbol:
             return self._chart(symbol, asked)
@@ -71,6 +78,9 @@ class Yahoo(Service):
             if fault.kind == "lacks-end":
                 asked.values |= _first_half(asked.values)
         status, body = chart.answer(content, asked.values, now)
+        for result in body["chart"]["result"] or ():
+            for edit in self.edits:
+                edit(symbol, result, now)
         for fault in on:
             reply = _replaced(fault, body)
             if reply is not None:

@@ -39,11 +39,13 @@ def series(*readings: tuple[date, date, float | None]) -> pa.Table:
     )
 
 
-def known(rows: pa.Table, *days: date) -> list[float | None]:
+def known(rows: pa.Table, *days: date, forecasts: bool = False) -> list[float | None]:
     """The values known at the midnight UTC that begins each day."""
     at = np.array([micros(datetime(day.year, day.month, day.day, tzinfo=UTC)) for day in days])
     values = rows["value"].to_pylist()
-    return [None if place < 0 else values[place] for place in places(at, MACRO_SERIES, rows)]
+    return [
+        None if place < 0 else values[place] for place in places(at, MACRO_SERIES, rows, forecasts=forecasts)
+    ]
 
 
 JANUARY, FEBRUARY = date(2024, 1, 1), date(2024, 2, 1)
@@ -82,6 +84,19 @@ FIRST, REVISED, NEXT = date(2024, 2, 10), date(2024, 3, 5), date(2024, 3, 10)
             1.0,
             id="a period without a value is passed over",
         ),
+        pytest.param(
+            [(JANUARY, date(2023, 12, 1), 1.0), (FEBRUARY, date(2023, 12, 1), 2.0)],
+            date(2024, 1, 31),
+            1.0,
+            id="a forecast waits for its period",
+        ),
+        pytest.param([(FEBRUARY, JANUARY, 2.0)], FEBRUARY, 2.0, id="which counts from its first day on"),
+        pytest.param(
+            [(FEBRUARY, date(2023, 12, 1), 2.0), (FEBRUARY, date(2024, 1, 9), 3.0)],
+            FEBRUARY,
+            3.0,
+            id="of two forecasts of a period the later",
+        ),
         pytest.param([], FIRST, None, id="no reading at all"),
     ],
 )
@@ -101,15 +116,16 @@ READINGS = st.lists(
 
 
 @settings(deadline=None)  # of a wall clock; a busy machine proves nothing about the join
-@given(READINGS, st.lists(DAYS, min_size=1, max_size=10))
+@given(READINGS, st.lists(DAYS, min_size=1, max_size=10), st.booleans())
 def test_the_join_finds_what_a_look_at_every_reading_finds(
-    readings: list[tuple[date, date, float | None]], days: list[date]
+    readings: list[tuple[date, date, float | None]], days: list[date], forecasts: bool
 ) -> None:
     def looked_up(day: date) -> float | None:
         seen = [item for item in readings if item[1] < day and item[2] is not None]
+        seen = [item for item in seen if forecasts or item[0] <= day]
         return max(seen, key=lambda item: item[:2])[2] if seen else None
 
-    assert known(series(*readings), *days) == [looked_up(day) for day in days]
+    assert known(series(*readings), *days, forecasts=forecasts) == [looked_up(day) for day in days]
 
 
 def test_every_row_has_a_moment_from_which_it_is_known() -> None:
@@ -129,7 +145,9 @@ def test_every_row_has_a_moment_from_which_it_is_known() -> None:
 
 def test_columns_are_named_for_what_they_tell() -> None:
     bars = pa.table({"session_date": pa.array([FIRST, NEXT], pa.date32())})
-    found = joined(bars, known_from(DAILY_BARS, bars), MACRO_SERIES, "UNRATE", series((JANUARY, FIRST, 3.7)))
+    added = series((JANUARY, FIRST, 3.7))
+    at = known_from(DAILY_BARS, bars)
+    found = joined(bars, MACRO_SERIES, "UNRATE", added, places(at, MACRO_SERIES, added))
     assert found.column_names == ["session_date", "UNRATE.period", "UNRATE.vintage", "UNRATE.value"]
     assert found["UNRATE.value"].to_pylist() == [3.7, 3.7]
 
@@ -137,11 +155,11 @@ def test_columns_are_named_for_what_they_tell() -> None:
 def test_a_series_is_joined_once() -> None:
     bars = pa.table({"session_date": pa.array([NEXT], pa.date32()), "CPI.period": [1]})
     with pytest.raises(Rejected, match=r"have a column CPI\.period already"):
-        joined(bars, known_from(DAILY_BARS, bars), MACRO_SERIES, "CPI", series((JANUARY, FIRST, 1.0)))
+        joined(bars, MACRO_SERIES, "CPI", series((JANUARY, FIRST, 1.0)), np.array([0]))
 
 
 def test_rows_of_another_dimension_and_events_are_refused() -> None:
-    with pytest.raises(Rejected, match="no rows of intradayBars"):
+    with pytest.raises(Rejected, match="not rows of intradayBars"):
         known_from(INTRADAY_BARS, pa.table({"close": [1.0]}))
     with pytest.raises(Rejected, match="macroEvents cannot be joined"):
         known_from(MACRO_EVENTS, pa.table({"period": [1]}))

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from backbone.client.fitness import Finding, Fitness, Reading, Unfit, judge
+from backbone.client.fitness import Fitness, FitnessFinding, Reading, Unfit, judge
 from backbone.ports.store import LastAttempt, Line
 
 NOW = datetime(2024, 3, 4, 14, 0, tzinfo=UTC)
@@ -127,6 +127,6 @@ def test_what_speaks_against_deciding(reading: Reading, reasons: list[Unfit], me
 
 
 def test_an_answer_is_yes_only_without_a_finding() -> None:
-    finding = Finding("AAPL", Unfit.STALE, "ends at")
+    finding = FitnessFinding("AAPL", Unfit.STALE, "ends at")
     assert Fitness("dailyBars", NOW, "copy-1", ())
     assert not Fitness("dailyBars", NOW, "copy-1", (finding,))

@@ -46,7 +46,7 @@ def test_every_field_has_its_row(resource: Resource) -> None:
 @pytest.mark.parametrize(
     ("kind", "row"),
     [
-        ("DataBackbone", "| `spec.suspend` | boolean | `false` |  | Start no work"),
+        ("DataBackbone", "| `spec.suspend` | boolean | `false` |  | If true, the operator starts no work"),
         ("DataBackbone", '| `spec.bootstrap.storage.size` | string | `"1Gi"` | not empty; at most 20'),
         ("IngestPlan", "| `spec.backboneRef.name` | string | **required** |"),
         (

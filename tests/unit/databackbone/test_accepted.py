@@ -14,11 +14,12 @@ from backbone.databackbone.audit import PATH_LIMIT
 from backbone.databackbone.evaluate import evaluate
 from backbone.databackbone.observation import Observation
 from backbone.evaluation import Subject
+from backbone.jobs.looks import Pace
+from backbone.jobs.pods import WorkerImages
 from backbone.schema import Model
-from backbone.workload import WorkerImages
 
 NOW = datetime(2024, 3, 1, 12, 0, tzinfo=UTC)
-NOTHING = Observation(None, None, (), (), WorkerImages("w", "s", "Never"), timedelta(hours=1))
+NOTHING = Observation(None, None, (), (), WorkerImages("w", "s", "Never"), Pace(timedelta(hours=1)))
 
 
 class Topic(Model):

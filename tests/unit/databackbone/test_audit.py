@@ -20,11 +20,12 @@ from backbone.databackbone.audit import (
 from backbone.databackbone.evaluate import evaluate
 from backbone.databackbone.observation import Observation
 from backbone.evaluation import Evaluation, Subject
+from backbone.jobs.looks import Pace
+from backbone.jobs.pods import WorkerImages
 from backbone.vocabulary import Reason
-from backbone.workload import WorkerImages
 
 NOW = datetime(2024, 3, 1, 12, 0, 0, 7, tzinfo=UTC)
-NOTHING = Observation(None, None, (), (), WorkerImages("w", "s", "IfNotPresent"), timedelta(hours=1))
+NOTHING = Observation(None, None, (), (), WorkerImages("w", "s", "IfNotPresent"), Pace(timedelta(hours=1)))
 DATABASE = {"connection": {"secretName": "db"}}
 
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Any
 
 import pytest
 import yaml
+from support import readings
 
 from backbone.databackbone import children
 from backbone.databackbone.api import DataBackboneSpec, TierStatus
 from backbone.evaluation import Subject
+from backbone.jobs.pods import WorkerImages
 from backbone.ports.readings import ClaimReading
 from backbone.vocabulary import ANNOTATION_DESIRED
-from backbone.workload import WorkerImages
 
 LABELS = {
     "app.kubernetes.io/managed-by": "databackbone-operator",
@@ -35,9 +35,7 @@ def backbone(**spec: Any) -> Subject[DataBackboneSpec]:
 
 
 def claim_of(requested: str) -> ClaimReading:
-    return ClaimReading(
-        "PersistentVolumeClaim", "market-data", "c", "1", (), None, False, None, "", "Bound", None, requested
-    )
+    return readings.claim(uid="c", capacity=None, requested=requested)
 
 
 def unstamped(document: dict[str, Any]) -> dict[str, Any]:
@@ -131,17 +129,3 @@ def test_a_probe_sees_the_volume_and_nothing_else() -> None:
     assert container["args"] == ["probe-volume"]
     assert container["image"] == "worker:1"
     assert container["imagePullPolicy"] == "Never"
-
-
-@pytest.mark.parametrize(
-    ("text", "value"),
-    [("1Gi", 2**30), ("1.5k", 1500), ("500m", Decimal("0.5")), ("2Ti", 2**41), ("7", 7), ("1M", 10**6)],
-)
-def test_quantities(text: str, value: Decimal | int) -> None:
-    assert children.quantity(text) == value
-
-
-@pytest.mark.parametrize("text", ["", "Gi", "1Xi", "-1Gi"])
-def test_what_is_no_quantity(text: str) -> None:
-    with pytest.raises(ValueError, match="no quantity"):
-        children.quantity(text)

@@ -3,103 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from support.backbones import BINDING, CLAIM, PROBED, SEEN, backbone, probe, probed, volume
+from support.evaluations import conditions, message, started
+from support.readings import HOUR, NOW, UNPULLED
 
 from backbone.databackbone.api import DataBackboneSpec
 from backbone.databackbone.evaluate import evaluate
 from backbone.databackbone.observation import Observation, PlanReading
-from backbone.evaluation import Apply, Evaluation, Prune, Refusal, Start, Subject
-from backbone.naming import mark_of
-from backbone.ports.readings import ChildReading, ClaimReading, JobReading, PodReading
-from backbone.report import VolumeProbeReport
-from backbone.vocabulary import FIELD_MANAGER, LABEL_BACKBONE, LABEL_MANAGED_BY, Reason
-from backbone.workload import WorkerImages
+from backbone.evaluation import Apply, Prune, Refusal, Subject
+from backbone.naming import stamp_of
+from backbone.ports.readings import ClaimReading, JobReading
+from backbone.vocabulary import Reason
 
-NOW = datetime(2024, 3, 1, 12, 0, tzinfo=UTC)
-HOUR = timedelta(hours=1)
-OURS = ((LABEL_MANAGED_BY, FIELD_MANAGER), (LABEL_BACKBONE, "market"))
-
-CLAIM = ClaimReading(
-    kind="PersistentVolumeClaim",
-    name="market-data",
-    uid="claim-1",
-    resource_version="1",
-    labels=OURS,
-    controller_uid=None,
-    terminating=False,
-    desired=None,
-    owned_fields="",
-    phase="Bound",
-    capacity="1Gi",
-    requested="1Gi",
-)
-BINDING = ChildReading("ConfigMap", "market-binding", "b", "1", OURS, "uid", False, None, "")
-SEEN = Observation(
-    claim=CLAIM,
-    binding=BINDING,
-    probes=(),
-    plans=(),
-    images=WorkerImages("worker:1", "sample:1", "IfNotPresent"),
-    probe_interval=HOUR,
-)
 TIMESCALE = {"connection": {"secretName": "db"}}
-GOOD = {"claimName": "market-data", "claimUid": "claim-1", "probeOutcome": "VolumeProbed", "probeJob": "p"}
-
-
-def backbone(volume: dict[str, Any] | None = None, **spec: Any) -> Subject[DataBackboneSpec]:
-    status = {"volume": volume} if volume else {}
-    return Subject("ns", "market", "uid", 3, {}, DataBackboneSpec.model_validate(spec), status)
-
-
-def probed(ago: timedelta, **more: Any) -> dict[str, Any]:
-    """The status of a volume that was probed well that long ago."""
-    moment = (NOW - ago).isoformat()
-    return {**GOOD, "probedAt": moment, "attemptedAt": moment, **more}
-
-
-def probe(
-    outcome: str | None = None, finished: datetime | None = NOW, pod: PodReading | None = None, **more: Any
-) -> JobReading:
-    """A probe's Job; with an outcome its pod left a report."""
-    words = ""
-    if outcome is not None:
-        words = VolumeProbeReport(outcome=outcome, message="what it saw", at=NOW).encode().decode()
-    ended = PodReading(
-        "pod", NOW, "Succeeded", "", "", False, None, None, "", None, 0, "Completed", words, NOW
-    )
-    job = JobReading(
-        "market-probe-1", "j", NOW, NOW, finished, True, "", False, False, "claim-1", (pod or ended,)
-    )
-    return replace(job, **more)
-
-
-PROBED = replace(SEEN, probes=(probe(name="p", finished=NOW - 100 * HOUR),))
-"""The probe that status names is still there."""
-
-UNPULLED = PodReading(
-    "pod", NOW, "Pending", "", "", False, None, "ErrImagePull", "no tag", None, None, None, "", None
-)
-
-
-def conditions(result: Evaluation) -> dict[str, tuple[str, str]]:
-    return {item.type: (item.status, item.reason) for item in result.conditions}
-
-
-def message(result: Evaluation, kind: str) -> str:
-    return next(item.message for item in result.conditions if item.type == kind)
-
-
-def started(result: Evaluation) -> list[str]:
-    return [action.document["metadata"]["name"] for action in result.actions if isinstance(action, Start)]
-
-
-def volume(result: Evaluation) -> dict[str, Any]:
-    found: dict[str, Any] = result.fields.model_dump(mode="json", by_alias=True)["volume"]
-    return found
-
 
 READY = {
     "Ready": ("True", "Available"),
@@ -163,7 +83,7 @@ READY = {
             backbone(probed(3 * HOUR)), SEEN, (), {}, id="a verdict stands for three probe intervals"
         ),
         pytest.param(
-            backbone(probed(3 * HOUR + timedelta(seconds=1), probeTrouble="ImagePullFailed: no tag")),
+            backbone(probed(3 * HOUR + timedelta(seconds=1), probeTrouble="ImagePullFailed: no such tag")),
             SEEN,
             (),
             {
@@ -265,7 +185,7 @@ def test_conditions(
         ),
         pytest.param(
             {},
-            probe(pod=UNPULLED, succeeded=False, failure="DeadlineExceeded"),
+            probe(pods=(UNPULLED,), succeeded=False, failure="DeadlineExceeded"),
             None,
             1,
             id="a probe that never ran says nothing about the volume",
@@ -295,9 +215,9 @@ def test_a_probe_of_an_earlier_claim_says_nothing_about_the_present_one() -> Non
 
 
 def test_a_probe_that_does_not_get_on_is_told_in_ready() -> None:
-    stuck = probe(finished=None, pod=UNPULLED)
+    stuck = probe(finished=None, pods=(UNPULLED,))
     result = evaluate(backbone(), replace(SEEN, probes=(stuck,)), (), NOW)
-    assert "ImagePullFailed: no tag" in message(result, "Ready")
+    assert "ImagePullFailed: no such tag" in message(result, "Ready")
 
 
 @pytest.mark.parametrize(
@@ -378,7 +298,7 @@ def test_growth_comes_last_and_by_itself_so_that_its_refusal_leaves_nothing_else
     (policy,) = claims(subject, CLAIM)
     assert policy["metadata"]["ownerReferences"]
     assert size(policy) == "1Gi"
-    settled = replace(CLAIM, desired=mark_of(policy))
+    settled = replace(CLAIM, desired=stamp_of(policy))
     standing, growth = claims(subject, settled)
     assert standing == policy
     assert size(growth) == "2Gi"
@@ -396,8 +316,8 @@ def test_growth_comes_last_and_by_itself_so_that_its_refusal_leaves_nothing_else
 def test_once_growth_was_taken_one_document_is_all_that_is_wished(requested: str) -> None:
     subject = backbone(bootstrap={"storage": {"size": "2Gi"}})
     (standing,) = claims(subject, CLAIM)
-    _, growth = claims(subject, replace(CLAIM, desired=mark_of(standing)))
-    grown = replace(CLAIM, requested=requested, desired=mark_of(growth))
+    _, growth = claims(subject, replace(CLAIM, desired=stamp_of(standing)))
+    grown = replace(CLAIM, requested=requested, desired=stamp_of(growth))
     assert claims(subject, grown) == [growth]
 
 

@@ -6,37 +6,25 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from institutional_looks import (
-    CLAIM,
-    MINUTE,
-    NOW,
-    PROBE,
-    REPORT,
-    SEEN,
-    backbone,
-    conditions,
-    fields,
-    job,
-    looked,
-    message,
-    serving,
-)
+from support import backbones
+from support.backbones import CLAIM
+from support.evaluations import conditions, fields, message
+from support.institutional import PROBE, REPORT, SEEN, backbone, job, looked, serving
+from support.readings import MINUTE, NOW
 
 from backbone.databackbone.evaluate import evaluate
 from backbone.databackbone.observation import Observation
-from backbone.evaluation import Apply, Evaluation
-from backbone.ports.readings import ClaimReading, JobReading, PodReading
-from backbone.report import VolumeProbeReport
+from backbone.evaluation import Apply, Evaluation, Prune
+from backbone.ports.cluster import CLAIM as CLAIM_KIND
+from backbone.ports.readings import ClaimReading, JobReading
 
 FAULTS = {"VolumeFull": "no space left", "VolumeReadOnly": "read-only file system"}
 LATER = NOW + MINUTE
 
 
 def probe(outcome: str, claim: str = "claim-1") -> JobReading:
-    words = VolumeProbeReport(outcome=outcome, message=FAULTS.get(outcome, ""), at=LATER).encode().decode()
-    done = (0 if outcome == "VolumeProbed" else 3, "", words, LATER)
-    pod = PodReading("pod", NOW, "Succeeded", "", "", False, None, None, "", None, *done)
-    return replace(PROBE, name="q", finished=LATER, pods=(pod,), claim_uid=claim)
+    told = FAULTS.get(outcome, "")
+    return backbones.probe(outcome, message=told, name="q", finished=LATER, claim_uid=claim)
 
 
 def volume_of(subject: dict[str, Any]) -> dict[str, Any]:
@@ -96,6 +84,52 @@ def test_runs_wait_for_a_deleted_claim_until_the_new_one_is_bound(
     assert conditions(result)["Ready"] == ready
     applied = [item.document["kind"] for item in result.actions if isinstance(item, Apply)]
     assert ("PersistentVolumeClaim" in applied) == (claim is None or not claim.terminating)
+
+
+def test_of_an_idle_claim_that_leaves_it_is_told_where_the_rows_are() -> None:
+    leaving = replace(CLAIM, terminating=True)
+    assert "the rows are in TimescaleDB" in message(judged(serving(), seen(leaving)), "StorageAvailable")
+    plain = backbone(spec=backbone().spec.model_copy(update={"mode": "Bootstrap"}))
+    served = evaluate(plain, seen(leaving), (), LATER)
+    assert conditions(served)["Ready"] == ("False", "VolumeLeaving")
+    assert "TimescaleDB" not in message(served, "StorageAvailable")
+
+
+LOST = replace(CLAIM, phase="Lost")
+
+
+def deletions(result: Evaluation) -> list[Prune]:
+    return [item for item in result.actions if isinstance(item, Prune) and item.kind is CLAIM_KIND]
+
+
+def test_a_lost_claim_is_deleted_so_that_a_new_one_is_made() -> None:
+    result = judged(serving(), seen(LOST))
+    assert conditions(result)["Ready"] == conditions(result)["StorageAvailable"] == ("False", "VolumeLost")
+    assert "the rows are in TimescaleDB" in message(result, "StorageAvailable")
+    assert message(result, "Ready").endswith(": see condition StorageAvailable.")
+    assert conditions(result)["Stalled"][0] == "False"
+    assert deletions(result) == [Prune(LOST.name, LOST.uid, CLAIM_KIND)]
+    applied = [item.document["kind"] for item in result.actions if isinstance(item, Apply)]
+    assert "PersistentVolumeClaim" not in applied
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param({"spec": {"mode": "Bootstrap"}}, id="its rows were on it"),
+        pytest.param({"spec": {"suspend": True}}, id="no work starts"),
+        pytest.param({"volume": {"holdsRows": True}}, id="it held rows of an earlier tier"),
+        pytest.param({"claim": {"terminating": True}}, id="it is on its way out"),
+    ],
+)
+def test_no_other_claim_is_ever_deleted(change: dict[str, Any]) -> None:
+    spec = backbone().spec.model_copy(update=change.get("spec", {}))
+    status = volume_of(serving() if "mode" not in change.get("spec", {}) else {})
+    status["volume"] = {**status["volume"], **change.get("volume", {})}
+    claim = replace(LOST, **change.get("claim", {}))
+    result = evaluate(backbone(status, spec=spec), seen(claim), (), LATER)
+    assert deletions(result) == []
+    assert conditions(result)["Ready"][0] == "False"
 
 
 def test_a_claim_that_was_made_again_is_a_warning_of_its_own() -> None:

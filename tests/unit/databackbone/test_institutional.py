@@ -3,36 +3,33 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
-from institutional_looks import (
-    MINUTE,
-    NOW,
-    PROBE,
+from support import backbones
+from support.evaluations import conditions, fields, message
+from support.institutional import (
     REACHED,
     REPORT,
     SEEN,
     SPEC,
     backbone,
     cause_of,
-    conditions,
-    fields,
     job,
     looked,
     looks,
-    message,
     serving,
 )
+from support.readings import MINUTE, NOW
 
 from backbone.databackbone.api import DataBackboneSpec
 from backbone.databackbone.evaluate import evaluate
 from backbone.databackbone.institutional import request_of
 from backbone.databackbone.observation import Observation, PlanReading
 from backbone.evaluation import Start, Subject
-from backbone.ports.readings import PodReading
-from backbone.report import CacheReport, TableReport, UnconfirmedReport, VolumeProbeReport
+from backbone.migrations import newest
+from backbone.reports.database import CacheReport, TableReport, UnconfirmedReport
 from backbone.vocabulary import (
     LABEL_CAUSE,
 )
@@ -73,7 +70,7 @@ def test_a_migrated_database_serves_an_empty_backbone_from_the_next_epoch_on() -
     }
     assert [notice.reason for notice in result.notices] == ["TierChanged"]
     database = fields(result)["database"]
-    assert (database["migration"], database["pending"]) == (4, 0)
+    assert (database["migration"], database["pending"]) == (newest(), 0)
     assert database["pool"] == {"size": 4, "serverConnections": 7, "serverLimit": 100}
 
 
@@ -109,8 +106,12 @@ def test_data_on_the_volume_keeps_bootstrap(
 ) -> None:
     result = evaluate(subject, seen, (), NOW)
     assert conditions(result)["OnRequestedTier"] == ("False", expected)
-    assert conditions(result)["Ready"] == ("True", "Available"), "Bootstrap serves on"
-    assert fields(result)["tier"]["active"] == "Bootstrap"
+    assert conditions(result)["Ready"] == ("True", "SwitchNotAvailable"), "Bootstrap serves on"
+    assert message(result, "Ready") == (
+        "Data can be written and read on tier Bootstrap. Institutional was asked for: see condition "
+        "OnRequestedTier."
+    )
+    assert (fields(result)["tier"]["active"], fields(result)["serving"]) == ("Bootstrap", "Bootstrap")
     assert fields(result)["volume"]["holdsRows"], "which is remembered when the plan is gone"
     assert "create a new DataBackbone" in message(result, "OnRequestedTier")
 
@@ -161,7 +162,7 @@ def test_the_way_back_is_not_available() -> None:
     back = SPEC.model_copy(update={"mode": "Bootstrap"})
     result = evaluate(backbone(serving(), back), replace(SEEN, checks=(job(REPORT),)), (), NOW)
     assert conditions(result)["OnRequestedTier"] == ("False", "SwitchNotAvailable")
-    assert conditions(result)["Ready"] == ("True", "Available")
+    assert conditions(result)["Ready"] == ("True", "SwitchNotAvailable")
     gone = evaluate(backbone(serving(), DataBackboneSpec()), SEEN, (), NOW)
     assert conditions(gone)["Ready"] == ("False", "DatabaseRemoved")
     assert conditions(gone)["Stalled"] == ("True", "DatabaseRemoved")
@@ -180,7 +181,8 @@ def test_a_changed_spec_is_looked_at_at_once_and_leaves_the_schedule_in_force() 
     wider = SPEC.timescale.pool.model_copy(update={"size": 8})
     changed = SPEC.model_copy(update={"timescale": SPEC.timescale.model_copy(update={"pool": wider})})
     result = evaluate(backbone(serving(), changed), looked(), (), NOW)
-    assert conditions(result)["Ready"] == ("Unknown", "MigrationPending")
+    assert conditions(result)["Ready"] == ("True", "Available")
+    assert conditions(result)["Migrated"] == ("Unknown", "MigrationPending")
     assert len(looks(result)) == 1
 
 
@@ -197,6 +199,12 @@ def test_a_changed_spec_is_looked_at_at_once_and_leaves_the_schedule_in_force() 
         ),
         pytest.param(
             (PlanReading("a", "StoreUnreachable", NOW - MINUTE),), 2 * MINUTE, 0, id="not for one before"
+        ),
+        pytest.param(
+            (PlanReading("a", "Partial", NOW + MINUTE, dimensions=("Succeeded", "StoreFull")),),
+            2 * MINUTE,
+            1,
+            id="a dimension that could not be stored",
         ),
     ],
 )
@@ -237,8 +245,8 @@ def test_the_hit_ratio_is_that_of_the_window_between_two_looks() -> None:
     assert (cache["hitPercent"], cache["windowSeconds"]) == (90, 600)
     assert (cache["roomPercent"], cache["evictionPercent"]) == (25, 50)
     assert "90 % hits" in message(result, "CacheHealthy")
-    shares = {measure.of: measure.value for measure in result.measures}
-    assert shares == {"hits": 0.9, "room": 0.25, "evictions": 0.5}
+    shares = {measure.labels: measure.value for measure in result.measures}
+    assert shares == {("hits",): 0.9, ("room",): 0.25, ("evictions",): 0.5}
 
 
 def test_a_confirmation_is_one_look_that_is_recorded_and_not_repeated() -> None:
@@ -279,40 +287,20 @@ def test_a_confirmation_that_was_taken_away_counts_anew() -> None:
     assert made["spec"]["template"]["spec"]["containers"][0]["args"][-2:] == ["--confirm", "tok-1"]
 
 
-@pytest.mark.parametrize(
-    ("oldest", "since", "expected"),
-    [
-        pytest.param(730, 9, ("True", "RetentionMet"), id="in a chunk with younger rows"),
-        pytest.param(740, 9, ("False", "RetentionOverdue"), id="in one that has to go"),
-        pytest.param(740, 2, ("True", "RetentionMet"), id="in one that the next round of jobs drops"),
-    ],
-)
-def test_retention_is_judged_by_what_is_there(oldest: int, since: int, expected: tuple[str, str]) -> None:
-    begins = NOW - timedelta(days=oldest)
+def test_a_change_of_other_sections_gives_the_databases_jobs_no_more_time() -> None:
     table = TableReport(
-        name="dailyBars", chunk_days=365, retention_days=365, rows=9, oldest=begins, newest=NOW
+        name="dailyBars", chunk_days=30, retention_days=365, dropping=2, past_since=NOW - timedelta(days=9)
     )
     report = REPORT.model_copy(update={"tables": (table,)})
-    status = serving(report)
-    status["database"] |= {"policiesSince": (NOW - timedelta(days=since)).isoformat()}
-    result = evaluate(backbone(status), looked(report), (), NOW)
-    assert conditions(result)["RetentionMet"] == expected
-
-
-def stamp(moment: datetime) -> str:
-    """A time as status has it."""
-    return moment.isoformat().replace("+00:00", "Z")
-
-
-@pytest.mark.parametrize("confirmed", [None, "tok-1"], ids=["another look", "a confirmation"])
-def test_the_databases_jobs_have_time_again_after_a_confirmation(confirmed: str | None) -> None:
-    status, long_ago, later = serving(REPORT), NOW - timedelta(days=9), NOW + MINUTE
-    status["database"] |= {"policiesSince": long_ago.isoformat()}
-    done = REPORT.model_copy(update={"confirmed": confirmed})
-    told = backbone(status, confirm=confirmed) if confirmed else backbone(status)
-    seen = replace(SEEN, checks=(job(done, "e", finished=later, cause=cause_of(told)),))
-    database = fields(evaluate(told, seen, (), later))["database"]
-    assert (database["job"], database["policiesSince"]) == ("e", stamp(later if confirmed else long_ago))
+    assert SPEC.timescale is not None
+    wider = SPEC.timescale.model_copy(update={"pool": SPEC.timescale.pool.model_copy(update={"size": 8})})
+    changed = SPEC.model_copy(update={"timescale": wider})
+    told = report.model_copy(update={"request": request_of(wider, SPEC.redis)})
+    subject = backbone(serving(report), changed)
+    later = NOW + MINUTE
+    seen = looked(told, name="e", finished=later, cause=cause_of(subject))
+    found = evaluate(subject, seen, (), later)
+    assert conditions(found)["RetentionMet"] == ("False", "RetentionOverdue")
 
 
 def test_a_cache_that_is_lost_is_looked_at_again_soon() -> None:
@@ -350,15 +338,12 @@ def test_a_worker_of_another_version_is_not_started_every_few_seconds() -> None:
         result = evaluate(backbone(status), replace(SEEN, checks=(old,)), (), at)
         status = fields(result)
     assert result.recheck_after == timedelta(minutes=4)
-    assert "another version" in message(result, "Migrated")
+    assert "different versions" in message(result, "Migrated")
 
 
 @pytest.mark.parametrize("holds", [True, False])
 def test_a_probe_tells_whether_the_volume_holds_rows(holds: bool) -> None:
-    words = VolumeProbeReport(outcome="VolumeProbed", holds_rows=holds, at=NOW).encode().decode()
-    done = (0, "Completed", words, NOW)
-    pod = PodReading("pod", NOW, "Succeeded", "", "", False, None, None, "", None, *done)
-    probe = replace(PROBE, name="q", finished=NOW, pods=(pod,))
+    probe = backbones.probe("VolumeProbed", holds_rows=holds)
     result = evaluate(backbone(holds=None), replace(looked(), probes=(probe,)), (), NOW)
     assert fields(result)["volume"]["holdsRows"] is holds
     assert fields(result)["tier"]["active"] == ("Bootstrap" if holds else "Institutional")
@@ -443,3 +428,16 @@ def test_a_run_that_begins_while_the_tier_is_asked_for_leaves_no_rows_that_nobod
     result = evaluate(backbone(fields(asked)), after, (), NOW + MINUTE)
     assert fields(result)["tier"]["active"] == "Bootstrap"
     assert conditions(result)["OnRequestedTier"] == ("False", reason)
+
+
+def test_a_version_with_another_schema_looks_at_once_and_no_run_starts_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    served = evaluate(backbone(), looked(), (), NOW)
+    assert conditions(served)["Ready"] == ("True", "Available")
+    for module in ("institutional", "database_findings"):
+        monkeypatch.setattr(f"backbone.databackbone.{module}.newest", lambda: 10_000)
+    after = evaluate(backbone(fields(served)), looked(), (), NOW)
+    assert conditions(after)["Migrated"] == conditions(after)["Ready"] == ("Unknown", "MigrationPending")
+    assert "version" in message(after, "Migrated")
+    assert len(looks(after)) == 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -14,9 +14,11 @@ from backbone.databackbone.api import DataBackboneSpec
 from backbone.databackbone.observe import Observer
 from backbone.databackbone.plans import SHARED_SECONDS, Plans
 from backbone.evaluation import Subject
+from backbone.jobs.looks import Pace
+from backbone.jobs.pods import WorkerImages
 from backbone.ports.cluster import INGEST_PLAN, JOB, POD, Kind
-from backbone.workload import WorkerImages
 
+NOW = datetime(2024, 3, 1, 12, 0, tzinfo=UTC)
 IMAGES = WorkerImages("worker:1", "sample:1", "Never")
 BACKBONE = Subject("ns", "market", "uid", 1, {}, DataBackboneSpec(), {})
 
@@ -48,7 +50,7 @@ def owned_by(owners: list[dict[str, Any]]) -> dict[str, Any]:
 def observer(*jobs: dict[str, Any]) -> Observer:
     """Looks at a cluster with these Jobs."""
     cluster: Any = Jobs(*jobs)
-    return Observer(cluster, Plans(cluster), IMAGES, timedelta(hours=1))
+    return Observer(cluster, Plans(cluster), IMAGES, Pace(timedelta(hours=1)), lambda: NOW)
 
 
 OURS = children.probe(BACKBONE, "claim-1", "first", IMAGES)["metadata"]["ownerReferences"]
@@ -113,7 +115,7 @@ async def test_the_tier_is_not_chosen_on_the_word_of_the_watch_alone(
     spec: dict[str, Any], status: dict[str, Any], lists: int
 ) -> None:
     now, cluster = [0.0], Jobs()
-    look = Observer(cluster, Plans(cluster, lambda: now[0]), IMAGES, timedelta(hours=1))  # type: ignore[arg-type]
+    look = Observer(cluster, Plans(cluster, lambda: now[0]), IMAGES, Pace(timedelta(hours=1)), lambda: NOW)  # type: ignore[arg-type]
     subject = replace(BACKBONE, spec=DataBackboneSpec.model_validate(spec), status=status)
     await look(subject)
     now[0] += SHARED_SECONDS + 0.1

@@ -8,27 +8,16 @@ from typing import Any
 
 import pytest
 import yaml
-from institutional_looks import (
-    MINUTE,
-    NOW,
-    REPORT,
-    SEEN,
-    SPEC,
-    backbone,
-    cause_of,
-    conditions,
-    fields,
-    job,
-    looked,
-    looks,
-    message,
-)
+from support.evaluations import conditions, fields, message
+from support.institutional import REPORT, SEEN, SPEC, backbone, cause_of, job, looked, looks
+from support.readings import MINUTE, NOW
 
 from backbone.databackbone.api import DataBackboneSpec
 from backbone.databackbone.evaluate import evaluate
 from backbone.databackbone.observe import Observer
 from backbone.databackbone.plans import Plans
 from backbone.evaluation import Apply, Evaluation, Subject
+from backbone.jobs.looks import Pace
 from backbone.ports.cluster import NAMESPACE, Kind
 from backbone.ports.readings import BackboneReading
 
@@ -60,7 +49,7 @@ def of(spec: DataBackboneSpec) -> Subject[DataBackboneSpec]:
 @pytest.mark.parametrize("uid", [CLUSTER, None])
 async def test_the_cluster_is_asked_for_its_name_once_and_only_for_a_database(uid: str | None) -> None:
     cluster: Any = Named(uid)
-    observer = Observer(cluster, Plans(cluster), SEEN.images, timedelta(hours=1))
+    observer = Observer(cluster, Plans(cluster), SEEN.images, Pace(timedelta(hours=1)), lambda: NOW)
     assert (await observer(of(DataBackboneSpec()))).cluster is None
     assert [kind for kind, _, _ in cluster.asked].count(NAMESPACE) == 0
     for _ in range(3):
@@ -99,7 +88,8 @@ def test_a_database_of_another_backbone_is_stalled_until_the_word_is_given(fault
     first = evaluate(backbone(), replace(looked(refused), cluster=CLUSTER), (), NOW)
     assert conditions(first)["Ready"] == conditions(first)["Migrated"] == ("False", fault)
     assert conditions(first)["Stalled"] == ("True", fault)
-    assert "confirm=take-1" in message(first, "Ready")
+    assert "confirm=take-1" in message(first, "Migrated")
+    assert message(first, "Ready").endswith(": see condition OnRequestedTier.")
     assert fields(first)["tier"]["active"] == "Bootstrap"
 
     serving = fields(evaluate(backbone(), SEEN_IN, (), NOW))

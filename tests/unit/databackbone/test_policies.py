@@ -24,7 +24,7 @@ KEPT = {
     "oldest": NOW - 20 * DAY,
     "newest": NOW,
 }
-OLD = {**KEPT, "oldest": NOW - 90 * DAY}
+OLD = {**KEPT, "oldest": NOW - 90 * DAY, "dropping": 2, "past_since": NOW - 9 * DAY}
 WAITS = {"table": "market.daily_bars", "rows": 9, "token": "tok-1"}
 
 
@@ -50,7 +50,7 @@ OUTCOMES = {
     "failed": ({"outcome": "Failed", "failures": 1, "next_start": NOW + MINUTE}, "JobFailed"),
     "failed and its time went by": ({"outcome": "Failed", "next_start": NOW - 99 * DAY}, "JobFailed"),
     "runs for the first time": ({"outcome": "Running", "started_at": NOW - HOUR}, None),
-    "has not come to an end": ({"outcome": "Running", "started_at": NOW - 4 * DAY}, "JobNotRun"),
+    "has not finished": ({"outcome": "Running", "started_at": NOW - 4 * DAY}, "JobNotRun"),
     "was never begun": ({"since": NOW - 4 * DAY}, "JobNotRun"),
     "was never begun at its time": ({"next_start": NOW - 4 * DAY}, "JobNotRun"),
     "is no longer begun": ({"outcome": "Succeeded", "next_start": NOW - 4 * DAY}, "JobNotRun"),
@@ -93,9 +93,40 @@ def test_a_message_has_the_databases_words_and_all_that_is_wrong() -> None:
         "2024-03-01 12:05 UTC. The retention of daily_bars was due at 2024-02-21 12:00 UTC: it has never run."
     )
     assert retention_met(status(never, failed), MIGRATED).reason is PolicyTrouble.JOB_FAILED
-    late = status(never, tables=(OLD,), policies_since=NOW - 9 * DAY)
+    late = status(never, tables=(OLD,))
     assert retention_met(late, MIGRATED).reason is PolicyTrouble.JOB_NOT_RUN
-    assert "begins at 2023-12-02 and keeps 30 days" in retention_met(late, MIGRATED).message
+    told = (
+        "intradayBars keeps 30 days and begins at 2023-12-02: 2 chunks too old, "
+        "of which one could have been dropped since"
+    )
+    assert told in retention_met(late, MIGRATED).message
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        pytest.param({"oldest": NOW - 900 * DAY}, (True, "RetentionMet"), id="in a chunk with younger rows"),
+        pytest.param(
+            {"past_since": NOW - HOUR}, (True, "RetentionMet"), id="in the chunk of the next daily round"
+        ),
+        pytest.param(
+            {"past_since": NOW - MINUTE, "dropping": 9}, (False, "Dropping"), id="that a token is to drop"
+        ),
+        pytest.param(
+            {"past_since": NOW - 3 * DAY, "dropping": 9}, (False, "Dropping"), id="while the job has time"
+        ),
+        pytest.param(
+            {"past_since": NOW - 3 * DAY - MINUTE, "dropping": 1},
+            (False, "RetentionOverdue"),
+            id="that the job left",
+        ),
+    ],
+)
+def test_retention_is_judged_by_the_chunks_that_stand(
+    values: dict[str, Any], expected: tuple[bool, str]
+) -> None:
+    found = status(tables=({**KEPT, **values},))
+    assert judged(found) == (expected, (True, "PoliciesRun"))
 
 
 def test_what_could_not_be_read_is_unknown_and_what_was_read_counts() -> None:
@@ -104,8 +135,7 @@ def test_what_could_not_be_read_is_unknown_and_what_was_read_counts() -> None:
     assert judged(status(unread=unread)) == (unknown, unknown)
     assert judged(status(unread=unread, tables=())) == (unknown, unknown)
     assert unread in policies_run(status(unread=unread), MIGRATED).message
-    since = NOW - 9 * DAY
-    late = status(unread=unread, tables=(OLD,), policies_since=since)
+    late = status(unread=unread, tables=(OLD,))
     assert judged(late) == ((False, "RetentionOverdue"), unknown)
     failed = status(job("refresh", outcome="Failed"), unread=unread)
     assert judged(failed) == (unknown, (False, "JobFailed"))

@@ -17,8 +17,9 @@ from backbone.databackbone.plans import Plans
 from backbone.failoverdrill import handlers as failoverdrill
 from backbone.handling import Reconciler
 from backbone.ingestplan import handlers as ingestplan
+from backbone.jobs.looks import Pace
+from backbone.jobs.pods import WorkerImages
 from backbone.metrics import Metrics
-from backbone.workload import WorkerImages
 
 NOW = datetime(2024, 3, 1, 12, 0, tzinfo=UTC)
 IMAGES = WorkerImages("worker:1", "sample:1", "IfNotPresent")
@@ -54,8 +55,8 @@ async def test_each_has_its_answer_comes_to_rest_and_leaves_nothing(
 ) -> None:
     metrics = Metrics(CollectorRegistry())
     rooms: list[Any] = [
-        databackbone.room(cluster, Plans(cluster), IMAGES, timedelta(hours=1)),
-        ingestplan.room(cluster, IMAGES),
+        databackbone.room(cluster, Plans(cluster), IMAGES, Pace(timedelta(hours=1)), lambda: NOW),
+        ingestplan.room(cluster, IMAGES, lambda: NOW),
         failoverdrill.room(cluster),
     ]
     reconcilers = {

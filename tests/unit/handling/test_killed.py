@@ -4,59 +4,30 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
+from support.one_plan import IMAGES, NOW, PLAN, Killed, words
 
 from backbone.databackbone import handlers as databackbone
 from backbone.databackbone.plans import Plans
 from backbone.handling import Reconciler
 from backbone.ingestplan import handlers as ingestplan
+from backbone.jobs.looks import Pace
 from backbone.metrics import Metrics
-from backbone.report import DimensionReport, RunReport, VolumeProbeReport
-from backbone.vocabulary import Outcome
-from backbone.workload import WorkerImages
+from backbone.tokens import QUARANTINE_RELEASE, RUN_NOW
 
-NOW = datetime(2024, 3, 1, 12, 5, tzinfo=UTC)
-IMAGES = WorkerImages("worker:1", "sample:1", "IfNotPresent")
-PLAN = {
-    "backboneRef": {"name": "market"},
-    "schedule": "0 22 * * 1-5",
-    "dailyBars": {"provider": "Sample", "symbols": ["AAPL"]},
-}
-
-
-class Killed(BaseException):
-    """The process ends here, as by SIGKILL: nothing catches it."""
-
-
-def words(job: str) -> str:
-    """What a Job's pod says at its end."""
-    if "-probe-" in job:
-        return VolumeProbeReport(outcome="VolumeProbed", at=NOW).encode().decode()
-    bars = DimensionReport(name="dailyBars", outcome=Outcome.SUCCEEDED, rows=7, symbols=1)
-    report = RunReport(
-        run_id=job,
-        sequence=1,
-        plan="daily",
-        generation=1,
-        outcome=Outcome.SUCCEEDED,
-        start=NOW,
-        end=NOW,
-        rows=7,
-        dimensions=(bars,),
-    )
-    return report.encode().decode()
+ASKED = {RUN_NOW.annotation: "token-1", QUARANTINE_RELEASE.annotation: "OffSession:token-2"}
 
 
 async def one_life(cluster: Any) -> None:
     """A fresh process visits both objects until nothing changes any more."""
     metrics = Metrics(CollectorRegistry())
     rooms: list[tuple[Any, str]] = [
-        (databackbone.room(cluster, Plans(cluster), IMAGES, timedelta(hours=1)), "market"),
-        (ingestplan.room(cluster, IMAGES), "daily"),
+        (databackbone.room(cluster, Plans(cluster), IMAGES, Pace(timedelta(hours=1)), lambda: NOW), "market"),
+        (ingestplan.room(cluster, IMAGES, lambda: NOW), "daily"),
     ]
     for _ in range(6):
         for room, name in rooms:
@@ -67,11 +38,7 @@ async def one_life(cluster: Any) -> None:
 
 def begin(cluster: Any, custom: Callable[..., Any]) -> None:
     cluster.put(custom("DataBackbone", "market", {}))
-    token = {
-        "backbone.emp.dev/run-now": "token-1",
-        "backbone.emp.dev/quarantine-release": "OffSession:token-2",
-    }
-    cluster.put(custom("IngestPlan", "daily", PLAN, annotations=token))
+    cluster.put(custom("IngestPlan", "daily", PLAN, annotations=dict(ASKED)))
 
 
 def picture(cluster: Any) -> dict[str, Any]:
@@ -94,6 +61,7 @@ def picture(cluster: Any) -> dict[str, Any]:
             for name in ("runNow", "quarantineRelease")
         },
         "released": cluster.objects["IngestPlan", "ns", "daily"]["status"]["release"]["outcome"],
+        "annotations": cluster.objects["IngestPlan", "ns", "daily"]["metadata"]["annotations"],
     }
 
 
@@ -103,6 +71,7 @@ async def test_killed_before_the_nth_write_for_every_n(
     begin(cluster, custom)
     await one_life(cluster)
     expected, total = picture(cluster), cluster.writes
+    assert expected["annotations"] == ASKED
     assert expected["ready"] == {"market": "True", "daily": "True"}
     assert expected["jobs"] == ["daily", "daily", "market-probe"]
     assert expected["released"] == "Succeeded"

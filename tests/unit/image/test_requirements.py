@@ -93,5 +93,5 @@ def test_an_image_holds_every_package_that_its_code_imports(root: str, lock: str
 
 
 def test_no_image_carries_the_other_ones_packages() -> None:
-    assert {"duckdb", "pyarrow", "typer", "rich"}.isdisjoint(pins("operator"))
+    assert {"confluent-kafka", "duckdb", "pyarrow", "typer", "rich"}.isdisjoint(pins("operator"))
     assert {"kopf", "kubernetes", "aiohttp", "prometheus-client"}.isdisjoint(pins("worker"))

@@ -9,15 +9,15 @@ from datetime import timedelta
 
 import pyarrow as pa
 import pytest
-from run_values import AS_OF, BOTH, DAY, NOW, WHOLE, Ledger, Scripted, bars, executed, run, task
+from support.ingest_runs import AS_OF, BOTH, DAY, NOW, WHOLE, Ledger, Scripted, bars, executed, run, task
 
 from backbone.ingest.run import IngestRun, RunRequest
 from backbone.market.dimensions import DAILY_BARS, MACRO_EVENTS, MACRO_SERIES
 from backbone.ports.journal import JournalEntry, RunLost
 from backbone.ports.store import Recovery
 from backbone.ports.store_errors import StoreCorrupt, StoreError
-from backbone.providers.protocol import Delivery, ProviderFailure, Query, Slice
-from backbone.report import PastRun, RowCount
+from backbone.providers.protocol import Delivery, Fate, ProviderFailure, Query, Slice
+from backbone.reports.run import PastRun, RowCount
 from backbone.vocabulary import Outcome
 
 
@@ -267,9 +267,9 @@ def test_a_run_that_is_stopped_between_two_steps_says_so_in_the_journal_and_publ
     assert stopped.report(Outcome.STOPPED, "told to stop").sequence == 7
 
 
-def test_a_bug_is_noted_and_raised() -> None:
-    store = Ledger()
-    broken = run({**WHOLE, "dailyBars": ZeroDivisionError("by zero")}, BOTH, store)
+def test_a_bug_in_the_store_is_noted_and_raised() -> None:
+    store = Ledger({"upsert dailyBars": [ZeroDivisionError("by zero")]})
+    broken = run(WHOLE, BOTH, store)
     with pytest.raises(ZeroDivisionError):
         broken.execute()
     assert [(end.outcome, end.message) for end in store.ends] == [
@@ -325,3 +325,19 @@ def test_what_the_checks_refuse_goes_into_quarantine_before_the_transaction_of_t
 def test_a_symbol_whose_exchange_nobody_knows_is_counted_as_unchecked() -> None:
     report = executed({"dailyBars": Delivery((bars("AAPL", "EURUSD=X"),))}, (task(DAILY_BARS, "AAPL"),))
     assert (report.dimensions[0].flagged, report.dimensions[0].unchecked) == ((), 1)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("status 400", "status 400"), "AAPL, IBM (status 400)"),
+        (("status 400", "status 404"), "AAPL, IBM (AAPL: status 400)"),
+        (("", ""), "AAPL, IBM"),
+    ],
+)
+def test_what_was_told_of_one_name_is_not_told_of_others(words: tuple[str, str], told: str) -> None:
+    failed = tuple(
+        Fate(name, Outcome.PROVIDER_FAILED, word) for name, word in zip(("AAPL", "IBM"), words, strict=True)
+    )
+    report = executed({"dailyBars": Delivery((), failed=failed)}, (task(DAILY_BARS, "AAPL", "IBM"),))
+    assert report.dimensions[0].message == f"ProviderFailed: {told}"

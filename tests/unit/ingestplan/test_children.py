@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,8 +11,8 @@ import yaml
 from backbone.evaluation import Subject
 from backbone.ingestplan import children
 from backbone.ingestplan.api import IngestPlanSpec
+from backbone.jobs.pods import WorkerImages
 from backbone.ports.readings import BackboneReading
-from backbone.workload import WorkerImages
 
 IMAGES = WorkerImages("worker:1", "sample:1", "IfNotPresent")
 LABELS = {
@@ -54,7 +55,13 @@ def test_the_plan_file_holds_what_the_command_line_reads() -> None:
         "spec": {"mode": "Auto"},
     }
     written = yaml.safe_load(document["data"]["ingestplan.yaml"])
-    assert written["metadata"] == {"name": "daily", "namespace": "ns", "uid": "uid", "generation": 3}
+    assert written["metadata"] == {
+        "name": "daily",
+        "namespace": "ns",
+        "uid": "uid",
+        "generation": 3,
+        "annotations": {"backbone.emp.dev/schedule": children.cron_job_name(plan())},
+    }
     assert IngestPlanSpec.model_validate(written["spec"]) == plan().spec
     assert written["spec"]["worker"]["deadlineSeconds"] == 1800, "defaults are spelled out"
 
@@ -77,6 +84,69 @@ def test_the_cron_job_keeps_to_the_plan() -> None:
     assert template["spec"]["template"]["metadata"]["labels"] == LABELS
 
 
+POD = {
+    "restartPolicy": "Never",
+    "automountServiceAccountToken": False,
+    "enableServiceLinks": False,
+    "securityContext": {
+        "runAsNonRoot": True,
+        "runAsUser": 65532,
+        "runAsGroup": 65532,
+        "fsGroup": 65532,
+        "fsGroupChangePolicy": "OnRootMismatch",
+        "seccompProfile": {"type": "RuntimeDefault"},
+    },
+    "containers": [
+        {
+            "name": "worker",
+            "image": "sample:1",
+            "imagePullPolicy": "IfNotPresent",
+            "args": ["ingest-once", "-f", "/etc/backbone/plan"],
+            "env": [
+                {"name": "EMP_DATA_DIR", "value": "/data"},
+                {
+                    "name": "EMP_RUN_ID",
+                    "valueFrom": {
+                        "fieldRef": {"fieldPath": "metadata.labels['batch.kubernetes.io/job-name']"}
+                    },
+                },
+                {"name": "EMP_TERMINATION_LOG", "value": "/dev/termination-log"},
+                {"name": "TMPDIR", "value": "/tmp"},
+            ],
+            "resources": {
+                "requests": {"cpu": "100m", "memory": "256Mi"},
+                "limits": {"memory": "1Gi"},
+            },
+            "securityContext": {
+                "allowPrivilegeEscalation": False,
+                "readOnlyRootFilesystem": True,
+                "capabilities": {"drop": ["ALL"]},
+            },
+            "terminationMessagePolicy": "FallbackToLogsOnError",
+            "volumeMounts": [
+                {"name": "data", "mountPath": "/data"},
+                {"name": "tmp", "mountPath": "/tmp"},
+                {"name": "plan", "mountPath": "/etc/backbone/plan", "readOnly": True},
+            ],
+        }
+    ],
+    "volumes": [
+        {"name": "data", "persistentVolumeClaim": {"claimName": "market-data"}},
+        {"name": "tmp", "emptyDir": {"sizeLimit": "1Gi"}},
+        {
+            "name": "plan",
+            "configMap": {
+                "name": "daily-plan",
+                "items": [
+                    {"key": "databackbone.yaml", "path": "databackbone.yaml"},
+                    {"key": "ingestplan.yaml", "path": "ingestplan.yaml"},
+                ],
+            },
+        },
+    ],
+}
+
+
 def test_a_run_is_confined_bounded_and_sees_volume_plan_and_scratch() -> None:
     job = children.run(plan(), IMAGES, "claim-1", "daily-abc")
     assert job["metadata"] == {
@@ -94,67 +164,7 @@ def test_a_run_is_confined_bounded_and_sees_volume_plan_and_scratch() -> None:
             "onExitCodes": {"containerName": "worker", "operator": "In", "values": [3]},
         }
     ]
-    assert spec["template"]["spec"] == {
-        "restartPolicy": "Never",
-        "automountServiceAccountToken": False,
-        "enableServiceLinks": False,
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": 65532,
-            "runAsGroup": 65532,
-            "fsGroup": 65532,
-            "fsGroupChangePolicy": "OnRootMismatch",
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
-        "containers": [
-            {
-                "name": "worker",
-                "image": "sample:1",
-                "imagePullPolicy": "IfNotPresent",
-                "args": ["ingest-once", "-f", "/etc/backbone/plan"],
-                "env": [
-                    {"name": "EMP_DATA_DIR", "value": "/data"},
-                    {
-                        "name": "EMP_RUN_ID",
-                        "valueFrom": {
-                            "fieldRef": {"fieldPath": "metadata.labels['batch.kubernetes.io/job-name']"}
-                        },
-                    },
-                    {"name": "EMP_TERMINATION_LOG", "value": "/dev/termination-log"},
-                    {"name": "TMPDIR", "value": "/tmp"},
-                ],
-                "resources": {
-                    "requests": {"cpu": "100m", "memory": "256Mi"},
-                    "limits": {"memory": "1Gi"},
-                },
-                "securityContext": {
-                    "allowPrivilegeEscalation": False,
-                    "readOnlyRootFilesystem": True,
-                    "capabilities": {"drop": ["ALL"]},
-                },
-                "terminationMessagePolicy": "FallbackToLogsOnError",
-                "volumeMounts": [
-                    {"name": "data", "mountPath": "/data"},
-                    {"name": "tmp", "mountPath": "/tmp"},
-                    {"name": "plan", "mountPath": "/etc/backbone/plan", "readOnly": True},
-                ],
-            }
-        ],
-        "volumes": [
-            {"name": "data", "persistentVolumeClaim": {"claimName": "market-data"}},
-            {"name": "tmp", "emptyDir": {"sizeLimit": "1Gi"}},
-            {
-                "name": "plan",
-                "configMap": {
-                    "name": "daily-plan",
-                    "items": [
-                        {"key": "databackbone.yaml", "path": "databackbone.yaml"},
-                        {"key": "ingestplan.yaml", "path": "ingestplan.yaml"},
-                    ],
-                },
-            },
-        ],
-    }
+    assert spec["template"]["spec"] == POD
 
 
 def container(subject: Subject[IngestPlanSpec]) -> dict[str, Any]:
@@ -196,9 +206,13 @@ def test_resources_of_the_plan_are_taken_as_they_stand() -> None:
 @pytest.mark.parametrize("length", [1, 52, 53, 63])
 def test_names_fit(length: int) -> None:
     name = "n" * length
-    assert len(children.cron_job_name(name)) <= 52
+    assert len(children.cron_job_name(plan(name))) <= 52
     assert len(children.run_name(plan(name), "first")) <= 63
-    assert (children.cron_job_name(name) == name) is (length <= 52)
+    assert children.cron_job_name(plan(name)) != name, "its controller takes Jobs of any owner of its name"
+
+
+def test_a_plan_of_the_same_name_has_another_cron_job() -> None:
+    assert children.cron_job_name(plan()) != children.cron_job_name(replace(plan(), uid="another"))
 
 
 def test_a_worker_of_the_institutional_tier_sees_the_services_secrets_and_reads_the_tier() -> None:

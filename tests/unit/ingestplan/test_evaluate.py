@@ -5,28 +5,22 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from plan_values import (
+from support.evaluations import applied, conditions, fields, message, started
+from support.plans import (
     AWAITING,
     BACKBONE,
     CRON_JOB,
     DELIVERED,
-    MINUTE,
     NEVER_RUN,
-    NOW,
     READY,
     SEEN,
-    UNPULLED,
     active,
-    applied,
-    conditions,
     failed,
-    fields,
     hindered,
     job,
-    message,
     plan,
-    started,
 )
+from support.readings import MINUTE, NOW, UNPULLED
 
 from backbone.evaluation import Refusal, Subject
 from backbone.ingestplan.api import IngestPlanSpec
@@ -333,3 +327,16 @@ def test_a_token_longer_than_status_takes_is_recorded_by_its_digest() -> None:
 def test_a_run_starts_after_the_children_it_needs() -> None:
     actions = evaluate(plan(), NEVER_RUN, (), NOW).actions
     assert [type(action).__name__ for action in actions] == ["Apply", "Apply", "Start"]
+
+
+def test_a_plan_leads_to_its_backbone_whatever_that_has_to_say() -> None:
+    waits = replace(BACKBONE, ready=False, ready_reason="AuthenticationFailed")
+    told = message(evaluate(plan(DELIVERED), replace(SEEN, backbone=waits), (), NOW), "Ready")
+    assert told == f"DataBackbone {waits.name} is not Ready (AuthenticationFailed): see its conditions."
+
+
+def test_what_a_server_refuses_at_length_stands_in_ready_and_stalled_alone() -> None:
+    words = "exceeded quota: " + "requests.cpu " * 20
+    result = evaluate(plan(DELIVERED), SEEN, (Refusal("daily", Reason.CHILD_REFUSED, words),), NOW)
+    assert {item.type for item in result.conditions if words in item.message} == {"Ready", "Stalled"}
+    assert message(result, "Scheduled").endswith(": see condition Ready.")

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from plan_values import plan
+from support.plans import plan
+from support.readings import NOW
 
 from backbone.ingestplan import children
 from backbone.ingestplan.observe import Observer
+from backbone.jobs.pods import WorkerImages
 from backbone.ports.cluster import CRON_JOB, JOB, Kind
 from backbone.vocabulary import LABEL_PLAN_UID
-from backbone.workload import WorkerImages
 
 IMAGES = WorkerImages("worker:1", "sample:1", "Never")
 CRON_JOB_UID = "cron"
@@ -24,22 +25,28 @@ class World:
 
     def __init__(self, job: dict[str, Any]) -> None:
         self.job = job
+        self.cron_jobs = [cron_job(STANDING["metadata"]["name"], CRON_JOB_UID), cron_job("daily", "old")]
 
     async def get(self, kind: Kind, namespace: str, name: str) -> dict[str, Any] | None:
-        metadata = {**STANDING["metadata"], "uid": CRON_JOB_UID, "resourceVersion": "1"}
-        return {**STANDING, "metadata": metadata} if kind is CRON_JOB else None
+        return None
 
     async def list(self, kind: Kind, namespace: str, labels: Mapping[str, str]) -> list[dict[str, Any]]:
-        return [self.job] if kind is JOB and labels.items() <= self.job["metadata"]["labels"].items() else []
+        found = {JOB: [self.job], CRON_JOB: self.cron_jobs}.get(kind, [])
+        return [item for item in found if labels.items() <= item["metadata"]["labels"].items()]
 
 
-def job(controller: str, plan_uid: str | None) -> dict[str, Any]:
+def cron_job(name: str, uid: str) -> dict[str, Any]:
+    metadata = {**STANDING["metadata"], "name": name, "uid": uid, "resourceVersion": "1"}
+    return {**STANDING, "metadata": metadata}
+
+
+def job(controller: str | None, plan_uid: str | None) -> dict[str, Any]:
     made = children.run(plan(), IMAGES, "claim-1", "run-1")
     labels = {key: value for key, value in made["metadata"]["labels"].items() if key != LABEL_PLAN_UID}
     labels |= {LABEL_PLAN_UID: plan_uid} if plan_uid else {}
-    owner = {**made["metadata"]["ownerReferences"][0], "uid": controller}
+    owners = [{**made["metadata"]["ownerReferences"][0], "uid": controller}] if controller else []
     more = {"uid": "j", "creationTimestamp": "2024-03-01T12:00:00Z"}
-    return {**made, "metadata": {**made["metadata"], **more, "labels": labels, "ownerReferences": [owner]}}
+    return {**made, "metadata": {**made["metadata"], **more, "labels": labels, "ownerReferences": owners}}
 
 
 @pytest.mark.parametrize(
@@ -50,6 +57,9 @@ def job(controller: str, plan_uid: str | None) -> dict[str, Any]:
         pytest.param(
             job(CRON_JOB_UID, "earlier"), None, 0, 1, id="a run of the plan whose CronJob was taken over"
         ),
+        pytest.param(job("old", "uid"), None, 1, 0, id="a run on the schedule under its former name"),
+        pytest.param(job(None, "uid"), None, 1, 0, id="a run that a CronJob of the plan left behind"),
+        pytest.param(job(None, "earlier"), None, 0, 0, id="a run that one of another plan left behind"),
         pytest.param(job("somebody", "uid"), None, 0, 0, id="a Job that somebody gave the labels"),
         pytest.param(job("uid", None), None, 1, 0, id="of an older version: a run that the plan started"),
         pytest.param(job(CRON_JOB_UID, None), None, 0, 1, id="of an older version: nobody knows whose run"),
@@ -62,5 +72,11 @@ async def test_a_run_counts_for_the_plan_that_it_ran_for(
     found: dict[str, Any], active: str | None, runs: int, strays: int
 ) -> None:
     subject = plan({"activeRun": {"id": active}} if active else {})
-    seen = await Observer(World(found), IMAGES)(subject)  # type: ignore[arg-type]
+    seen = await Observer(World(found), IMAGES, lambda: NOW)(subject)  # type: ignore[arg-type]
     assert (len(seen.runs), len(seen.strays)) == (runs, strays)
+
+
+async def test_its_own_cron_job_is_told_from_one_of_a_former_name() -> None:
+    seen = await Observer(World(job("uid", "uid")), IMAGES, lambda: NOW)(plan())  # type: ignore[arg-type]
+    assert seen.cron_job is not None
+    assert (seen.cron_job.uid, [item.name for item in seen.former]) == (CRON_JOB_UID, ["daily"])

@@ -7,10 +7,12 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from plan_values import DELIVERED, MINUTE, NOW, READY, SEEN, conditions, fields, job, message, plan, report
+from support.evaluations import conditions, fields, message
+from support.plans import DELIVERED, READY, SEEN, job, plan, report
+from support.readings import MINUTE, NOW
 
 from backbone.ingestplan.evaluate import evaluate
-from backbone.report import StoreRecoveryReport
+from backbone.reports.run import StoreRecoveryReport
 
 LOST = {
     "setAside": "working/x.corrupt-1",

@@ -6,20 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from plan_values import (
-    DELIVERED,
-    MINUTE,
-    NOW,
-    SEEN,
-    UNPULLED,
-    active,
-    applied,
-    fields,
-    job,
-    plan,
-    report,
-    started,
-)
+from support.evaluations import applied, fields, started
+from support.plans import DELIVERED, SEEN, active, job, plan, report
+from support.readings import MINUTE, NOW, UNPULLED
 
 from backbone.errors import Rejected
 from backbone.evaluation import Evaluation, Prune, Refusal, Start
@@ -69,9 +58,9 @@ def test_what_an_annotation_stands_for(token: str, options: tuple[str, ...]) -> 
     [
         pytest.param("OffSession", "has no token", id="no token"),
         pytest.param("OffSession:", "has no token", id="an empty token"),
-        pytest.param("Offsession:1", "is no reason", id="another spelling"),
-        pytest.param("bars/OffSession:1", "is no dimension", id="an unknown dimension"),
-        pytest.param(":1", "is no reason", id="no reason"),
+        pytest.param("Offsession:1", "is not a reason", id="another spelling"),
+        pytest.param("bars/OffSession:1", "is not a dimension", id="an unknown dimension"),
+        pytest.param(":1", "is not a reason", id="no reason"),
     ],
 )
 def test_what_nobody_can_understand_is_refused_with_the_right_form(token: str, problem: str) -> None:

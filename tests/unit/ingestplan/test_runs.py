@@ -5,29 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from plan_values import (
-    BACKBONE,
-    DELIVERED,
-    MINUTE,
-    NOW,
-    READY,
-    SEEN,
-    UNPULLED,
-    active,
-    conditions,
-    fields,
-    job,
-    message,
-    plan,
-    pod,
-    report,
-    started,
-)
+from support.evaluations import conditions, fields, measured, message, started
+from support.plans import BACKBONE, DELIVERED, READY, SEEN, active, job, plan, report
+from support.readings import MINUTE, NOW, UNPULLED, pod
 
-from backbone.evaluation import Ended, Prune
+from backbone.evaluation import Prune
 from backbone.ingestplan.evaluate import evaluate
+from backbone.ingestplan.measures import REQUESTS, RETRIES, RUNS, SECOND_TRIES
 from backbone.ports.readings import BackboneReading, JobReading
-from backbone.report import DimensionReport, PastRun, RowCount, RunReport, StoreRecoveryReport
+from backbone.reports.run import DimensionReport, PastRun, RowCount, RunReport, StoreRecoveryReport
 from backbone.vocabulary import Outcome
 
 
@@ -35,7 +21,7 @@ def test_a_finished_run_is_recorded_told_and_counted_once() -> None:
     seen = replace(SEEN, runs=(job("run-1", report(rows=1200)),))
     first = evaluate(plan({"triggers": {"first": "run-1"}}), seen, (), NOW + 2 * MINUTE)
     assert conditions(first) == READY
-    assert [run.outcome for run in first.ended] == ["Succeeded"]
+    assert measured(first, RUNS) == {("Succeeded",): 1}
     assert [(notice.type, notice.reason) for notice in first.notices] == [("Normal", "Succeeded")]
     found = fields(first)
     assert found["lastRun"] == {
@@ -51,7 +37,7 @@ def test_a_finished_run_is_recorded_told_and_counted_once() -> None:
     assert found["lastSuccess"] == "2024-03-01T12:01:00Z"
     assert found["dimensions"][0]["name"] == "dailyBars"
     again = evaluate(plan(found), seen, (), NOW + 3 * MINUTE)
-    assert (again.ended, again.notices) == ((), ())
+    assert (measured(again, RUNS), again.notices) == ({}, ())
     assert fields(again) == found
 
 
@@ -96,7 +82,8 @@ def test_what_a_run_asked_of_providers_is_counted_over_its_dimensions() -> None:
     )
     seen = replace(SEEN, runs=(job("run-1", report(rows=10).model_copy(update={"dimensions": asked})),))
     found = evaluate(plan(), seen, (), NOW + 2 * MINUTE)
-    assert found.ended == (Ended("Succeeded", requests=10, retried=2),)
+    counts = [measured(found, family) for family in (RUNS, REQUESTS, RETRIES, SECOND_TRIES)]
+    assert counts == [{("Succeeded",): 1}, {(): 10}, {(): 2}, {(): 0}]
     assert [(item["requests"], item["retried"]) for item in fields(found)["dimensions"]] == [(7, 2), (3, 0)]
 
 
@@ -116,7 +103,7 @@ def test_a_run_whose_job_was_deleted_is_job_vanished() -> None:
     assert conditions(result)["Ready"] == ("False", "JobVanished")
     assert fields(result)["lastRun"]["id"] == "run-2"
     assert "activeRun" not in fields(result)
-    assert [run.outcome for run in result.ended] == ["JobVanished"]
+    assert measured(result, RUNS) == {("JobVanished",): 1}
 
 
 def test_missing_symbols_are_named_and_counted() -> None:
@@ -136,7 +123,8 @@ def test_missing_symbols_are_named_and_counted() -> None:
 
 
 def test_a_report_that_status_could_not_hold_is_no_report() -> None:
-    said = report(dimensions=(DimensionReport(name="x" * 99, outcome=Outcome.SUCCEEDED),))
+    bars = report().dimensions[0].model_copy(update={"name": "x" * 99})
+    said = report().model_copy(update={"dimensions": (bars,)})
     result = evaluate(plan(DELIVERED), replace(SEEN, runs=(job("run-2", said),)), (), NOW)
     assert conditions(result)["Ready"] == ("False", "DiedWithoutMessage")
 
@@ -170,12 +158,20 @@ def test_a_report_that_status_could_not_hold_is_no_report() -> None:
             "b",
             id="an old run that times out after a newer one delivered is not the last",
         ),
+        pytest.param(
+            (
+                job("b", report(), NOW, finished=NOW + MINUTE),
+                job("a", report(Outcome.STORE_UNREACHABLE), NOW + MINUTE),
+            ),
+            "a",
+            id="a failure that began in the second in which a success ended is the last run",
+        ),
     ],
 )
 def test_which_run_is_the_last_one(runs: tuple[JobReading, ...], last: str) -> None:
     result = evaluate(plan({"triggers": {"first": "a"}}), replace(SEEN, runs=runs), (), NOW)
     assert fields(result)["lastRun"]["id"] == last
-    assert len(result.ended) == 2
+    assert sum(measure.value or 0 for measure in result.measures if measure.family is RUNS) == 2
 
 
 def past(sequence: int, outcome: Outcome = Outcome.NO_DATA, by: str = "daily") -> PastRun:

@@ -243,4 +243,4 @@ def test_a_backbone_as_its_plans_see_it(status: dict[str, str], ready: bool | No
     }
     read = BackboneReading.read(raw)
     assert (read.ready, read.suspended, read.plans) == (ready, True, 2)
-    assert read.ready_message == ("Because: of this" if status else "not looked at yet")
+    assert read.ready_reason == ("Because" if status else "not looked at yet")

@@ -10,6 +10,8 @@ import pytest
 from typer.testing import CliRunner
 
 from backbone import __version__
+from backbone.adapters.export import file_of
+from backbone.errors import Rejected
 from backbone.market.dimensions import DIMENSIONS, Dimension
 from backbone.runtime.cli import DimensionName, app, main
 from backbone.runtime.forms import FileForm
@@ -39,7 +41,7 @@ def test_version() -> None:
             ["read", "daily-bars", "AAPL"], 2, "no data under ./backbone-data", id="nothing was ingested"
         ),
         pytest.param(
-            ["read", "daily-bars", "AAPL", "--start", "soon"], 2, "'soon' is no day", id="no such day"
+            ["read", "daily-bars", "AAPL", "--start", "soon"], 2, "'soon' is not a day", id="no such day"
         ),
         pytest.param(
             ["read", "daily-bars", "AAPL", "--data-dir", "empty"],
@@ -71,6 +73,27 @@ def test_version() -> None:
             "the ending of x.xlsx says no format; add --format",
             id="an ending of no format",
         ),
+        pytest.param(["read", "daily-bars", "\udcff"], 2, "holds a character that no name has", id="no text"),
+        pytest.param(["read", "daily-bars", "A", "--source", "\udcff"], 2, "no name has", id="no source"),
+        pytest.param(["quarantine", "release", "--symbol", "\udcff"], 2, "no name has", id="no symbol"),
+        pytest.param(
+            ["quarantine", "release", "--all", "--data-dir", "empty", "--store-wait", "9" * 30],
+            2,
+            "a number too large",
+            id="a wait beyond all",
+        ),
+        pytest.param(
+            ["read", "daily-bars", "A", "--data-dir", "empty", "--start", "0001-01-01T00:00+05:00"],
+            1,
+            "no run has published",
+            id="a beginning before all",
+        ),
+        pytest.param(
+            ["export", "daily-bars", "--data-dir", "empty", "--end", "9999-12-31T23:59:59-05:00"],
+            1,
+            "no run has published",
+            id="an end after all",
+        ),
         pytest.param(["summary", "-f", "absent.yaml"], 2, "absent.yaml: cannot be read", id="no such file"),
         pytest.param(["ingest-once", "-f", "empty"], 2, "no file ending in", id="an empty folder"),
         pytest.param(
@@ -97,6 +120,64 @@ def test_an_error_is_one_line_and_an_exit_code(
     assert caught.value.code == code
     assert said.startswith("error: ") and told in said
     assert "\n" not in said
+
+
+def test_a_fault_of_ours_is_one_line_with_its_place(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fault() -> None:
+        raise ZeroDivisionError("by\nzero")
+
+    monkeypatch.setattr("backbone.runtime.commands.list_recordings", fault)
+    monkeypatch.setattr(sys, "argv", ["emp-runtime", "sample", "list"])
+    with pytest.raises(SystemExit) as caught:
+        main()
+    said = capsys.readouterr().err
+    assert caught.value.code == 1
+    assert said.startswith(
+        "error: a fault of emp-runtime itself, please report it: ZeroDivisionError: by zero"
+    )
+    assert "cli.py:" in said and said.count("\n") == 1
+
+
+NEVER = "x" * 300
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        pytest.param(["summary", "--data-dir", NEVER], f"{NEVER}: File name too long", id="data, too long"),
+        pytest.param(["summary", "-f", NEVER], f"{NEVER}: File name too long", id="files, too long"),
+        pytest.param(
+            ["export", "daily-bars", "--data-dir", ".", "--to", f"{NEVER}.csv"],
+            f"{NEVER}.csv: File name too long",
+            id="an export, too long",
+        ),
+        pytest.param(["sample", "fetch", "--into", "file/sub"], "Not a directory", id="below a file"),
+        pytest.param(["summary", "--data-dir", "d\udcff"], r"'d\udcff' is not UTF-8 text", id="no text"),
+    ],
+)
+def test_a_path_that_can_be_none_is_told_by_its_name(
+    arguments: list[str],
+    told: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["emp-runtime", *arguments])
+    with pytest.raises(SystemExit) as caught:
+        main()
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert caught.value.code == 2
+    assert told in said and "please report" not in said
+
+
+@pytest.mark.parametrize("name", ["x\udcff.csv", "d\udcff/x.csv"], ids=ascii)
+def test_an_export_is_named_in_text(name: str, tmp_path: Path) -> None:
+    with pytest.raises(Rejected, match=r"udcff.* is not UTF-8 text"):
+        file_of(tmp_path / name)
 
 
 @pytest.mark.parametrize("word", ["weekly-bars", "dailybars", ""])

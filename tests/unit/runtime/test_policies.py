@@ -12,7 +12,7 @@ from backbone.adapters.timescale.policy_settings import PolicyHoldings
 from backbone.databackbone.institutional import Timescale
 from backbone.market.dimensions import DIMENSIONS
 from backbone.ports.policies import LEAST_DAYS, Aggregate
-from backbone.runtime.policies import desired_policies, tokens_of
+from backbone.runtime.policies import desired_policies
 
 NOTHING_SET = PolicyHoldings(datetime(2024, 3, 1, tzinfo=UTC), {}, {})
 
@@ -62,11 +62,3 @@ def test_spec_and_database_refuse_an_aggregate_below_the_same_retention(aggregat
     found = refusal(replace(wish, hypertables=tuple(shorter)), NOTHING_SET)
     assert found is not None
     assert f"it needs {least} days of {table}, of which {least - 1} are kept" in found.message
-
-
-@pytest.mark.parametrize(
-    ("annotation", "tokens"),
-    [(None, ()), ("", ()), ("a", ("a",)), (" a , b,,", ("a", "b"))],
-)
-def test_an_annotation_holds_tokens(annotation: str | None, tokens: tuple[str, ...]) -> None:
-    assert tokens_of(annotation) == tokens

@@ -14,90 +14,112 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 
 from ...market.dimensions import DIMENSIONS, SCHEMA_VERSION, Dimension
-from ...ports.quarantine import EntryState, NoSuchEntry, Origin, QuarantineFilter, Release
+from ...ports.quarantine import Acknowledged, NoSuchEntry, Origin, QuarantineFilter, Release
 from ...ports.store_errors import NothingPublished
 from . import quarantine_sql as sql
 from . import sql as duckdb_sql
-from .session import attached, settled, translated
+from . import verdicts_sql
+from .session import attached, registered, settled, translated
 from .volume import Volume
 
 
-def hold(
-    connection: duckdb.DuckDBPyConnection, dimension: Dimension, delivered: frozenset[str], origin: Origin
-) -> None:
-    """Keep the rows of the view `incoming`; `delivered` are the columns in which they came."""
-    values = {
-        "dimension": dimension.name,
-        "provider": origin.provider,
-        "plan": origin.plan,
-        "generation": origin.generation,
-        "run": origin.run_id,
-        "version": SCHEMA_VERSION,
-        "at": origin.at,
-    }
-    with translated("write the quarantine"):
-        connection.execute(sql.seeing(dimension, delivered), [dimension.name])
-        if _number(connection, sql.DOUBLED):
-            connection.execute(sql.EACH_ONCE)
-        connection.execute(sql.KEEP, values)
-        connection.execute(sql.FORGET_SEEN)
+class DuckDBQuarantine:
+    """A quarantine.Quarantine on the connection of a writer, within its transaction."""
 
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self._connection = connection
 
-def held(connection: duckdb.DuckDBPyConnection, dimension: Dimension, run_id: str) -> dict[str, int]:
-    """Rows in quarantine that a run delivered, by reason."""
-    with translated("query the quarantine"):
-        values = [dimension.name, run_id, EntryState.HELD]
-        return dict(connection.execute(sql.HELD_BY_REASON, values).fetchall())
+    def add(self, dimension: Dimension, rows: pa.Table, reasons: pa.Array, origin: Origin) -> None:
+        """Keep raw rows with a reason each."""
+        values = {
+            "dimension": dimension.name,
+            "provider": origin.provider,
+            "plan": origin.plan,
+            "generation": origin.generation,
+            "run": origin.run_id,
+            "version": SCHEMA_VERSION,
+            "at": origin.at,
+        }
+        connection, delivered = self._connection, frozenset(rows.schema.names)
+        incoming = registered(connection, "incoming", rows.append_column("reason", reasons))
+        with incoming, translated("write the quarantine"):
+            connection.execute(sql.seeing(dimension, delivered), [dimension.name])
+            if _number(connection, sql.DOUBLED):
+                connection.execute(sql.EACH_ONCE)
+            connection.execute(sql.KEEP, values)
+            verdict = {name: values[name] for name in ("dimension", "run", "at")}
+            connection.execute(verdicts_sql.KEEP_VERDICTS, verdict)
+            connection.execute(sql.FORGET_SEEN)
+
+    def by_reason(self, dimension: Dimension, run_id: str) -> dict[str, int]:
+        """Rows in quarantine that a run delivered, by reason."""
+        with translated("query the quarantine"):
+            values = [dimension.name, run_id]
+            return dict(self._connection.execute(sql.HELD_BY_REASON, values).fetchall())
+
+    def release(self, chosen: QuarantineFilter, run_id: str, at: datetime) -> Release:
+        """Store held rows under the flag Released."""
+        connection = self._connection
+        condition, values = sql.chosen(chosen)
+        stored: list[tuple[str, str, str, int]] = []
+        unfit = contested = 0
+        with translated("release rows from quarantine"):
+            _expect_entries(connection, chosen)
+            for dimension in DIMENSIONS if chosen.dimension is None else (chosen.dimension,):
+                given = {"run": run_id, "version": SCHEMA_VERSION, "at": at, "table": dimension.name}
+                bound = {**values, **given}
+                connection.execute(sql.releasing(dimension, condition, named=bool(chosen.ids)), bound)
+                connection.execute(sql.RELEASED_ROWS)
+                stay = connection.execute(sql.STAYING).fetchall()[0]
+                unfit, contested = unfit + stay[0], contested + stay[1]
+                found = connection.execute(sql.FIT).fetchall()
+                if found:
+                    connection.execute(sql.SETTLE, [at])
+                    connection.execute(verdicts_sql.OVERRULED)
+                    supersede(connection, dimension)
+                    connection.execute(duckdb_sql.merge(dimension))
+                    stored += [(dimension.name, *counted) for counted in found]
+                for statement in sql.END_RELEASE:
+                    connection.execute(statement)
+        return Release(tuple(stored), unfit, contested)
+
+    def acknowledge(self, chosen: QuarantineFilter, at: datetime) -> Acknowledged:
+        """Take note that somebody has seen entries; rows that waited for that leave."""
+        connection = self._connection
+        condition, values = sql.chosen(chosen)
+        removed = 0
+        with translated("acknowledge entries of the quarantine"):
+            _expect_entries(connection, chosen)
+            for dimension in DIMENSIONS if chosen.dimension is None else (chosen.dimension,):
+                given = {**values, "table": dimension.name}
+                connection.execute(verdicts_sql.gone_waiting(dimension, condition), given)
+                removed += _number(connection, verdicts_sql.delete(dimension))
+                connection.execute("DROP TABLE gone")
+            entries = _number(connection, verdicts_sql.acknowledge(condition), {**values, "at": at})
+        return Acknowledged(entries, removed)
+
+    def expire(self, chosen: QuarantineFilter, before: datetime) -> int:
+        """Drop entries that no run has seen since, without those that somebody decided on; how many."""
+        connection = self._connection
+        condition, values = sql.chosen(chosen)
+        with translated("expire rows in quarantine"):
+            dropped = _number(connection, sql.expire(condition), {**values, "before": before})
+            connection.execute(verdicts_sql.ORPHANS)
+            return dropped
 
 
 def supersede(connection: duckdb.DuckDBPyConnection, dimension: Dimension) -> None:
     """Close entries of the keys that the view `incoming` holds; costs nothing where no entry is held."""
     with translated("write the quarantine"):
-        if _number(connection, sql.ANY_HELD, [dimension.name, EntryState.HELD]):
-            connection.execute(
-                sql.supersede(dimension), [EntryState.SUPERSEDED, dimension.name, EntryState.HELD]
-            )
+        if _number(connection, sql.ANY_OPEN, [dimension.name]):
+            connection.execute(sql.supersede(dimension), {"dimension": dimension.name})
 
 
-def release(
-    connection: duckdb.DuckDBPyConnection, chosen: QuarantineFilter, run_id: str, at: datetime
-) -> Release:
-    """Store held rows under the flag Released, within the caller's transaction."""
-    condition, values = sql.chosen(chosen)
-    stored: list[tuple[str, str, str, int]] = []
-    unfit = contested = 0
-    with translated("release rows from quarantine"):
-        unknown = connection.execute(sql.UNKNOWN, [list(chosen.ids)]).fetchall() if chosen.ids else ()
-        if unknown:
-            raise NoSuchEntry([name for (name,) in unknown])
-        for dimension in DIMENSIONS if chosen.dimension is None else (chosen.dimension,):
-            bound = {**values, "run": run_id, "version": SCHEMA_VERSION, "at": at, "table": dimension.name}
-            connection.execute(sql.releasing(dimension, condition, named=bool(chosen.ids)), bound)
-            connection.execute(sql.RELEASED_ROWS)
-            stay = connection.execute(sql.STAYING).fetchall()[0]
-            unfit, contested = unfit + stay[0], contested + stay[1]
-            found = connection.execute(sql.FIT).fetchall()
-            if found:
-                connection.execute(sql.SETTLE, [at])
-                supersede(connection, dimension)
-                connection.execute(duckdb_sql.merge(dimension))
-                stored += [(dimension.name, source, provider, count) for source, provider, count in found]
-            for statement in sql.END_RELEASE:
-                connection.execute(statement)
-    return Release(tuple(stored), unfit, contested)
-
-
-def expire(connection: duckdb.DuckDBPyConnection, chosen: QuarantineFilter, before: datetime) -> int:
-    """Drop entries that no run has seen since, without those released; how many."""
-    condition, values = sql.chosen(chosen)
-    with translated("expire rows in quarantine"):
-        return _number(connection, sql.expire(condition), {**values, "before": before})
-
-
-class QuarantineReader:
-    """The quarantine as it was published last. Every call raises StoreError."""
+class DuckDBQuarantineReader:
+    """A quarantine.QuarantineReader on the copy that was published last."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self._connection = connection
@@ -120,7 +142,7 @@ class QuarantineReader:
 
 
 @contextmanager
-def published_quarantine(root: Path) -> Iterator[QuarantineReader]:
+def published_quarantine(root: Path) -> Iterator[DuckDBQuarantineReader]:
     """The quarantine of a volume's published copy. Raises NothingPublished, StoreError."""
     database = Volume(root).published
     if not database.exists():
@@ -132,11 +154,16 @@ def published_quarantine(root: Path) -> Iterator[QuarantineReader]:
             found = connection
             for statement in (*duckdb_sql.JOURNAL, sql.QUARANTINE):
                 found.execute(statement)
-        yield QuarantineReader(found)
+        yield DuckDBQuarantineReader(found)
+
+
+def _expect_entries(connection: duckdb.DuckDBPyConnection, chosen: QuarantineFilter) -> None:
+    """Raise NoSuchEntry for ids that no entry has."""
+    if chosen.ids and (unknown := connection.execute(sql.UNKNOWN, [list(chosen.ids)]).fetchall()):
+        raise NoSuchEntry([name for (name,) in unknown])
 
 
 def _number(
     connection: duckdb.DuckDBPyConnection, statement: str, values: list[Any] | dict[str, Any] | None = None
 ) -> int:
-    row = connection.execute(statement, values).fetchone()
-    return int(row[0]) if row else 0
+    return int(connection.execute(statement, values).fetchall()[0][0])

@@ -12,9 +12,11 @@ import pyarrow as pa
 
 from ...market.defects import Defect
 from ...market.dimensions import DIMENSIONS, Dimension, moment_of
+from ...market.knowing import ends_late, latest_time, latest_vintage
 from ...market.lineage import completed
+from ...plain_text import expect_names
 from ...ports.journal import JournalEntry
-from ...ports.quarantine import RECENT, EntryState
+from ...ports.quarantine import RECENT
 from ...ports.store import Holding, LastAttempt, Line, Selection
 from ...ports.store_errors import NothingPublished, StoreCorrupt
 from . import quarantine_sql, sql
@@ -43,7 +45,7 @@ LAST_ATTEMPTS = """
     JOIN last ON last.plan = attempt.plan
     JOIN (SELECT DISTINCT dimension, source, provider FROM telemetry.ingest_arrivals) AS arrival
       ON arrival.dimension = attempt.dimension AND arrival.provider = attempt.provider
-    WHERE attempt.dimension = ? AND list_contains(?, attempt.subject)
+    WHERE attempt.dimension = ? AND attempt.subject IN (SELECT unnest(?))
     ORDER BY attempt.subject, arrival.source, attempt."sequence"
 """
 
@@ -56,8 +58,8 @@ def _undecided(dimension: Dimension) -> str:
         WITH waiting AS (
             SELECT subject, source, {quarantine_sql.moment(dimension, '"time"')} AS moment
             FROM telemetry.quarantine
-            WHERE dimension = $dimension AND list_contains($subjects, subject) AND state = $state
-              AND reason <> $but
+            WHERE dimension = $dimension AND subject IN (SELECT unnest($subjects))
+              AND state IN {quarantine_sql.OPEN} AND reason <> $but
         ), recent AS (
             SELECT {subject} AS subject, source, {time} AS moment FROM {sql.table_of(dimension)}
             WHERE {subject} IN (SELECT subject FROM waiting) AND {time} <= $until
@@ -105,9 +107,13 @@ class DuckDBReader:
         self, dimension: Dimension, subjects: tuple[str, ...], until: datetime | None = None
     ) -> tuple[Line, ...]:
         """Lines of some subjects, or of all if none is named, the one with the latest row first."""
-        bound: list[object] = [] if until is None else [until.date() if dimension.dated else until]
-        if until is not None and "vintage" in dimension.key:
-            bound.append(until.date())
+        expect_names(subjects)
+        bound: list[object] = []
+        if until is not None:
+            bound += [latest_time(dimension, until)]
+            bound += filter(None, [latest_vintage(dimension, until)])
+            bound += [until] if ends_late(dimension) else []
+        names = [list(subjects)] if len(subjects) > sql.ONE_BY_ONE else subjects
         statement = sql.lines(dimension, subjects=len(subjects), until=until is not None)
         return tuple(
             Line(
@@ -117,11 +123,12 @@ class DuckDBReader:
                 _moment(row["first_at"]),
                 _moment(row["last_at"]),
             )
-            for row in self._table(statement, *subjects, *bound).to_pylist()
+            for row in self._table(statement, *names, *bound).to_pylist()
         )
 
     def last_attempts(self, dimension: Dimension, subjects: tuple[str, ...]) -> tuple[LastAttempt, ...]:
         """How each plan fared last with some subjects, oldest first; a copy without that journal raises."""
+        expect_names(subjects)
         return tuple(
             LastAttempt(**row)
             for row in self._table(LAST_ATTEMPTS, dimension.name, list(subjects)).to_pylist()
@@ -135,10 +142,10 @@ class DuckDBReader:
         self, dimension: Dimension, subjects: tuple[str, ...], until: datetime
     ) -> dict[tuple[str, str], int]:
         """Recent rows in quarantine that nobody has decided on, and no kept row stands for."""
+        expect_names(subjects)
         values = {
             "dimension": dimension.name,
             "subjects": list(subjects),
-            "state": EntryState.HELD,
             "but": Defect.REPEATED_ROW,
             "until": until.date() if dimension.dated else until,
             "recent": RECENT,
@@ -148,6 +155,7 @@ class DuckDBReader:
 
     def batches(self, selection: Selection) -> Iterator[pa.RecordBatch]:
         """Rows of a selection, in the dimension's schema."""
+        expect_names((*selection.subjects, selection.source or ""))
         dated = selection.dimension.dated
         bounds = [moment for moment in (selection.start, selection.end) if moment is not None]
         values: list[object] = [
@@ -230,7 +238,8 @@ def holds_rows(root: Path) -> bool:
 
 def _nothing_published(root: Path) -> NothingPublished:
     return NothingPublished(
-        f"no run has published data under {root}; `emp-runtime ingest-once -f FOLDER --data-dir {root}` does"
+        f"no run has published data under {root}",
+        f"`emp-runtime ingest-once -f FOLDER --data-dir {root}` does",
     )
 
 

@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 
 from ...ports.store_errors import StoreCorrupt, StoreError
 from ...vocabulary import Outcome
@@ -122,6 +123,18 @@ def translated(what: str, *, unnamed: Outcome = Outcome.STORE_FAILED) -> Iterato
         if _CORRUPT.search(said):
             raise StoreCorrupt(message) from error
         raise StoreError(unnamed, message) from error
+
+
+@contextmanager
+def registered(connection: duckdb.DuckDBPyConnection, name: str, rows: pa.Table) -> Iterator[None]:
+    """A table as a view of this name."""
+    connection.register(name, rows)
+    try:
+        yield
+    finally:
+        # In an aborted transaction this fails too, and would hide why.
+        with suppress(duckdb.Error):
+            connection.unregister(name)
 
 
 def format_of(connection: duckdb.DuckDBPyConnection) -> str:

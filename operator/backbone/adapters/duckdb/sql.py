@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import pyarrow as pa
 
+from ...market.defects import Defect
 from ...market.dimensions import DIMENSIONS, LINEAGE, Dimension
+from ...market.knowing import ends_late
 from .quarantine_sql import QUARANTINE
+from .verdicts_sql import TABLES as VERDICTS
 
 TYPES = {
     pa.string(): "VARCHAR",
@@ -111,7 +114,8 @@ RECOVERIES = "SELECT set_aside, continued_from, moment FROM telemetry.store_reco
 KEEP_RECOVERY = "INSERT INTO telemetry.store_recoveries VALUES (?, ?, ?)"
 FORGET_ATTEMPTS = """
     DELETE FROM telemetry.ingest_attempts
-    WHERE dimension = ? AND plan = (SELECT plan FROM telemetry.ingest_runs WHERE "sequence" = ?)
+    WHERE dimension = $dimension AND ($rest OR list_contains($subjects, subject))
+      AND plan = (SELECT plan FROM telemetry.ingest_runs WHERE "sequence" = $sequence)
 """
 KEEP_ATTEMPTS = """
     INSERT INTO telemetry.ingest_attempts
@@ -119,7 +123,9 @@ KEEP_ATTEMPTS = """
     FROM telemetry.ingest_runs AS run WHERE run."sequence" = ?
 """
 MISSED = """
-    SELECT subject FROM telemetry.ingest_attempts WHERE plan = ? AND dimension = ? AND outcome <> ?
+    SELECT subject FROM telemetry.ingest_attempts WHERE plan = $plan AND dimension = $dimension
+    QUALIFY CASE WHEN $outcome IS NULL THEN outcome <> $fine OR "sequence" < max("sequence") OVER ()
+                 ELSE outcome = $outcome END
 """
 
 
@@ -131,7 +137,7 @@ def table_of(dimension: Dimension) -> str:
 def definitions() -> tuple[str, ...]:
     """Statements that create whatever is missing."""
     tables = (_table(item) for item in DIMENSIONS)
-    return ("CREATE SCHEMA IF NOT EXISTS market", *tables, *JOURNAL, QUARANTINE)
+    return ("CREATE SCHEMA IF NOT EXISTS market", *tables, *JOURNAL, QUARANTINE, *VERDICTS)
 
 
 def before(dimension: Dimension) -> str:
@@ -196,12 +202,6 @@ def merge(dimension: Dimension) -> str:
     """
 
 
-def reading(schema: str, table: str) -> str:
-    """Read every value of a table."""
-    # A sum, since whatever is added can cancel nothing out; it is a reason to read, and no digest to compare.
-    return f'SELECT count(*), sum(CAST(hash(item) AS HUGEINT)) FROM "{schema}"."{table}" AS item'  # noqa: S608
-
-
 def _columns(names: tuple[str, ...], table: str = "") -> str:
     prefix = f"{table}." if table else ""
     return ", ".join(f'{prefix}"{name}"' for name in names)
@@ -222,19 +222,31 @@ def holdings(dimension: Dimension) -> str:
     """  # noqa: S608
 
 
+ONE_BY_ONE = 50
+"""Names that a statement is given one by one; more are bound as one list, which a statement takes sooner."""
+
+
 def lines(dimension: Dimension, *, subjects: int, until: bool) -> str:
-    """What store.Line tells, latest first; bound in the order of the arguments, `until` also as vintage."""
+    """What store.Line tells, latest first; bound in this order, `until` as market.knowing has it.
+
+    More than ONE_BY_ONE subjects are one list.
+    """
     subject, time = f'"{dimension.subject}"', f'"{dimension.time}"'
     interval = "interval_seconds" if "interval_seconds" in dimension.key else "CAST(NULL AS INTEGER)"
     known = [f"{time} <= ?"]
     if "vintage" in dimension.key:
         known.append("vintage <= ?")
+    if ends_late(dimension):
+        # No interval: adding one to a moment takes an extension that reading does without.
+        known.append(f"epoch_us({time}) + 1000000 * interval_seconds <= epoch_us(CAST(? AS TIMESTAMPTZ))")
     if dimension.value is not None:
         known.append(f'"{dimension.value}" IS NOT NULL')
+    many = [f"{subject} IN (SELECT unnest(?))"] if subjects > ONE_BY_ONE else []
+    where = _where(dimension, 0 if many else subjects, False, *many, *(known if until else []))
     return f"""
         SELECT {subject} AS subject, source, {interval} AS "interval", min({time}) AS first_at,
                max({time}) AS last_at
-        FROM {table_of(dimension)} {_where(dimension, subjects, False, *(known if until else []))}
+        FROM {table_of(dimension)} {where}
         GROUP BY ALL ORDER BY last_at DESC, subject, source, "interval"
     """  # noqa: S608
 
@@ -249,7 +261,7 @@ def _where(dimension: Dimension, subjects: int, source: bool, *more: str) -> str
 
 
 def subject_spans(dimension: Dimension, *, interval: bool) -> str:
-    """Per subject of a source: the times of its first and last row, and its greatest revision.
+    """Per subject of a source what rows.SubjectSpan tells.
 
     Bound: the source, and the `interval` of bars if one is given.
     """
@@ -257,7 +269,7 @@ def subject_spans(dimension: Dimension, *, interval: bool) -> str:
     where = "source = ?" + (" AND interval_seconds = ?" if interval else "")
     return f"""
         SELECT "{dimension.subject}" AS subject, min({time}) AS first_at, max({time}) AS last_at,
-               max(revision) AS revision
+               max(revision) AS revision, max({time}) FILTER (flags LIKE '%{Defect.GAP_BEFORE}%') AS gap_at
         FROM {table_of(dimension)} WHERE {where} GROUP BY ALL
     """  # noqa: S608
 

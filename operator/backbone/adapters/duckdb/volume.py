@@ -36,6 +36,9 @@ LOOK_SECONDS = 1.0
 PROBE_BYTES = 1 << 20
 HEADER_BYTES = 3 * 4096
 
+OWN = ("store.lock", "running", "working", "published", "probe", "owner")
+"""What is not for others to write; `owner` is the folder's mark."""
+
 _STAMP = "%Y%m%dT%H%M%SZ"
 _SET_ASIDE = re.compile(re.escape(DATABASE) + r"\.corrupt-(\d{8}T\d{6}Z)(?:-\d+)?")
 _FULL = {errno.ENOSPC, errno.EDQUOT}
@@ -115,7 +118,7 @@ class Volume:
                     return False
                 try:
                     fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    if _is_at(descriptor, path):
+                    if is_at(descriptor, path):
                         # While it is locked: a run that begins now sees that it is gone, and makes another.
                         with suppress(OSError):
                             path.unlink(missing_ok=True)
@@ -148,6 +151,11 @@ class Volume:
             if database.exists():
                 database.rename(target)
             sync_folder(database.parent)
+
+    def owns(self, path: Path) -> bool:
+        """Whether a path leads to a file of the store itself, or into a folder that is the store's."""
+        root, place = (Path(os.path.realpath(item)) for item in (self.root, path))
+        return any(place.is_relative_to(root / name) for name in OWN)
 
     def files_set_aside(self) -> dict[str, datetime]:
         """Databases that were moved out of the way, by their path in the volume, and when. Raises OSError."""
@@ -273,7 +281,7 @@ def _signed(path: Path) -> int | None:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o664)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if _is_at(descriptor, path):
+            if is_at(descriptor, path):
                 return descriptor
         except BlockingIOError:
             if time.monotonic() >= deadline:
@@ -283,7 +291,7 @@ def _signed(path: Path) -> int | None:
         time.sleep(LOOK_SECONDS / 100)
 
 
-def _is_at(descriptor: int, path: Path) -> bool:
+def is_at(descriptor: int, path: Path) -> bool:
     """Whether a path names the file that is open, and no other one or none."""
     try:
         return os.path.samestat(os.fstat(descriptor), path.stat())

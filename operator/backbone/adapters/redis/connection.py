@@ -19,7 +19,7 @@ from ...ports.cache import CacheFault, CacheTrouble
 from .client import client_of, probed, validated
 from .errors import SERVED_ON, CacheUnavailable, trouble_of
 from .scripts import Glance, Script, rights
-from .settings import RedisSettings
+from .settings import RedisSettings, settings_fault
 
 FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 15.0
@@ -107,9 +107,11 @@ class RedisConnection:
             raise CacheUnavailable(CacheTrouble(CacheFault.PAUSED, "the connection is closed"))
         if self._pool is None and self._lost is None:
             self._open()
-        if self._lost is not None:
+        # Read once: the thread that recovers may end it at any moment.
+        lost = self._lost
+        if lost is not None:
             self._begin("recover", self._recover)
-            raise CacheUnavailable(CacheTrouble(CacheFault.PAUSED, f"not asked: {self._lost.message}"))
+            raise CacheUnavailable(CacheTrouble(CacheFault.PAUSED, f"not asked: {lost.message}"))
         if time.monotonic() >= self._next_look:
             self._next_look = time.monotonic() + LOOK_SECONDS
             self._begin("look", self.refresh)
@@ -138,7 +140,7 @@ class RedisConnection:
         try:
             settings = self._source()
         except Rejected as error:
-            self._lose(CacheTrouble(CacheFault.INVALID_SETTINGS, str(error)))
+            self._lose(CacheTrouble(settings_fault(error), str(error)))
             return
         with self._lock:
             if self._pool is None:
@@ -149,7 +151,7 @@ class RedisConnection:
         try:
             settings = self._source()
         except Rejected as error:
-            return CacheTrouble(CacheFault.INVALID_SETTINGS, str(error))
+            return CacheTrouble(settings_fault(error), str(error))
         present = self._pool
         if present is not None and present.settings == settings:
             return None

@@ -50,7 +50,7 @@ class ProcessCounts:
             return len(self._untold) >= MOST_UNTOLD or time.monotonic() >= self._due
 
     def untold(self) -> tuple[list[str], list[int]]:
-        """What redis_scripts.USED takes: names of answers, with base and hits of each. They are told now."""
+        """What scripts.USED takes: names of answers, with base and hits of each. They count as reported."""
         with self._lock:
             uses, self._untold = self._untold, {}
             self._due = time.monotonic() + TELL_SECONDS

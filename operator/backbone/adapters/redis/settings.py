@@ -8,7 +8,8 @@ from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from ...errors import Rejected
-from ..secret_keys import completed, number, port, refuse_several, refuse_unescaped, texts
+from ...ports.cache import CacheFault
+from ..secret_keys import SecretMissing, completed, number, port, refuse_several, refuse_unescaped, texts
 
 PORT = 6379
 PARTS = ("host", "port", "username", "password", "database", "tls")
@@ -49,6 +50,11 @@ class RedisSettings:
     def place(self) -> str:
         """Where it is, in words that hold no secret."""
         return f"{self.host}:{self.port}/{self.database}"
+
+
+def settings_fault(error: Rejected) -> CacheFault:
+    """What is wrong where no settings came of a Secret."""
+    return CacheFault.SECRET_MISSING if isinstance(error, SecretMissing) else CacheFault.INVALID_SETTINGS
 
 
 def from_folder(name: str, folder: Path) -> RedisSettings:
@@ -138,5 +144,5 @@ def _database(place: str, text: str | None) -> int:
         return 0
     found = number(text)
     if found is None:
-        raise Rejected(f"{place} is no number: Redis numbers its databases from 0; {_ESCAPE}")
+        raise Rejected(f"{place} is not a number: Redis numbers its databases from 0; {_ESCAPE}")
     return found

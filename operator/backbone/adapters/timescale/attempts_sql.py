@@ -17,6 +17,7 @@ YOUNGER_ATTEMPTS = f"""
 """Whether a run that began after this one has told already how their plan fares."""
 FORGET_ATTEMPTS = f"""
     DELETE FROM telemetry.ingest_attempts WHERE dimension = %(dimension)s AND "sequence" IN ({_OF_THE_PLAN})
+      AND (%(rest)s::boolean OR subject = ANY(%(subjects)s::text[]))
 """  # noqa: S608
 KEEP_ATTEMPTS = """
     INSERT INTO telemetry.ingest_attempts (plan, dimension, subject, provider, "sequence", outcome)
@@ -26,9 +27,13 @@ KEEP_ATTEMPTS = """
     WHERE run."sequence" = %s
 """
 MISSED = """
-    SELECT attempt.subject FROM telemetry.ingest_attempts AS attempt
-    JOIN telemetry.ingest_runs AS run ON run."sequence" = attempt."sequence"
-    WHERE run.backbone = %s AND run.plan = %s AND attempt.dimension = %s AND attempt.outcome <> %s
+    WITH own AS (
+        SELECT attempt.subject, attempt.outcome, attempt."sequence" FROM telemetry.ingest_attempts AS attempt
+        JOIN telemetry.ingest_runs AS run ON run."sequence" = attempt."sequence"
+        WHERE run.plan = %s AND attempt.dimension = %s AND run.backbone = %s
+    )
+    SELECT subject FROM own WHERE CASE WHEN %s::text IS NULL
+        THEN outcome <> %s OR "sequence" < (SELECT max("sequence") FROM own) ELSE outcome = %s::text END
 """
 LAST_ATTEMPTS = """
     WITH last AS (

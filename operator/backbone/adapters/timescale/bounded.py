@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import psycopg
@@ -18,6 +18,8 @@ GRACE = 10.0
 """Seconds after a statement's own limit, which the server keeps, until the server is taken for dead."""
 CHECK_SECONDS = 1.0
 """How long a pool waits for a sign of life before it takes another connection instead."""
+WRITTEN = {"DateStyle": "ISO", "TimeZone": "UTC", "standard_conforming_strings": "on"}
+"""How a session writes times and takes texts, whatever a database, a role or a shell prefers."""
 
 _RUNNING = TransactionStatus.ACTIVE
 # Called for each row of a COPY: looking it up each time would cost a tenth of the row.
@@ -41,26 +43,49 @@ class BoundedConnection(Connection[tuple[Any, ...]]):
     _dead: NoAnswer | None = None
 
     def bound(self, settings: ConnectionSettings) -> None:
-        """Take over the limits of some settings, which the server was told too."""
+        """Take over the limits of some settings, which the server was told too, and have it write as we read.
+
+        Raises psycopg.Error.
+        """
         self._limit, self._patience = settings.statement_timeout, settings.patience
+        for name, wanted in WRITTEN.items():
+            # The server tells when it connects, so that one which writes so anyway is asked nothing.
+            said = self.info.parameter_status(name)
+            if said is not None and said.partition(",")[0] != wanted:
+                self.execute(f"SET {name} = {wanted}".encode())
 
     @contextmanager
     def streaming(self, limit: float) -> Iterator[None]:
-        """A transaction of which each statement may take so many seconds, its reader's own included."""
+        """A transaction of which each statement may take so many seconds, its reader's own included.
+
+        What raises in it leaves it open, for the pool to roll back.
+        """
         usual = self._patience
-        with self.transaction():
-            self.execute(f"SET LOCAL statement_timeout = {int(limit * 1000)}".encode())
-            self._patience = usual or limit + GRACE
-            try:
-                yield
-            finally:
-                self._patience = usual
+        # One message, since each costs a way to the server and back.
+        self.execute(f"BEGIN; SET LOCAL statement_timeout = {int(limit * 1000)}".encode())
+        self._patience = usual or limit + GRACE
+        try:
+            yield
+        finally:
+            self._patience = usual
+        self.commit()
 
     def answers(self) -> None:
         """Raise psycopg.Error unless the server answers now."""
+        self._at_once(b"")
+
+    def unlock(self) -> None:
+        """Give back the session's advisory locks, which the server else keeps until it has ended the session.
+
+        A server that does not answer now ends the session anyway, and the locks with it.
+        """
+        with suppress(psycopg.Error):
+            self._at_once(b"SELECT pg_advisory_unlock_all()")
+
+    def _at_once(self, statement: bytes) -> None:
         usual, self._patience = self._patience, CHECK_SECONDS
         try:
-            self.execute(b"")
+            self.execute(statement)
         finally:
             self._patience = usual
 

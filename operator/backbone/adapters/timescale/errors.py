@@ -95,6 +95,9 @@ def translated(what: str, settings: ConnectionSettings) -> Iterator[None]:
     except psycopg.Error as error:
         fault, text = _named(error, settings)
         raise DatabaseError(fault, f"cannot {what} on {settings.place}: {text}") from None
+    except UnicodeError as error:
+        why = "a text is not in UTF-8" if isinstance(error, UnicodeDecodeError) else "a text is no Unicode"
+        raise DatabaseError(DatabaseFault.FAILED, f"cannot {what} on {settings.place}: {why}") from None
 
 
 def refused_connection(error: psycopg.Error, settings: ConnectionSettings) -> DatabaseError:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ...migrations import Migration
-from ...ports.database import DatabaseFault, Finding
+from ...ports.database import DatabaseFault, DatabaseFinding
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Plan:
 
     version: int
     pending: tuple[Migration, ...]
-    refusal: Finding | None = None
+    refusal: DatabaseFinding | None = None
 
 
 def plan(migrations: tuple[Migration, ...], holdings: Holdings) -> Plan:
@@ -56,7 +56,7 @@ def plan(migrations: tuple[Migration, ...], holdings: Holdings) -> Plan:
         or _out_of_order(pending, holdings)
         or _foreign(pending, holdings)
     )
-    refusal = Finding(DatabaseFault.SCHEMA_REFUSED, reason) if reason else None
+    refusal = DatabaseFinding(DatabaseFault.SCHEMA_REFUSED, reason) if reason else None
     return Plan(holdings.version, () if refusal else pending, refusal)
 
 

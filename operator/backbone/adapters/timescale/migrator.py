@@ -14,8 +14,8 @@ from psycopg import Connection
 from ...migrations import Migration
 from ...ports.database import DatabaseError, DatabaseFault
 from .errors import store_faults, translated
+from .migration_lock import LOCK_WAIT, SchemaTurn
 from .migrations import Applied, Holdings, Plan, plan
-from .schema_lock import LOCK_WAIT, alone
 from .session import SCHEMAS, Row, connected
 from .settings import ConnectionSettings
 
@@ -53,10 +53,13 @@ class Migrator:
         settings: ConnectionSettings,
         migrations: tuple[Migration, ...],
         lock_wait: timedelta = LOCK_WAIT,
+        tell: Callable[[str], None] = lambda _: None,
     ) -> None:
+        """`tell` is told of each try that gave way to somebody who works on a table."""
         self._settings = settings
         self._migrations = migrations
         self._lock_wait = lock_wait
+        self._tell = tell
 
     def plan(self) -> Plan:
         """What `migrate` would do now; it changes nothing and waits for nobody."""
@@ -67,25 +70,25 @@ class Migrator:
         """Apply what is pending, and tell each; the plan that is left, which has nothing to do.
 
         Raises DatabaseError with SCHEMA_REFUSED where the plan is refused, LOCKED where another migrator
-        works for longer than the wait.
+        works, or somebody holds a table, for longer than the wait.
         """
         with connected(self._settings) as connection:
+            turn = SchemaTurn(connection, self._settings, "migrate", self._lock_wait, tell=self._tell)
             while True:
-                done = self._step(connection)
+                done = turn.do(lambda: self._step(connection))
                 if done is None:
                     return Plan(self._migrations[-1].number, ())
                 progress(done)
 
     def _step(self, connection: Connection[Row]) -> Migration | None:
         """Apply the next migration; None where there is none."""
-        with alone(connection, self._settings, "migrate", self._lock_wait):
-            found = plan(self._migrations, self._holdings(connection))
-            if found.refusal is not None:
-                raise DatabaseError(found.refusal.fault, found.refusal.message)
-            if not found.pending:
-                return None
-            self._apply(connection, found.pending[0])
-            return found.pending[0]
+        found = plan(self._migrations, self._holdings(connection))
+        if found.refusal is not None:
+            raise DatabaseError(found.refusal.fault, found.refusal.message)
+        if not found.pending:
+            return None
+        self._apply(connection, found.pending[0])
+        return found.pending[0]
 
     def _apply(self, connection: Connection[Row], migration: Migration) -> None:
         for statement in (*_MAKE_LEDGER, *migration.statements):

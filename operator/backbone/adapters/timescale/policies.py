@@ -8,20 +8,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 
-from psycopg import Connection
+from psycopg import Connection, errors
 
 from ...market.dimensions import moment_of
 from ...ports.database import DatabaseError, DatabaseFault
-from ...ports.policies import DesiredPolicies, PolicyChange, PolicyJob, PolicyReport, TableSpan
+from ...ports.policies import DesiredPolicies, PolicyChange, PolicyJob, PolicyReport
+from ...reports.database import TableReport
 from . import policy_sql as sql
 from .errors import translated
-from .policy_plan import Loss, PolicyPlan, Step, losing, plan, refusal
+from .migration_lock import LOCK_WAIT, SchemaTurn, waits_for
+from .policy_plan import Loss, PolicyPlan, Step, draft, plan
 from .policy_reading import holdings, outcomes
 from .policy_settings import MADE, TABLES, VIEWS, WORDS, Key, Kind, Setting
-from .schema_lock import LOCK_WAIT, alone
 from .session import Row, check, connected
 from .settings import ConnectionSettings
 
@@ -38,11 +39,17 @@ class Policies:
     """
 
     def __init__(
-        self, settings: ConnectionSettings, desired: DesiredPolicies, lock_wait: timedelta = LOCK_WAIT
+        self,
+        settings: ConnectionSettings,
+        desired: DesiredPolicies,
+        lock_wait: timedelta = LOCK_WAIT,
+        tell: Callable[[str], None] = lambda _: None,
     ) -> None:
+        """`tell` is told of each try that gave way to somebody who works on the table."""
         self._settings = settings
         self._desired = desired
         self._lock_wait = lock_wait
+        self._tell = tell
 
     def plan(self, confirmed: Collection[str] = ()) -> PolicyReport:
         """What `reconcile` would do now; it changes nothing and waits for nobody."""
@@ -60,15 +67,18 @@ class Policies:
     ) -> PolicyReport:
         """Set what is wished and tell each change; what would lose rows only if `confirmed` has its token.
 
-        Raises DatabaseError as all calls do, and with LOCKED where a migration, or another one, is under way
-        for longer than the wait.
+        Raises DatabaseError as all calls do, and with LOCKED where a migration, or whoever holds a table,
+        goes on for longer than the wait.
         """
         self._refuse_unfit()
         done: list[PolicyChange] = []
         often: Counter[Key] = Counter()
         with connected(self._settings) as connection:
+            turn = SchemaTurn(
+                connection, self._settings, "set the policies", self._lock_wait, tell=self._tell
+            )
             while True:
-                found, step = self._step(connection, confirmed)
+                found, step = self._step(turn, confirmed)
                 if step is None:
                     with translated("look at the tables", self._settings):
                         return self._report(done, found, connection)
@@ -81,27 +91,27 @@ class Policies:
                 done.append(_change(step))
                 progress(done[-1])
 
-    def _step(
-        self, connection: Connection[Row], confirmed: Collection[str]
-    ) -> tuple[PolicyPlan, Step | None]:
+    def _step(self, turn: SchemaTurn, confirmed: Collection[str]) -> tuple[PolicyPlan, Step | None]:
         """Take the next step, if there is one; and what was planned before it."""
-        with self._alone(connection):
+        connection = turn.connection
+
+        def set_next() -> tuple[PolicyPlan, Step | None]:
             found = self._look(connection, confirmed)
             for known in found.steps:
                 if known.remembers:
                     _remember(connection, known)
             step = next((item for item in found.steps if not item.remembers), None)
             if step is not None and step.kind is not Kind.FILL:
-                _set(connection, step)
-        if step is not None and step.kind is Kind.FILL:
-            with translated(f"fill {step.table}", self._settings):
-                _run(connection, *sql.fill(step.table, step.new.days if step.new else None))
-            with self._alone(connection):
-                _remember(connection, step)
-        return found, step
+                with waits_for(_tables(step)):
+                    _set(connection, step)
+            return found, step
 
-    def _alone(self, connection: Connection[Row]) -> AbstractContextManager[None]:
-        return alone(connection, self._settings, "set the policies", self._lock_wait)
+        found, step = turn.do(set_next)
+        if step is not None and step.kind is Kind.FILL:
+            filling = sql.fill(step.table, step.new.days if step.new else None)
+            turn.outside(lambda: _run(connection, *filling), _tables(step))
+            turn.do(lambda: _remember(connection, step))
+        return found, step
 
     def _look(self, connection: Connection[Row], confirmed: Collection[str]) -> PolicyPlan:
         if _run(connection, sql.MEMORY_THERE) != [(True,)]:
@@ -110,12 +120,11 @@ class Policies:
                 f"{self._settings.database} on {self._settings.place} has not been migrated to this version; "
                 "run emp-runtime database",
             )
-        now = holdings(connection)
-        wrong = refusal(self._desired, now)
-        if wrong is not None:
-            raise DatabaseError(wrong.fault, wrong.message)
-        losses = {step.key: _loss(connection, step) for step in losing(self._desired, now)}
-        return plan(self._desired, now, losses, confirmed)
+        found = draft(self._desired, holdings(connection))
+        if found.refusal is not None:
+            raise DatabaseError(found.refusal.fault, found.refusal.message)
+        losses = {step.key: _loss(connection, step) for step in found.losing}
+        return plan(found, losses, confirmed)
 
     def _refuse_unfit(self) -> None:
         finding = check(self._settings)
@@ -131,14 +140,14 @@ class Policies:
         with self._statistics(connection, "the database's jobs", unread):
             jobs = outcomes(connection)
         dropped = {job.table: job.succeeded_at for job in jobs if job.kind == WORDS[Kind.RETENTION]}
-        spans: list[TableSpan] = []
+        tables: list[TableReport] = []
         for table in TABLES:
             with self._statistics(connection, table, unread):
-                spans.append(_span(connection, table, current, dropped.get(table)))
+                tables.append(_found(connection, table, current, dropped.get(table)))
         return PolicyReport(
             tuple(changes),
             found.unconfirmed,
-            tuple(spans),
+            tuple(tables),
             tuple(view.aggregate for table, view in VIEWS.items() if (Kind.REFRESH, table) in current),
             jobs,
             "; ".join(unread),
@@ -159,25 +168,45 @@ class Policies:
             unread.append(str(error))
 
 
-def _span(
+def _found(
     connection: Connection[Row], table: str, current: Mapping[Key, Setting], dropped: datetime | None
-) -> TableSpan:
-    oldest, newest, rows = _run(connection, sql.span(table))[0]
+) -> TableReport:
+    oldest, newest = _run(connection, sql.span(table))[0]
+    rows = _estimate(connection, table)
     width, kept, packed = (
         setting.days if (setting := current.get((kind, table))) else None
         for kind in (Kind.CHUNK_WIDTH, Kind.RETENTION, Kind.COMPRESSION)
     )
-    return TableSpan(
-        TABLES[table],
-        width or 0,
-        kept,
-        packed,
-        moment_of(oldest),
-        moment_of(newest),
+    dropping, past_since = 0, None
+    if kept is not None:
+        asked = [kept, table, Kind.RETENTION.name, table]
+        dropping, past_since = _run(connection, sql.PAST, asked)[0]
+    return TableReport(
+        name=TABLES[table].name,
+        # The least that a report can have; chunks of less than a day are not ours.
+        chunk_days=width or 1,
+        retention_days=kept,
+        compress_after_days=packed,
         # A table that the server has not looked at yet has no estimate; it says 0.
-        rows or (None if oldest is not None else 0),
-        dropped,
+        rows=rows or (None if oldest is not None else 0),
+        oldest=moment_of(oldest),
+        newest=moment_of(newest),
+        last_drop=dropped,
+        dropping=dropping,
+        past_since=past_since,
     )
+
+
+def _estimate(connection: Connection[Row], table: str) -> int:
+    """Rows of a table, 0 where nobody has counted any.
+
+    A version that keeps other books of what it packed is asked plainly.
+    """
+    try:
+        found = _run(connection, sql.ROWS, [table])
+    except (errors.UndefinedTable, errors.UndefinedColumn, errors.InsufficientPrivilege):
+        found = _run(connection, sql.ROWS_PLAINLY, [table])
+    return int(found[0][0] or 0)
 
 
 def _loss(connection: Connection[Row], step: Step) -> Loss:
@@ -187,6 +216,12 @@ def _loss(connection: Connection[Row], step: Step) -> Loss:
     if cutoff is None:
         return Loss(0, None)
     return Loss(int(_run(connection, sql.count_before(step.table), [cutoff])[0][0]), cutoff)
+
+
+def _tables(step: Step) -> list[str]:
+    """What a step works on: an aggregate with the table that it is made of."""
+    view = VIEWS.get(step.table)
+    return [step.table] if view is None else [step.table, f"market.{view.raw.table}"]
 
 
 def _set(connection: Connection[Row], step: Step) -> None:

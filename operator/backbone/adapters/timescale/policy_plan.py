@@ -11,9 +11,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from ...ports.database import DatabaseFault, Finding
+from ...ports.database import DatabaseFault, DatabaseFinding
 from ...ports.policies import LEAST_DAYS, DesiredPolicies, HypertablePolicy, Unconfirmed
-from .policy_refresh import dropped_before, remembered_days, shorter, wish_refreshes
+from .policy_refresh import dropped_before, refreshes
 from .policy_settings import (
     TABLES,
     VIEWS,
@@ -24,6 +24,7 @@ from .policy_settings import (
     Setting,
     columnstore,
     days_setting,
+    remembered_days,
     view_of,
 )
 
@@ -74,14 +75,55 @@ class PolicyPlan:
     unconfirmed: tuple[Unconfirmed, ...]
 
 
-def refusal(desired: DesiredPolicies, holdings: PolicyHoldings) -> Finding | None:
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What is desired beside what there is, before anybody has counted what would be lost."""
+
+    desired: DesiredPolicies
+    holdings: PolicyHoldings
+    settings: Mapping[Key, Setting]
+    """Those that are desired whatever there is."""
+    losing: tuple[Step, ...]
+    """Steps that could lose rows: `plan` needs the count of each."""
+    refusal: DatabaseFinding | None
+    """The first thing that is wrong with what is desired; None where it can be had."""
+
+
+def draft(desired: DesiredPolicies, holdings: PolicyHoldings) -> Draft:
+    """Compare what is desired with what there is."""
+    holdings = _without_lost_views(holdings)
+    settings = _settings(desired)
+    return Draft(desired, holdings, settings, _losing(settings, holdings), refusal(desired, holdings))
+
+
+def plan(draft: Draft, losses: Mapping[Key, Loss], confirmed: Collection[str] = ()) -> PolicyPlan:
+    """What is left to do; `losses` has one entry for each step of `draft.losing`."""
+    holdings, settings = draft.holdings, dict(draft.settings)
+    asked = {step.key: _question(step, losses[step.key]) for step in draft.losing if losses[step.key].rows}
+    unconfirmed = {key: item for key, item in asked.items() if item.token not in confirmed}
+    standing = {VIEWS[table].needs for kind, table in holdings.current if kind is Kind.AGGREGATE}
+    for table, view in VIEWS.items():
+        key = (Kind.AGGREGATE, table)
+        if key in unconfirmed or (key not in settings and view.aggregate in standing):
+            settings[key] = holdings.current[key]
+    for key in unconfirmed:
+        if key[0] is Kind.RETENTION:
+            _as_before(settings, holdings, key)
+    settings |= refreshes(draft.desired, settings, holdings)
+    steps = [step for key in _keys(settings, holdings) if (step := _step(key, settings, holdings))]
+    return PolicyPlan(tuple(steps), tuple(unconfirmed.values()))
+
+
+def refusal(desired: DesiredPolicies, holdings: PolicyHoldings) -> DatabaseFinding | None:
     """The first thing that is wrong with a wish; None where it can be had."""
     for item in desired.hypertables:
         if found := _misfit(item):
-            return Finding(DatabaseFault.POLICY_REFUSED, f"{item.dimension.name}: {found}")
+            return DatabaseFinding(DatabaseFault.POLICY_REFUSED, f"{item.dimension.name}: {found}")
     retention = {item.dimension.name: item.retention_days for item in desired.hypertables}
     if len(retention) < len(desired.hypertables):
-        return Finding(DatabaseFault.POLICY_REFUSED, "a dimension is wished of twice; keep one of the two")
+        return DatabaseFinding(
+            DatabaseFault.POLICY_REFUSED, "a dimension is wished of twice; keep one of the two"
+        )
     wished = {item.aggregate for item in desired.aggregates}
     for view in VIEWS.values():
         if view.aggregate not in wished:
@@ -93,10 +135,10 @@ def refusal(desired: DesiredPolicies, holdings: PolicyHoldings) -> Finding | Non
         elif kept is not None and kept < least:
             why = f"it needs {least} days of {view.raw.name}, of which {kept} are kept; keep more, or drop it"
         elif view.table in holdings.strangers:
-            why = f"the database has a {view.table} that is no continuous aggregate; rename that"
+            why = f"the database has a {view.table} that is not a continuous aggregate; rename that"
         else:
             continue
-        return Finding(DatabaseFault.POLICY_REFUSED, f"{view.aggregate}: {why}")
+        return DatabaseFinding(DatabaseFault.POLICY_REFUSED, f"{view.aggregate}: {why}")
     return None
 
 
@@ -114,48 +156,20 @@ def _misfit(item: HypertablePolicy) -> str | None:
     return None
 
 
-def losing(desired: DesiredPolicies, holdings: PolicyHoldings) -> tuple[Step, ...]:
-    """Steps that could lose rows that are there, whose loss is to be counted before `plan` is asked."""
-    wished = _wished(desired)
+def _losing(settings: Mapping[Key, Setting], holdings: PolicyHoldings) -> tuple[Step, ...]:
     found = []
-    for key, new in wished.items():
+    for key, new in settings.items():
         old = holdings.current.get(key)
-        if key[0] is Kind.RETENTION and holdings.remembered.get(key) != new.text and shorter(new, old):
+        if key[0] is not Kind.RETENTION or holdings.remembered.get(key) == new.text:
+            continue
+        if new.is_shorter_than(old):
             found.append(Step(*key, old, new))
     standing = {VIEWS[table].needs for kind, table in holdings.current if kind is Kind.AGGREGATE}
     for table, view in VIEWS.items():
         key = (Kind.AGGREGATE, table)
-        if key in holdings.current and key not in wished and view.aggregate not in standing:
+        if key in holdings.current and key not in settings and view.aggregate not in standing:
             found.append(Step(*key, holdings.current[key], None))
     return tuple(found)
-
-
-def plan(
-    desired: DesiredPolicies,
-    holdings: PolicyHoldings,
-    losses: Mapping[Key, Loss],
-    confirmed: Collection[str] = (),
-) -> PolicyPlan:
-    """What is left to do; `losses` has one entry for each step of `losing`."""
-    holdings = _without_lost_views(holdings)
-    wished = _wished(desired)
-    asked = {
-        step.key: _question(step, losses[step.key])
-        for step in losing(desired, holdings)
-        if losses[step.key].rows
-    }
-    unconfirmed = {key: item for key, item in asked.items() if item.token not in confirmed}
-    standing = {VIEWS[table].needs for kind, table in holdings.current if kind is Kind.AGGREGATE}
-    for table, view in VIEWS.items():
-        key = (Kind.AGGREGATE, table)
-        if key in unconfirmed or (key not in wished and view.aggregate in standing):
-            wished[key] = holdings.current[key]
-    for key in unconfirmed:
-        if key[0] is Kind.RETENTION:
-            _as_before(wished, holdings, key)
-    wish_refreshes(desired, wished, holdings)
-    steps = [step for key in _keys(wished, holdings) if (step := _step(key, wished, holdings))]
-    return PolicyPlan(tuple(steps), tuple(unconfirmed.values()))
 
 
 def _without_lost_views(holdings: PolicyHoldings) -> PolicyHoldings:
@@ -168,47 +182,47 @@ def _without_lost_views(holdings: PolicyHoldings) -> PolicyHoldings:
     return replace(holdings, remembered=kept)
 
 
-def _wished(desired: DesiredPolicies) -> dict[Key, Setting]:
-    """What does not depend on what is there."""
-    wished: dict[Key, Setting] = {}
+def _settings(desired: DesiredPolicies) -> dict[Key, Setting]:
+    """What does not depend on what there is."""
+    settings: dict[Key, Setting] = {}
     for item in desired.hypertables:
         table = f"market.{item.dimension.table}"
-        wished[Kind.CHUNK_WIDTH, table] = days_setting(item.chunk_days)
+        settings[Kind.CHUNK_WIDTH, table] = days_setting(item.chunk_days)
         if item.compress_after_days is not None:
-            wished[Kind.COLUMNSTORE, table] = columnstore(item.dimension)
-            wished[Kind.COMPRESSION, table] = days_setting(item.compress_after_days)
+            settings[Kind.COLUMNSTORE, table] = columnstore(item.dimension)
+            settings[Kind.COMPRESSION, table] = days_setting(item.compress_after_days)
         if item.retention_days is not None:
-            wished[Kind.RETENTION, table] = days_setting(item.retention_days)
+            settings[Kind.RETENTION, table] = days_setting(item.retention_days)
     for policy in desired.aggregates:
-        wished[Kind.AGGREGATE, view_of(policy.aggregate).table] = Setting("materialized")
-    return wished
+        settings[Kind.AGGREGATE, view_of(policy.aggregate).table] = Setting("materialized")
+    return settings
 
 
-def _as_before(wished: dict[Key, Setting], holdings: PolicyHoldings, key: Key) -> None:
-    """A setting that is not confirmed stays as it was last wished."""
-    del wished[key]
+def _as_before(settings: dict[Key, Setting], holdings: PolicyHoldings, key: Key) -> None:
+    """A setting that is not confirmed stays as it was last desired."""
+    del settings[key]
     if key in holdings.remembered:
-        wished[key] = days_setting(remembered_days(holdings.remembered[key]))
+        settings[key] = days_setting(remembered_days(holdings.remembered[key]))
     elif key in holdings.current:
-        wished[key] = holdings.current[key]
+        settings[key] = holdings.current[key]
 
 
-def _keys(wished: Mapping[Key, Setting], holdings: PolicyHoldings) -> list[Key]:
-    """Everything that is wished, there or remembered; aggregates go in the reverse order of their making."""
+def _keys(settings: Mapping[Key, Setting], holdings: PolicyHoldings) -> list[Key]:
+    """Everything that is desired, there or remembered; aggregates go in the reverse order of their making."""
     places = {table: place for place, table in enumerate((*TABLES, *VIEWS))}
 
     def order(key: Key) -> tuple[int, int]:
         kind, table = key
-        going = kind is Kind.AGGREGATE and key not in wished
+        going = kind is Kind.AGGREGATE and key not in settings
         return kind, -places[table] if going else places[table]
 
     untouched = {Kind.COLUMNSTORE, Kind.CHUNK_WIDTH, Kind.DROPPED}
     there = {key for key in (*holdings.current, *holdings.remembered) if key[0] not in untouched}
-    return sorted({key for key in (*wished, *there) if key[1] in places}, key=order)
+    return sorted({key for key in (*settings, *there) if key[1] in places}, key=order)
 
 
-def _step(key: Key, wished: Mapping[Key, Setting], holdings: PolicyHoldings) -> Step | None:
-    new, remembered = wished.get(key), holdings.remembered.get(key)
+def _step(key: Key, settings: Mapping[Key, Setting], holdings: PolicyHoldings) -> Step | None:
+    new, remembered = settings.get(key), holdings.remembered.get(key)
     if key[0] is Kind.FILL:
         if new is None:
             return Step(*key, None, None, remembers=True)

@@ -15,40 +15,45 @@ from .policy_settings import (
     Setting,
     View,
     refresh,
+    remembered_days,
     view_of,
 )
 
 
-def wish_refreshes(desired: DesiredPolicies, wished: dict[Key, Setting], holdings: PolicyHoldings) -> None:
-    """How far aggregates look back, and whether they are filled first, follows from retention.
+def refreshes(
+    desired: DesiredPolicies, settings: Mapping[Key, Setting], holdings: PolicyHoldings
+) -> dict[Key, Setting]:
+    """How far aggregates look back and whether they are filled first, which follows from retention.
 
-    That is so of those too that are only there because their end is not confirmed.
+    `settings` are all others that are desired. They include aggregates that only exist because their end is
+    not confirmed.
     """
     every = {view_of(item.aggregate).table: item.refresh_seconds for item in desired.aggregates}
+    found: dict[Key, Setting] = {}
     for table, view in VIEWS.items():
-        if (Kind.AGGREGATE, table) not in wished:
+        if (Kind.AGGREGATE, table) not in settings:
             continue
         now = holdings.current.get((Kind.REFRESH, table))
         seconds = every.get(table) or (now and now.seconds) or USUAL_SECONDS
         retention = (Kind.RETENTION, f"market.{view.raw.table}")
-        new, old = wished.get(retention), holdings.current.get(retention)
-        start = _start(view, wished, holdings)
-        wished[Kind.REFRESH, table] = refresh(seconds, start)
+        new, old = settings.get(retention), holdings.current.get(retention)
+        found[Kind.REFRESH, table] = refresh(seconds, _start(view, settings, holdings))
         made = holdings.remembered.get((Kind.FILL, table))
-        comes = new is not None and holdings.remembered.get(retention) != new.text and shorter(new, old)
-        if new is not None and comes:
+        comes = holdings.remembered.get(retention) != new.text if new is not None else False
+        if new is not None and comes and new.is_shorter_than(old):
             made = f"before a retention of {new.text}"
-        wished[Kind.FILL, table] = Setting(made or MADE, _reach(view, holdings))
+        found[Kind.FILL, table] = Setting(made or MADE, _reach(view, holdings))
+    return found
 
 
-def _start(view: View, wished: Mapping[Key, Setting], holdings: PolicyHoldings) -> int | None:
+def _start(view: View, settings: Mapping[Key, Setting], holdings: PolicyHoldings) -> int | None:
     """Days that a refresh looks back; None for everything.
 
     Never so far that it meets rows which retention dropped: a refresh would take them out of the aggregate
     too. After a retention was made longer, it stays where it was until that many days are there again.
     """
     table = f"market.{view.raw.table}"
-    new = wished.get((Kind.RETENTION, table))
+    new = settings.get((Kind.RETENTION, table))
     target = min((*([new.days] if new and new.days else []), *_kept(table, holdings)), default=None)
     limit = _since_dropped(table, holdings)
     if limit is None or (target is not None and target <= limit):
@@ -90,13 +95,3 @@ def dropped_before(key: Key, new: Setting | None, holdings: PolicyHoldings) -> d
     until = holdings.now - timedelta(days=kept)
     earlier = holdings.remembered.get((Kind.DROPPED, key[1]))
     return max(until, datetime.fromisoformat(earlier)) if earlier else until
-
-
-def shorter(new: Setting, old: Setting | None) -> bool:
-    """Whether a retention keeps less than another one, or than everything."""
-    return old is None or old.days is None or (new.days or 0) < old.days
-
-
-def remembered_days(remembered: str) -> int:
-    """Days of a retention as it is remembered."""
-    return int(remembered.split(maxsplit=1)[0])

@@ -97,6 +97,10 @@ class Setting:
     days: int | None = None
     seconds: int | None = None
 
+    def is_shorter_than(self, other: Setting | None) -> bool:
+        """Whether a retention keeps less than another one, or than everything."""
+        return other is None or other.days is None or (self.days or 0) < other.days
+
 
 @dataclass(frozen=True, slots=True)
 class PolicyHoldings:
@@ -141,6 +145,11 @@ def columnstore_setting(segment_by: str | None, order_by: str | None) -> Setting
 def days_setting(days: int) -> Setting:
     """A span of whole days."""
     return Setting(f"{days} days", days)
+
+
+def remembered_days(remembered: str) -> int:
+    """Days of a span as it is remembered."""
+    return int(remembered.split(maxsplit=1)[0])
 
 
 def refresh(every: int, start: int | None) -> Setting:

@@ -1,6 +1,6 @@
 """The statements that set policies on TimescaleDB and read them back.
 
-Identifiers come from the closed lists of timescale_policy_settings; values are bound.
+Identifiers come from the closed lists of policy_settings; values are bound.
 """
 
 from __future__ import annotations
@@ -74,6 +74,37 @@ CUTOFF = """
     WHERE hypertable_schema || '.' || hypertable_name = %s AND range_end <= now() - make_interval(days => %s)
 """
 """The end of the last chunk that a retention would drop now."""
+PAST = """
+    SELECT count(*) FILTER (WHERE due < wish.since OR due < now() - INTERVAL '1 day'),
+           min(greatest(due, chunk_creation_time, wish.since))
+    FROM (
+        SELECT range_end + make_interval(days => %s) AS due, chunk_creation_time
+        FROM timescaledb_information.chunks WHERE hypertable_schema || '.' || hypertable_name = %s
+    ) AS chunk LEFT JOIN telemetry.policies AS wish ON wish.kind = %s AND wish."table" = %s
+    WHERE due <= now()
+"""
+"""Chunks that a retention found when it was set, or its daily round left, and since when it could drop one.
+
+One is due when all that it spans is too old; before it was made, or the retention set, no job could drop it.
+"""
+
+ROWS = """
+    SELECT sum(CASE WHEN packed.chunk_id IS NULL THEN approximate_row_count(item.oid)
+                    ELSE packed.numrows_pre_compression + greatest(item.reltuples, 0) END)::bigint
+    FROM timescaledb_information.chunks AS chunk
+    JOIN pg_namespace AS place ON place.nspname = chunk.chunk_schema
+    JOIN pg_class AS item ON item.relnamespace = place.oid AND item.relname = chunk.chunk_name
+    LEFT JOIN _timescaledb_catalog.chunk AS known
+        ON known.schema_name = chunk.chunk_schema AND known.table_name = chunk.chunk_name
+    LEFT JOIN _timescaledb_catalog.compression_chunk_size AS packed
+        ON packed.chunk_id = known.id AND chunk.is_compressed
+    WHERE chunk.hypertable_schema || '.' || chunk.hypertable_name = %s
+"""
+"""Rows as estimated: of a chunk in the columnstore those that were packed, and what came since.
+
+The database's own estimate takes a packed chunk for empty, or for a thousand rows a batch.
+"""
+ROWS_PLAINLY = "SELECT approximate_row_count(%s::regclass)"
 
 _PLACE = "extract(epoch FROM ts - TIMESTAMPTZ 'epoch') + ordinal * 0.000000000000001"
 """Of trades of one microsecond the ordinal tells the first. An aggregate compares plain values alone."""
@@ -169,12 +200,11 @@ def count(view: str) -> str:
 
 
 def span(table: str) -> str:
-    """First and last time of a dimension's table, and rows as estimated."""
+    """First and last time of a dimension's table."""
     time = f'"{TABLES[table].time}"'
     return f"""
         SELECT (SELECT {time} FROM {table} ORDER BY {time} LIMIT 1),
-               (SELECT {time} FROM {table} ORDER BY {time} DESC LIMIT 1),
-               approximate_row_count('{table}')
+               (SELECT {time} FROM {table} ORDER BY {time} DESC LIMIT 1)
     """  # noqa: S608
 
 

@@ -13,7 +13,7 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 
-from ...ports.database import DatabaseError, DatabaseFault, Finding
+from ...ports.database import DatabaseError, DatabaseFault, DatabaseFinding
 from .bounded import BoundedConnection
 from .errors import translated
 from .session import CONNECTING, connected
@@ -58,11 +58,10 @@ class DatabasePool:
 
     @contextmanager
     def connection(self) -> Iterator[BoundedConnection]:
-        """A connection for the block; what it leaves open in a transaction is rolled back.
+        """A connection for the block; a transaction that the block leaves open is rolled back.
 
-        Raises DatabaseError with the reason where none is to be had: at once where no new one comes about;
-        in the time of the settings where all are in use, or the password has changed. An error of the driver
-        inside the block becomes one too.
+        Raises DatabaseError: immediately if no connection can be opened, after `acquire_timeout` if all are
+        in use or credentials are rotating. A driver's error inside the block becomes a DatabaseError too.
         """
         pool, connection = self._acquired()
         self._count(1)
@@ -117,7 +116,7 @@ class DatabasePool:
             self._pool = _opened(settings)
         pool.close(0)
 
-    def renew(self, settings: ConnectionSettings) -> Finding | None:
+    def renew(self, settings: ConnectionSettings) -> DatabaseFinding | None:
         """Go over to other settings, such as a changed password; None where it did.
 
         The new ones are tried first. Where they do not lead in, the finding says why, and the old ones stay

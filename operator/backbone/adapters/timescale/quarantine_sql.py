@@ -2,30 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import pyarrow as pa
 
 from ...market.defects import Defect
-from ...market.dimensions import Dimension
+from ...market.dimensions import MOMENT, Dimension
 from ...ports.quarantine import RECENT, EntryState, QuarantineFilter
-from ..duckdb.quarantine_sql import COLUMNS
+from ..duckdb.quarantine_sql import COLUMNS, OPEN
 from .sql import bound, line_of, table_of
 
 HELD, RELEASED, SUPERSEDED = EntryState.HELD, EntryState.RELEASED, EntryState.SUPERSEDED
-SEEN_COLUMNS = ("id", "source", "subject", "time", "key", "reason", "raw")
+SEEN_COLUMNS = ("id", "source", "subject", "time", "key", "reason", "raw", "state")
+_KINDS = {
+    **dict.fromkeys(("plan_generation", "times_seen"), pa.int64()),
+    "schema_version": pa.int32(),
+    **dict.fromkeys(("first_seen", "last_seen", "state_since"), MOMENT),
+}
+ENTRY = pa.schema([(name, _KINDS.get(name, pa.string())) for name in COLUMNS])
+"""An entry as it is kept."""
 
 HELD_BY_REASON = f"""
     SELECT reason, count(*) FROM telemetry.quarantine
-    WHERE dimension = %s AND last_run_id = %s AND state = '{HELD}'
+    WHERE dimension = %s AND last_run_id = %s
+      AND state IN ('{HELD}', '{EntryState.WAITING}', '{EntryState.VOID}')
     GROUP BY reason ORDER BY count(*) DESC, reason
 """  # noqa: S608
 _NAMED = ", ".join(f'"{name}" text COLLATE "C"' for name in SEEN_COLUMNS)
-MAKE_SEEN = f"CREATE TEMP TABLE seen ({_NAMED}) ON COMMIT DROP"
+MAKE_SEEN = f"CREATE TEMP TABLE seen ({_NAMED}, value float8, verdict bigint) ON COMMIT DROP"
 FORGET_SEEN = "DROP TABLE pg_temp.seen"
-_INTO = ", ".join(f'"{name}"' for name in COLUMNS)
+INTO = ", ".join(f'"{name}"' for name in COLUMNS)
 KEEP = f"""
-    INSERT INTO telemetry.quarantine AS entry ({_INTO})
+    INSERT INTO telemetry.quarantine AS entry ({INTO})
     SELECT id, %(dimension)s, source, subject, "time", "key", reason, raw, %(provider)s, %(plan)s,
-           %(generation)s, %(run)s, %(version)s, %(at)s, %(at)s, %(run)s, 1, '{HELD}', %(at)s
+           %(generation)s, %(run)s, %(version)s, %(at)s, %(at)s, %(run)s, 1, state, %(at)s
     FROM pg_temp.seen
     ON CONFLICT (id) DO UPDATE SET
         times_seen = entry.times_seen + 1, last_seen = excluded.last_seen,
@@ -36,14 +44,15 @@ KEEP = f"""
 """  # noqa: S608
 """Bring `seen` into the quarantine; a row that this run is counted for already changes nothing."""
 
-_OPEN = f"state = '{HELD}' AND reason <> '{Defect.REPEATED_ROW}'"
+_OPEN = f"state IN {OPEN} AND reason <> '{Defect.REPEATED_ROW}'"
 ANY_OPEN = f"""
     SELECT EXISTS (SELECT FROM telemetry.quarantine
                    WHERE dimension = %s AND source = ANY(%s::text[]) AND {_OPEN})
 """  # noqa: S608
 OPEN_KEYS = f"""
-    SELECT id, "key" FROM telemetry.quarantine
-    WHERE dimension = {bound("dimension", "text")} AND source = ANY({bound("sources", "text[]")})
+    SELECT entry.id, entry."key", verdict.revision, verdict.observed_at, verdict.run_id
+    FROM telemetry.quarantine AS entry LEFT JOIN telemetry.verdicts AS verdict ON verdict.id = entry.id
+    WHERE entry.dimension = {bound("dimension", "text")} AND source = ANY({bound("sources", "text[]")})
       AND subject = ANY({bound("subjects", "text[]")}) AND {_OPEN}
 """  # noqa: S608
 UNKNOWN = """
@@ -59,15 +68,8 @@ CLOSE_MEANT = """
 """
 
 
-def as_parameter(name: str, kind: str) -> str:
-    """A value that is bound by its name."""
-    return f"%({name})s::{kind}"
-
-
-def chosen(
-    wish: QuarantineFilter, value: Callable[[str, str], str]
-) -> tuple[str, dict[str, str | list[str]]]:
-    """A condition on entries, and the values that it binds; `value` says how one is written."""
+def chosen(wish: QuarantineFilter) -> tuple[str, dict[str, str | list[str]]]:
+    """A condition on entries, and the values that it binds."""
     conditions = ["TRUE"]
     values: dict[str, str | list[str]] = {}
     for column, wanted in (
@@ -76,14 +78,14 @@ def chosen(
         ("state", wish.state),
     ):
         if wanted is not None:
-            conditions.append(f"{column} = {value(column, 'text')}")
+            conditions.append(f"{column} = {bound(column, 'text')}")
             values[column] = str(wanted)
     if wish.plan is not None:
-        conditions.append(_of_plan(value("plan", "text")))
+        conditions.append(_of_plan(bound("plan", "text")))
         values["plan"] = wish.plan
     for name, column, several in (("subjects", "subject", wish.subjects), ("ids", "id", wish.ids)):
         if several:
-            conditions.append(f"{column} = ANY({value(name, 'text[]')})")
+            conditions.append(f"{column} = ANY({bound(name, 'text[]')})")
             values[name] = list(several)
     return " AND ".join(conditions), values
 
@@ -98,17 +100,18 @@ def _of_plan(plan: str) -> str:
 
 
 def releasable(condition: str) -> str:
-    """Held entries of the dimension `table` that meet a condition."""
+    """Entries of the dimension `table` that meet a condition and that somebody may release."""
     return f"""
-        SELECT {_INTO} FROM telemetry.quarantine
-        WHERE {condition} AND dimension = {bound("table", "text")} AND state = '{HELD}'
+        SELECT {INTO} FROM telemetry.quarantine
+        WHERE {condition} AND dimension = {bound("table", "text")}
+          AND state IN ('{HELD}', '{EntryState.WAITING}', '{EntryState.ACKNOWLEDGED}')
     """  # noqa: S608
 
 
 def listing(condition: str) -> str:
     """Entries that meet a condition, the newest first; `count` bounds them."""
     return f"""
-        SELECT {_INTO} FROM telemetry.quarantine WHERE {condition}
+        SELECT {INTO} FROM telemetry.quarantine WHERE {condition}
         ORDER BY last_seen DESC, dimension, reason, subject, "time", id LIMIT %(count)s
     """  # noqa: S608
 
@@ -124,10 +127,11 @@ def counting(condition: str) -> str:
 
 
 def expire(condition: str) -> str:
-    """Drop entries that were not seen since `before`. Those that were released stay released."""
+    """Drop entries that were not seen since `before`, without those on which somebody decided."""
+    decided = f"('{RELEASED}', '{EntryState.ACKNOWLEDGED}', '{EntryState.WAITING}')"
     return f"""
         DELETE FROM telemetry.quarantine
-        WHERE {condition} AND last_seen < %(before)s AND state <> '{RELEASED}'
+        WHERE {condition} AND last_seen < %(before)s AND state NOT IN {decided}
     """  # noqa: S608
 
 

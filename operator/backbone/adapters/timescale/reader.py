@@ -9,16 +9,17 @@ from datetime import datetime
 import pyarrow as pa
 
 from ...market.dimensions import DIMENSIONS, Dimension
+from ...market.knowing import ends_late, latest_time, latest_vintage
+from ...plain_text import expect_names
 from ...ports.journal import JournalEntry
 from ...ports.store import Holding, LastAttempt, Line, Selection
 from ...ports.store_errors import NothingPublished
 from . import attempts_sql, quarantine, sql
+from .cache_marks import unmigrated
 from .errors import store_faults
 from .pool import DatabasePool
-from .rows import Value, streamed
+from .rows import Value, moment, streamed
 from .session import Row
-from .settings import ConnectionSettings
-from .store import moment
 
 
 class TimescaleReader:
@@ -56,11 +57,12 @@ class TimescaleReader:
         self, dimension: Dimension, subjects: tuple[str, ...], until: datetime | None = None
     ) -> tuple[Line, ...]:
         """Lines of some subjects, or of all if none is named, the one with the latest row first."""
+        expect_names(subjects)
         values: list[object] = [*([list(subjects)] if subjects else [])]
         if until is not None:
-            values.append(until.date() if dimension.dated else until)
-        if until is not None and "vintage" in dimension.key:
-            values.append(until.date())
+            values.append(latest_time(dimension, until))
+            values += filter(None, [latest_vintage(dimension, until)])
+            values += [until] if ends_late(dimension) else []
         statement = sql.lines(dimension, subjects=bool(subjects), until=until is not None)
         return tuple(
             Line(subject, source, interval, moment(first), moment(last))
@@ -73,6 +75,7 @@ class TimescaleReader:
 
     def last_attempts(self, dimension: Dimension, subjects: tuple[str, ...]) -> tuple[LastAttempt, ...]:
         """How each plan fared last with some subjects, oldest first."""
+        expect_names(subjects)
         found = self._rows(attempts_sql.LAST_ATTEMPTS, dimension.name, list(subjects))
         return tuple(LastAttempt(*row) for row in found)
 
@@ -80,14 +83,16 @@ class TimescaleReader:
         self, dimension: Dimension, subjects: tuple[str, ...], until: datetime
     ) -> dict[tuple[str, str], int]:
         """Recent rows in quarantine that nobody has decided on, and no kept row stands for."""
+        expect_names(subjects)
         with self._working(), self._pool.connection() as connection:
             return quarantine.undecided(connection, dimension, subjects, until)
 
     def batches(self, selection: Selection) -> Iterator[pa.RecordBatch]:
         """Rows of a selection in the dimension's schema, in the order of their key, from one statement.
 
-        Memory is bounded by a batch; the rows have to be taken within timescale_rows.STREAM_LIMIT.
+        Memory is bounded by a batch; the rows have to be taken within rows.STREAM_LIMIT.
         """
+        expect_names((*selection.subjects, selection.source or ""))
         dated = selection.dimension.dated
         wished: dict[str, Value | None] = {
             "subjects": selection.subjects or None,
@@ -118,25 +123,6 @@ class TimescaleReader:
             yield
 
 
-def mark_of(pool: DatabasePool) -> str:
-    """What tells this database from every other: when it was first migrated, which its replicas say too.
-
-    Raises NothingPublished, StoreError.
-    """
-    settings = pool.settings
-    with store_faults("read the store", settings), pool.connection() as connection:
-        there = connection.execute(sql.LEDGER_THERE).fetchone() == (True,)
-        row = connection.execute(sql.FIRST_MIGRATION).fetchone() if there else None
-    if row is None:
-        raise NothingPublished(_unmigrated(settings))
-    return f"{int(row[0]):x}"
-
-
-def cache_version(mark: str, dimension: Dimension) -> str:
-    """What a cache keeps answers about a dimension under; whoever changes rows of it invalidates that."""
-    return f"{mark}-{dimension.command_name}"
-
-
 @contextmanager
 def committed(pool: DatabasePool) -> Iterator[TimescaleReader]:
     """A reader, once a run has ended there. Raises NothingPublished, StoreError."""
@@ -146,11 +132,5 @@ def committed(pool: DatabasePool) -> Iterator[TimescaleReader]:
         finished = there and connection.execute(sql.ANY_FINISHED).fetchone() == (True,)
     if not finished:
         missing = f"no run has ended in the database {settings.database} on {settings.place}"
-        raise NothingPublished(missing if there else _unmigrated(settings))
+        raise NothingPublished(missing if there else unmigrated(settings))
     yield TimescaleReader(pool)
-
-
-def _unmigrated(settings: ConnectionSettings) -> str:
-    return (
-        f"`emp-runtime database` has made no tables in the database {settings.database} on {settings.place}"
-    )

@@ -8,9 +8,10 @@ from itertools import islice
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from psycopg import Connection
+from psycopg import Connection, DataError
 from pyarrow import csv
 
+from ...market.dimensions import moment_of
 from .bounded import BoundedConnection
 from .session import Row
 from .times import EARLIEST, LATEST
@@ -34,17 +35,19 @@ def streamed(
 def batches(
     connection: Connection[Row], statement: str, schema: pa.Schema, values: Mapping[str, Value]
 ) -> Iterator[pa.RecordBatch]:
-    """What a statement selects, in a schema whose columns are its own, in one transaction.
+    """What a statement selects, in a schema whose columns are its own.
 
-    Raises psycopg.Error. Memory is bounded by one batch, whatever the number of rows.
+    COPY takes no parameters, so the driver writes the values into the statement, quoted: the server can then
+    leave chunks out while it plans. Raises psycopg.Error. Memory is bounded by one batch, whatever the number
+    of rows.
     """
-    with connection.transaction():
-        _bind(connection, values)
-        copying = f"COPY ({statement}) TO STDOUT (FORMAT CSV)".encode()
-        with connection.cursor() as cursor, cursor.copy(copying) as copy:
-            rows = iter(copy)
-            while block := b"".join(islice(rows, BATCH_ROWS)):
-                yield _read(block, schema)
+    copying = f"COPY ({statement}) TO STDOUT (FORMAT CSV)".encode()
+    # To the driver a tuple is a row and not an array.
+    given = {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+    with connection.cursor() as cursor, cursor.copy(copying, given) as copy:
+        rows = iter(copy)
+        while block := b"".join(islice(rows, BATCH_ROWS)):
+            yield _read(block, schema)
 
 
 def table(
@@ -52,20 +55,6 @@ def table(
 ) -> pa.Table:
     """The same as a table."""
     return pa.Table.from_batches(batches(connection, statement, schema, values), schema)
-
-
-def _bind(connection: Connection[Row], values: Mapping[str, Value]) -> None:
-    if not values:
-        return
-    listed = {name: not isinstance(value, str | int | date) for name, value in values.items()}
-    calls = ", ".join(
-        "set_config(%s, %s::text[]::text, true)" if many else "set_config(%s, %s, true)"
-        for many in listed.values()
-    )
-    given: list[object] = []
-    for name, value in values.items():
-        given += [f"backbone.{name}", list(map(str, value)) if listed[name] else str(value)]  # type: ignore[arg-type]
-    connection.execute(f"SELECT {calls}".encode(), given)
 
 
 def _read(block: bytes, schema: pa.Schema) -> pa.RecordBatch:
@@ -76,19 +65,22 @@ def _read(block: bytes, schema: pa.Schema) -> pa.RecordBatch:
         texts = [
             field.with_type(pa.string()) if pa.types.is_temporal(field.type) else field for field in schema
         ]
-        columns = [
-            column if column.type == field.type else _bounded(column, field.type)
-            for column, field in zip(_columns(block, pa.schema(texts)), schema, strict=True)
-        ]
+        try:
+            columns = [
+                column if column.type == field.type else _bounded(column, field.type)
+                for column, field in zip(_columns(block, pa.schema(texts)), schema, strict=True)
+            ]
+        except pa.ArrowInvalid as error:
+            raise DataError(f"what the server sent does not read: {error}") from None
     return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
 def _bounded(texts: pa.Array, kind: pa.DataType) -> pa.Array:
     """Times from their text; those that Python cannot hold become its first or its last one."""
-    known = pc.match_substring_regex(texts, r"^[0-9]{4}-.*[0-9]$")
+    strange = pc.match_substring_regex(texts, r"^-?infinity$|^[0-9]{5,}-|BC$")
     before = pc.or_(pc.starts_with(texts, "-"), pc.ends_with(texts, "BC"))
     beyond = pc.if_else(before, *(pa.scalar(time).cast(kind) for time in (EARLIEST, LATEST)))
-    return pc.if_else(known, pc.if_else(known, texts, None).cast(kind), beyond)
+    return pc.if_else(strange, beyond, pc.if_else(strange, None, texts).cast(kind))
 
 
 def _columns(block: bytes, schema: pa.Schema) -> list[pa.Array]:
@@ -106,3 +98,11 @@ def _columns(block: bytes, schema: pa.Schema) -> list[pa.Array]:
         ),
     )
     return [column.combine_chunks() for column in found.columns]
+
+
+def moment(value: date | datetime) -> datetime:
+    """A time column's value as a moment in UTC."""
+    found = moment_of(value)
+    if found is None:
+        raise ValueError("a stored row without a time")
+    return found

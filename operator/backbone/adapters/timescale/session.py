@@ -11,7 +11,7 @@ import psycopg
 from psycopg import Connection
 from psycopg.conninfo import make_conninfo
 
-from ...ports.database import DatabaseError, DatabaseFault, Finding
+from ...ports.database import DatabaseError, DatabaseFault, DatabaseFinding
 from .bounded import BoundedConnection
 from .errors import refused_connection, translated
 from .settings import ConnectionSettings
@@ -63,10 +63,15 @@ def connect(settings: ConnectionSettings) -> BoundedConnection:
     except UnicodeError:
         raise DatabaseError(
             DatabaseFault.NAME_NOT_RESOLVED,
-            f"cannot connect to {settings.place} as {settings.user}: that is no name of a host, as "
+            f"cannot connect to {settings.place} as {settings.user}: that is not a name of a host, as "
             "where it has two dots in a row; correct host",
         ) from None
-    made.bound(settings)
+    try:
+        with translated("prepare the session", settings):
+            made.bound(settings)
+    except DatabaseError:
+        made.close()
+        raise
     return made
 
 
@@ -97,7 +102,9 @@ def load(settings: ConnectionSettings) -> tuple[int | None, int | None]:
     return int(row[0] or 0) or None, int(row[1])
 
 
-def check(settings: ConnectionSettings, oldest: tuple[int, ...] | None = OLDEST_EXTENSION) -> Finding | None:
+def check(
+    settings: ConnectionSettings, oldest: tuple[int, ...] | None = OLDEST_EXTENSION
+) -> DatabaseFinding | None:
     """The first thing that keeps us from reading and writing there; None where nothing does.
 
     With `oldest` None the database need not have TimescaleDB.
@@ -111,21 +118,21 @@ def check(settings: ConnectionSettings, oldest: tuple[int, ...] | None = OLDEST_
 
 def _first_finding(
     connection: Connection[Row], settings: ConnectionSettings, oldest: tuple[int, ...] | None
-) -> Finding | None:
+) -> DatabaseFinding | None:
     replica, read_only, version, may_create = connection.execute(_STANDING).fetchone() or (None,) * 4
     found = _extension_finding(settings, version, oldest) if oldest else None
     if found is not None:
         return found
     if replica or read_only:
         said = "is a replica" if replica else "takes no writes (default_transaction_read_only)"
-        return Finding(
+        return DatabaseFinding(
             DatabaseFault.READ_ONLY,
             f"{settings.place} {said}; name the primary, or wait for the failover to end",
         )
     missing = _missing_right(connection, settings, may_create=bool(may_create))
     if missing is None:
         return None
-    return Finding(
+    return DatabaseFinding(
         DatabaseFault.PERMISSION_MISSING,
         f"user {settings.user} lacks a right; as an administrator: {missing}",
     )
@@ -133,16 +140,16 @@ def _first_finding(
 
 def _extension_finding(
     settings: ConnectionSettings, version: str | None, oldest: tuple[int, ...]
-) -> Finding | None:
+) -> DatabaseFinding | None:
     wanted = ".".join(map(str, oldest))
     if version is None:
-        return Finding(
+        return DatabaseFinding(
             DatabaseFault.EXTENSION_MISSING,
             f"database {settings.database} on {settings.place} does not have TimescaleDB {wanted} or newer; "
             "as an administrator there: CREATE EXTENSION timescaledb",
         )
     if tuple(int(part) for part in re.findall(r"\d+", version)[: len(oldest)]) < oldest:
-        return Finding(
+        return DatabaseFinding(
             DatabaseFault.EXTENSION_TOO_OLD,
             f"database {settings.database} on {settings.place} has TimescaleDB {version}, and {wanted} is "
             "needed; install a newer one, then: ALTER EXTENSION timescaledb UPDATE",

@@ -11,7 +11,8 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import certifi
 
 from ...errors import Rejected
-from ..secret_keys import completed, port, refuse_several, refuse_unescaped, texts
+from ...ports.database import DatabaseFault
+from ..secret_keys import SecretMissing, completed, port, refuse_several, refuse_unescaped, texts
 
 PORT = 5432
 TLS_MODES = ("disable", "prefer", "require", "verify-ca", "verify-full")
@@ -83,6 +84,7 @@ class ConnectionSettings:
             "gssencmode": "disable",
             **({"sslrootcert": str(self.authority or certifi.where())} if verifies else {}),
             "application_name": self.application,
+            "client_encoding": "UTF8",
             "connect_timeout": self.connect_timeout,
             "keepalives_idle": 10,
             "keepalives_interval": 5,
@@ -90,7 +92,8 @@ class ConnectionSettings:
             "tcp_user_timeout": 20_000,
             "options": " ".join(
                 (
-                    "-c TimeZone=UTC",
+                    # The shortest text that is the number, as of every server that nobody told otherwise.
+                    "-c TimeZone=UTC -c extra_float_digits=1",
                     f"-c statement_timeout={int(self.statement_timeout * 1000)}",
                     f"-c idle_in_transaction_session_timeout={int(self.idle_timeout * 1000)}",
                     # The server's side of the same: a client that is gone keeps no lock.
@@ -100,9 +103,19 @@ class ConnectionSettings:
         }
 
 
+def settings_fault(error: Rejected) -> DatabaseFault:
+    """What is wrong where no settings came of a Secret."""
+    missing = isinstance(error, SecretMissing)
+    return DatabaseFault.SECRET_MISSING if missing else DatabaseFault.INVALID_SETTINGS
+
+
 def from_folder(name: str, folder: Path) -> ConnectionSettings:
     """Settings from a Secret as Kubernetes mounts it: one file per key. Raises as `from_keys` does."""
-    found = texts(name, folder, KEYS)
+    return from_texts(name, folder, texts(name, folder, KEYS))
+
+
+def from_texts(name: str, folder: Path, found: Mapping[str, str]) -> ConnectionSettings:
+    """Settings from what was found in a Secret's folder. Raises as `from_keys` does."""
     if not found:
         raise Rejected(
             f"Secret {name}: none of {', '.join(KEYS[:-2])} is in {folder}; "

@@ -1,14 +1,16 @@
 """The statements on the market's tables and the journal in PostgreSQL.
 
 Identifiers come from market.dimensions and from this file; values are always bound. COPY binds nothing, so
-what a statement of `timescale_rows` needs is bound to settings of its transaction, and `bound` reads them.
+what a statement of `rows` needs is bound to settings of its transaction, and `bound` reads them.
 """
 
 from __future__ import annotations
 
 import pyarrow as pa
 
+from ...market.defects import Defect
 from ...market.dimensions import LINEAGE, MOMENT, Dimension
+from ...market.knowing import ends_late
 from ...vocabulary import Outcome
 
 _LINEAGE = frozenset(field.name for field in LINEAGE)
@@ -75,7 +77,6 @@ PROVENANCE = """
     WHERE arrival.dimension = %s ORDER BY run."sequence"
 """
 JOURNAL_THERE = "SELECT to_regclass('telemetry.ingest_runs') IS NOT NULL"
-LEDGER_THERE = "SELECT to_regclass('telemetry.schema_migrations') IS NOT NULL"
 FIRST_MIGRATION = """
     SELECT extract(epoch FROM applied_at) * 1000000 FROM telemetry.schema_migrations ORDER BY number LIMIT 1
 """
@@ -85,13 +86,18 @@ CLOSED_BY_ANOTHER = Outcome.DIED_WITHOUT_MESSAGE
 
 
 def bound(name: str, kind: str) -> str:
-    """The value that was bound to a name for this transaction, as a type."""
-    return f"current_setting('backbone.{name}')::{kind}"
+    """The value that is given by a name, as a type."""
+    return f"%({name})s::{kind}"
 
 
 def table_of(dimension: Dimension) -> str:
     """The dimension's table."""
     return f'market."{dimension.table}"'
+
+
+MOST_DECOMPRESSED = 10_000_000
+"""Rows of the columnstore that the slices of one transaction may unpack."""
+UNPACKING = (f"SET LOCAL timescaledb.max_tuples_decompressed_per_dml_transaction = {MOST_DECOMPRESSED}",)
 
 
 def staging(dimension: Dimension, columns: tuple[str, ...]) -> str:
@@ -100,14 +106,9 @@ def staging(dimension: Dimension, columns: tuple[str, ...]) -> str:
     return f"CREATE TEMP TABLE staging ON COMMIT DROP AS {chosen} WITH NO DATA"
 
 
-def entity(dimension: Dimension) -> str:
-    """The column that a key begins with: what one series of rows is about."""
-    return dimension.key[1]
-
-
 def known(dimension: Dimension) -> str:
     """Which of some pairs of source and entity have rows; both are bound as arrays."""
-    name = f'"{entity(dimension)}"'
+    name = f'"{dimension.entity}"'
     return f"""
         SELECT item.source, item.entity
         FROM unnest(%s::text[], %s::text[]) AS item (source, entity)
@@ -141,18 +142,18 @@ def upsert(dimension: Dimension, staged: tuple[str, ...]) -> str:
             SELECT {", ".join(given.values())} FROM staging
             WHERE NOT EXISTS (
                 SELECT FROM {table_of(dimension)} AS held
-                WHERE held."{entity(dimension)}" = ANY(%(entities)s)
+                WHERE held."{dimension.entity}" = ANY(%(entities)s)
                   AND held."{dimension.time}" BETWEEN %(first)s AND %(last)s AND {" AND ".join(same)}
             )
             ON CONFLICT ({_columns(dimension.key)}) DO UPDATE SET {changes}
-            WHERE ({differs}) AND {_order("excluded")} > {_order("stored")}
+            WHERE ({differs}) AND {order("excluded")} > {order("stored")}
             RETURNING stored."{dimension.subject}" AS subject
         )
         SELECT subject, count(*) FROM written GROUP BY 1
     """  # noqa: S608
 
 
-def _order(table: str) -> str:
+def order(table: str) -> str:
     """What orders versions of a row: as in every store, whatever the database's language."""
     return f'({table}.revision, {table}.observed_at, {table}.run_id COLLATE "C")'
 
@@ -184,14 +185,15 @@ def before(dimension: Dimension) -> str:
 
 
 def spans(dimension: Dimension, *, interval: bool) -> str:
-    """Per subject of a source: the times of its first and last row, and its greatest revision.
+    """Per subject of a source what rows.SubjectSpan tells.
 
     Bound: the source, and the `interval` of bars if one is given.
     """
     time = f'"{dimension.time}"'
     where = "source = %s" + (" AND interval_seconds = %s" if interval else "")
     return f"""
-        SELECT "{dimension.subject}", min({time}), max({time}), max(revision)
+        SELECT "{dimension.subject}", min({time}), max({time}), max(revision),
+               max({time}) FILTER (WHERE position('{Defect.GAP_BEFORE}' IN flags) > 0)
         FROM {table_of(dimension)} WHERE {where} GROUP BY 1
     """  # noqa: S608
 
@@ -235,12 +237,14 @@ def holdings(dimension: Dimension) -> str:
 
 
 def lines(dimension: Dimension, *, subjects: bool, until: bool) -> str:
-    """What store.Line tells, latest first; bound in the order of the arguments, `until` also as vintage."""
+    """What store.Line tells, latest first; bound in this order, `until` as market.knowing has it."""
     time = f'"{dimension.time}"'
     interval = "interval_seconds" if "interval_seconds" in dimension.key else "NULL::int"
     known = [f"{time} <= %s"]
     if "vintage" in dimension.key:
         known.append("vintage <= %s")
+    if ends_late(dimension):
+        known.append(f"{time} + interval_seconds * interval '1 second' <= %s")
     if dimension.value is not None:
         known.append(f'"{dimension.value}" IS NOT NULL')
     conditions = [

@@ -19,19 +19,17 @@ from ...market.confirmations import answers, packed, without_outdated
 from ...market.dimensions import Dimension
 from ...ports.store_errors import StoreError
 from ...vocabulary import Outcome
-from . import sql
+from . import quarantine, sql
 from .copy import copy_in
 from .session import Row
+from .verdicts import standing
 
 SLICE_ROWS = 131_072
 """Rows that are staged at a time: some 25 MiB on the wire, and seconds for one statement."""
-MOST_DECOMPRESSED = 10_000_000
-"""Rows of the columnstore that the slices of one transaction may unpack."""
 EARLIEST, LATEST = -62_135_596_800, 253_402_300_800
 """Seconds of the years 1 and 10000, between which every reader of ours can tell a time."""
 _DAY = 86_400
 
-_SETTINGS = (f"SET LOCAL timescaledb.max_tuples_decompressed_per_dml_transaction = {MOST_DECOMPRESSED}",)
 _JOINING = ("SET LOCAL enable_nestloop = off", "SET LOCAL work_mem = '64MB'")
 """A slice is compared with what is stored of it in one pass, also where nobody has counted the table yet."""
 _JOINED = ("SET LOCAL enable_nestloop = on", "RESET work_mem")
@@ -50,12 +48,14 @@ def upsert(connection: Connection[Row], dimension: Dimension, rows: pa.Table) ->
     _refuse_misfits(dimension, rows)
     changed: Counter[str] = Counter()
     with connection.transaction():
-        for statement in _SETTINGS:
+        for statement in sql.UNPACKING:
             connection.execute(statement.encode())
         for moment, answer in answers(rows):
             values = [dimension.name, moment.observed_at, moment.run_id]
             later = connection.execute(sql.CONFIRMED_LATER, values).fetchall()
             current = without_outdated(dimension, answer, (versions for (versions,) in later))
+            current = standing(connection, dimension, moment, current)
+            quarantine.supersede(connection, dimension, current)
             written = _written(connection, dimension, current)
             if written.total() < current.num_rows:
                 connection.execute(sql.CONFIRM, [*values, packed(dimension, current)])
@@ -94,7 +94,7 @@ def _merged(
     """Bring rows by way of `staging`, where the columns of `same` are not; as `upsert` of these."""
     _copied(connection, ("pg_temp", "staging"), rows)
     times = pc.min_max(rows[dimension.time]).as_py()
-    entities = pc.unique(rows[sql.entity(dimension)]).to_pylist()
+    entities = pc.unique(rows[dimension.entity]).to_pylist()
     given = {**same, "entities": entities, "first": times["min"], "last": times["max"]}
     for statement in _JOINING:
         connection.execute(statement.encode())
@@ -129,7 +129,7 @@ def _copied(connection: Connection[Row], table: tuple[str, ...], rows: pa.Table)
 
 def _known(connection: Connection[Row], dimension: Dimension, rows: pa.Table) -> pa.Table:
     """Pairs of source and entity of the rows that have rows in the table."""
-    pair = ["source", sql.entity(dimension)]
+    pair = ["source", dimension.entity]
     pairs = rows.select(pair).group_by(pair).aggregate([])
     # A table that nobody has looked at yet may be planned as if it were empty: then every pair reads it all.
     connection.execute("SET LOCAL enable_seqscan = off")
@@ -153,7 +153,7 @@ def _split(dimension: Dimension, rows: pa.Table, known: pa.Table) -> _Halves:
 
 def _pairs(dimension: Dimension, rows: pa.Table) -> pa.ChunkedArray:
     # No text of PostgreSQL holds the character of number 0.
-    return pc.binary_join_element_wise(rows["source"], rows[sql.entity(dimension)], "\0")
+    return pc.binary_join_element_wise(rows["source"], rows[dimension.entity], "\0")
 
 
 def _refuse_misfits(dimension: Dimension, rows: pa.Table) -> None:

@@ -9,9 +9,9 @@ from threading import Event, Lock, Thread
 from typing import Self
 
 from ...errors import Rejected
-from ...ports.database import DatabaseFault, Finding
+from ...ports.database import DatabaseFault, DatabaseFinding
 from .pool import DatabasePool
-from .settings import from_folder
+from .settings import from_folder, settings_fault
 
 LOOK_SECONDS = 10.0
 """Between two looks at the Secret; Kubernetes takes up to a minute to bring a changed one."""
@@ -38,14 +38,14 @@ class SecretWatch:
         self._looking = Lock()
         self._ending = Event()
         self._thread = Thread(target=self._run, name="secret-watch", daemon=True)
-        self._trouble: Finding | None = None
+        self._trouble: DatabaseFinding | None = None
 
     @property
-    def trouble(self) -> Finding | None:
+    def trouble(self) -> DatabaseFinding | None:
         """Why the Secret as it is now was not taken; None where the pool works with it."""
         return self._trouble
 
-    def look(self) -> Finding | None:
+    def look(self) -> DatabaseFinding | None:
         """Look now instead of soon; why what is there was not taken."""
         with self._looking:
             found = self._taken()
@@ -66,7 +66,7 @@ class SecretWatch:
         while not self._ending.wait(self._seconds):
             self.look()
 
-    def _taken(self) -> Finding | None:
+    def _taken(self) -> DatabaseFinding | None:
         try:
             told, present = from_folder(self._folder.name, self._folder), self._pool.settings
             return self._pool.renew(
@@ -83,8 +83,8 @@ class SecretWatch:
                 )
             )
         except Rejected as error:
-            return Finding(DatabaseFault.INVALID_SETTINGS, str(error))
+            return DatabaseFinding(settings_fault(error), str(error))
         except Exception as error:  # noqa: BLE001 - nothing ends the watch but its owner
-            return Finding(
+            return DatabaseFinding(
                 DatabaseFault.FAILED, f"cannot look at Secret {self._folder.name}: {type(error).__name__}"
             )

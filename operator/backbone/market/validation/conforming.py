@@ -14,6 +14,8 @@ from .lines import joined
 
 _NUMBER = r"^\s*[+-]?(\d+\.?\d*([eE][+-]?\d+)?|\.\d+([eE][+-]?\d+)?|[nN]a[nN]|[iI]nf)\s*$"
 _WHOLE = r"^\s*[+-]?\d{1,18}\s*$"
+DERIVED = ("adjusted_close",)
+"""Columns that a source reckons from others: one that does not read costs itself alone."""
 _DAY = r"^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|1\d|2[0-8])$"
 
 
@@ -34,7 +36,7 @@ def conform(dimension: Dimension, delivered: pa.Table) -> tuple[pa.Table, npt.ND
         missing = column.null_count > 0
         if missing and not field.nullable:
             misfits |= _array(pc.is_null(column))
-        elif missing and column.null_count > found.null_count:
+        elif missing and field.name not in DERIVED and column.null_count > found.null_count:
             misfits |= _array(pc.and_(pc.is_null(column), pc.is_valid(found)))
         empty, zero = _odd_texts(column)
         if empty and field.name in named:

@@ -11,6 +11,9 @@ import pyarrow.compute as pc
 
 from ...market.defects import Defect
 from ..dimensions import DAILY_BARS, INTRADAY_BARS, INTRADAY_TRADES, MACRO_SERIES, Dimension
+from ..symbols import Kind
+from .absence import name_closed_days, says_something, without_bad_derived
+from .bases import check_bases
 from .conforming import conform, keyed
 from .keys import check_keys
 from .lines import Lines, lines_of
@@ -18,7 +21,7 @@ from .moves import check_moves, check_values
 from .periods import check_periods
 from .repeats import check_repeats
 from .rows import check_dates, check_numbers
-from .sessions import check_sessions
+from .sessions import Periods, check_sessions
 from .sheet import Sheet
 
 BARS = (DAILY_BARS, INTRADAY_BARS)
@@ -34,21 +37,25 @@ class Context:
 
     `now` is the run's moment (UTC). `exchanges` names the calendar of symbols where the source knows it, by
     ISO 10383 code. `before` gives, for facts with whole keys, the last HISTORY stored rows of each line
-    before its first one there, in the facts' columns.
+    before its first one there, in the facts' columns. `kinds` and `periods` are the source's own word on what
+    kind of instrument a symbol is, and when it trades.
     """
 
     now: datetime
     exchanges: Mapping[str, str] = field(default_factory=dict)
     before: Callable[[pa.Table], pa.Table] | None = None
+    kinds: Mapping[str, Kind] = field(default_factory=dict)
+    periods: Periods = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What became of each row.
+    """What became of each row. One that says nothing is none, and appears nowhere.
 
     `kept` are facts in the dimension's schema, `flags` theirs row by row, null for none. `quarantined` are
-    the other rows as they were delivered, with `reasons`. Counts are rows by defect. `unchecked` names the
-    subjects for which no calendar is known.
+    the other rows as they were delivered, with `reasons`, and `condemned` the same rows as facts, with nulls
+    for what does not read. `listed` are the keys of all rows, also of those that say nothing. Counts are rows
+    by defect. `unchecked` names the subjects for which no calendar is known.
     """
 
     kept: pa.Table
@@ -58,6 +65,8 @@ class Judgement:
     quarantined_counts: dict[Defect, int]
     flagged_counts: dict[Defect, int]
     unchecked: tuple[str, ...]
+    condemned: pa.Table
+    listed: pa.Table
 
 
 def judge(dimension: Dimension, delivered: pa.Table, context: Context) -> Judgement:
@@ -66,7 +75,13 @@ def judge(dimension: Dimension, delivered: pa.Table, context: Context) -> Judgem
     `delivered` is what a provider brought: the dimension's facts; values may be null or of other types.
     """
     facts, misfits = conform(dimension, delivered)
+    listed = facts.select(list(dimension.key))
+    there = says_something(dimension, delivered)
+    if not there.all():
+        delivered, facts = (table.filter(pa.array(there)) for table in (delivered, facts))
+        misfits = misfits[there]
     sheet = Sheet(facts.num_rows)
+    facts = without_bad_derived(dimension, delivered, facts, sheet)
     sheet.quarantine(misfits, Defect.SCHEMA_MISMATCH)
     unchecked = _check(dimension, facts, context, sheet) if facts.num_rows else ()
     sound = pa.array(sheet.sound)
@@ -81,6 +96,8 @@ def judge(dimension: Dimension, delivered: pa.Table, context: Context) -> Judgem
         quarantined_counts=sheet.quarantined(),
         flagged_counts=sheet.flagged(),
         unchecked=unchecked,
+        condemned=facts.filter(bad),
+        listed=listed,
     )
 
 
@@ -92,12 +109,20 @@ def _check(dimension: Dimension, facts: pa.Table, context: Context, sheet: Sheet
     known = facts if bool(whole.all()) else facts.filter(pa.array(whole))
     history = context.before(known) if context.before is not None and known.num_rows else None
     came = lines_of(dimension, facts, whole, history)
-    check_numbers(dimension, facts, sheet)
+    check_numbers(dimension, facts, context.kinds, sheet)
     check_dates(dimension, facts, context.now, sheet)
     if not came.distinct:
         check_keys(dimension, facts, sheet)
     if dimension in TRADED:
-        unchecked = check_sessions(dimension, came, context.exchanges, context.now, sheet)
+        unchecked = check_sessions(
+            dimension,
+            came,
+            context.now,
+            sheet,
+            exchanges=context.exchanges,
+            periods=context.periods,
+        )
+        name_closed_days(dimension, facts, context.exchanges, sheet)
     elif dimension is MACRO_SERIES:
         check_periods(came, sheet)
     lines = _still_sound(dimension, facts, history, sheet, came)
@@ -105,7 +130,9 @@ def _check(dimension: Dimension, facts: pa.Table, context: Context, sheet: Sheet
         check_repeats(lines, sheet)
         lines = _still_sound(dimension, facts, history, sheet, lines)
     if dimension in TRADED:
-        check_moves(dimension, lines, sheet, context.before)
+        check_bases(dimension, lines, sheet, context.before, context.kinds)
+        lines = _still_sound(dimension, facts, history, sheet, lines)
+        check_moves(dimension, lines, sheet, context.kinds)
     elif dimension is MACRO_SERIES:
         check_values(lines, sheet)
     return unchecked

@@ -58,6 +58,11 @@ class Lines:
             self._columns[name] = floats(self.table[name])
         return self._columns[name]
 
+    def logarithm(self, name: str) -> Floats:
+        """The logarithm of prices; NaN where they are not above zero, as of futures and rates."""
+        prices = self.column(name)
+        return np.asarray(np.log(np.where(prices > 0, prices, np.nan)), np.float64)
+
     def places(self, rows: Mask) -> Rows:
         """Places in the delivery of some of the rows."""
         return self.places_of(np.flatnonzero(rows))

@@ -6,7 +6,7 @@ import warnings
 
 import numpy as np
 
-from .lines import Floats, Lines, Whole
+from .lines import Floats, Lines, Mask, Whole
 
 NORMAL = 1.4826
 """Makes the median absolute deviation of normal values their standard deviation."""
@@ -37,6 +37,21 @@ def median(windows: Floats) -> Floats:
 def deviation(windows: Floats) -> Floats:
     """The robust standard deviation of each window: from the median absolute deviation."""
     return NORMAL * median(np.abs(windows - median(windows)[:, None]))
+
+
+def steps(lines: Lines, values: Floats) -> Floats:
+    """The change from the row before; NaN where a line begins."""
+    step = np.full(len(values), np.nan)
+    step[1:] = values[1:] - values[:-1]
+    step[lines.first] = np.nan
+    return step
+
+
+def marked(rows: Whole, count: int) -> Mask:
+    """Some rows as a mask over all."""
+    found = np.zeros(count, bool)
+    found[rows] = True
+    return found
 
 
 def _window(lines: Lines, values: Floats, rows: Whole, steps: Whole) -> Floats:

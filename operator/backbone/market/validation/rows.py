@@ -10,11 +10,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ...market.defects import Defect
-from ..dimensions import INTRADAY_TRADES, MACRO_EVENTS, MACRO_SERIES, Dimension
+from ..dimensions import INTRADAY_TRADES, Dimension
+from ..symbols import Kind, told_kind
 from .lines import Floats, Mask, floats, joined
 from .sheet import Sheet
 
-PRICES = ("open", "high", "low", "close", "adjusted_close", "price")
+PRICES = ("open", "high", "low", "close", "price")
 VALUES = ("value", "actual", "expected", "prior", "revised")
 _BAR = ("open", "high", "low", "close")
 SIZES = ("volume", "trades", "size")
@@ -22,12 +23,13 @@ TOLERATED_SKEW = timedelta(minutes=2)
 """How far a source's clock may be ahead of ours."""
 AHEAD = timedelta(hours=14)
 """The farthest zone from UTC: its day begins that much earlier."""
-QUARTER_HOUR = 900_000_000
-MICROSECONDS = 1_000_000
 
 
-def check_numbers(dimension: Dimension, facts: pa.Table, sheet: Sheet) -> None:
-    """NaN and infinity, prices that are not positive, sizes that are negative, prices out of order."""
+def check_numbers(dimension: Dimension, facts: pa.Table, kinds: Mapping[str, Kind], sheet: Sheet) -> None:
+    """NaN and infinity, prices that are not positive, sizes that are negative, prices out of order.
+
+    What trades below zero, by its source's word in `kinds` or by its spelling, is kept under a flag there.
+    """
     prices = {name: floats(facts[name]) for name in PRICES if name in dimension.facts.names}
     values = {name: floats(facts[name]) for name in VALUES if name in dimension.facts.names}
     bar = frozenset(_BAR) if _bars_in_order(prices) else frozenset()
@@ -38,8 +40,12 @@ def check_numbers(dimension: Dimension, facts: pa.Table, sheet: Sheet) -> None:
         odd = np.flatnonzero(~np.isfinite(column))
         there = pc.is_valid(joined(facts[name]).take(pa.array(odd)))
         sheet.quarantine(odd[np.asarray(there.to_numpy(zero_copy_only=False), bool)], Defect.NOT_FINITE)
-    for name in prices.keys() - bar:
-        sheet.quarantine(prices[name] <= 0, Defect.NON_POSITIVE_PRICE)
+    low = {name: column for name, column in prices.items() if name not in bar and bool((column <= 0).any())}
+    if low:
+        permitted = _below_zero(facts[dimension.subject], kinds)
+        for column in low.values():
+            sheet.quarantine((column <= 0) & ~permitted, Defect.NON_POSITIVE_PRICE)
+            sheet.flag((column <= 0) & permitted, Defect.NON_POSITIVE_PRICE)
     for name in SIZES:
         if name in dimension.facts.names:
             least = 1 if dimension is INTRADAY_TRADES else 0
@@ -49,6 +55,16 @@ def check_numbers(dimension: Dimension, facts: pa.Table, sheet: Sheet) -> None:
         highest = np.maximum(np.maximum(prices["open"], prices["close"]), prices["low"])
         lowest = np.minimum(np.minimum(prices["open"], prices["close"]), prices["high"])
         sheet.quarantine((prices["high"] < highest) | (prices["low"] > lowest), Defect.PRICE_ORDER)
+
+
+def _below_zero(subjects: pa.ChunkedArray, kinds: Mapping[str, Kind]) -> Mask:
+    """Which rows are of an instrument that trades at prices of zero and below."""
+    encoded = joined(subjects).dictionary_encode()
+    names = encoded.dictionary.to_pylist()
+    permitted = np.array([told_kind(name, kinds) is not None for name in names], bool)
+    codes = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False)
+    found: Mask = np.append(permitted, False)[codes]
+    return found
 
 
 def _bars_in_order(prices: Mapping[str, Floats]) -> bool:
@@ -61,24 +77,17 @@ def _bars_in_order(prices: Mapping[str, Floats]) -> bool:
 
 
 def check_dates(dimension: Dimension, facts: pa.Table, now: datetime, sheet: Sheet) -> None:
-    """Rows from the future, and intraday bars that do not start on their grid. `now` is UTC.
+    """Rows from the future. `now` is UTC.
 
-    An event may lie ahead, but not the day on which it was known. A day has begun where it begins first on
-    earth; what the exchange's own clock says is checked with its calendar.
+    An event may lie ahead, and so may a period that is forecast, but not the day on which it was known. A day
+    has begun where it begins first on earth; what the exchange's own clock says is checked with its calendar.
     """
-    name = "vintage" if dimension is MACRO_EVENTS else dimension.time
+    name = "vintage" if "vintage" in dimension.key else dimension.time
     kind = dimension.facts.field(name).type
     latest = now + (AHEAD if pa.types.is_date(kind) else TOLERATED_SKEW)
     bound = pa.scalar(latest.date() if pa.types.is_date(kind) else latest, kind)
-    for column in (name, "vintage") if dimension is MACRO_SERIES else (name,):
-        if pc.greater(pc.max(facts[column]), bound).as_py():
-            sheet.quarantine(_mask(pc.greater(facts[column], bound)), Defect.FUTURE_ROW)
-    if "interval_seconds" in dimension.facts.names:
-        start = pc.fill_null(facts["start"].cast(pa.int64()), 0).to_numpy()
-        width = pc.fill_null(facts["interval_seconds"].cast(pa.int64()), 0).to_numpy() * MICROSECONDS
-        # Bars are counted from the opening, which may fall on a quarter of an hour: hours begin there too.
-        grid = np.clip(width, 1, QUARTER_HOUR)
-        sheet.quarantine((width <= 0) | (start % grid != 0), Defect.MISALIGNED)
+    if pc.greater(pc.max(facts[name]), bound).as_py():
+        sheet.quarantine(_mask(pc.greater(facts[name], bound)), Defect.FUTURE_ROW)
 
 
 def _mask(found: pa.ChunkedArray) -> Mask:

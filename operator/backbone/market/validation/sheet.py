@@ -27,6 +27,15 @@ class Sheet:
         places = np.flatnonzero(rows) if rows.dtype == np.bool_ else rows
         self._reasons[places[self._reasons[places] == 0]] = _CODES[defect]
 
+    def instead(self, rows: Rows, defect: Defect) -> None:
+        """Give rows that are in quarantine this reason in place of the one that they have."""
+        places = np.flatnonzero(rows) if rows.dtype == np.bool_ else rows
+        self._reasons[places[self._reasons[places] != 0]] = _CODES[defect]
+
+    def refused_for(self, *defects: Defect) -> npt.NDArray[np.bool_]:
+        """Which rows are in quarantine for one of these reasons."""
+        return np.isin(self._reasons, [_CODES[defect] for defect in defects])
+
     def flag(self, rows: Rows, defect: Defect) -> None:
         """Put a flag on rows."""
         places = np.flatnonzero(rows) if rows.dtype == np.bool_ else rows

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import ipaddress
 import os
 import ssl
 import time
@@ -12,11 +13,34 @@ from functools import partial
 from http.client import HTTPConnection, HTTPResponse, HTTPSConnection
 from socket import socket
 from typing import Any
+from urllib.parse import urlsplit
 
 import certifi
 
 Opened = Callable[[str, float], HTTPResponse]
-"""Opens an address. Beyond the moment, of time.monotonic(), reading the answer raises TimeoutError."""
+"""Opens an address. Beyond the moment, of time.monotonic(), reading the answer raises TimeoutError.
+
+An address that would carry its key over a network in clear text raises ClearText, and nothing is sent.
+"""
+
+
+class ClearText(Exception):
+    """A request would leave this machine unencrypted."""
+
+
+def in_clear_text(url: str) -> bool:
+    """Whether what is asked of an address crosses a network unencrypted: http:// to anything but loopback."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+    except ValueError:
+        return True
+    if parts.scheme == "https" or host == "localhost":
+        return False
+    try:
+        return not ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return True
 
 
 def opener(proxy: str | None, authority: str | None) -> Opened:
@@ -50,6 +74,9 @@ class _Plain(urllib.request.HTTPHandler):
         self._until = until
 
     def http_open(self, req: urllib.request.Request) -> HTTPResponse:
+        # A redirect leads here too, and with a proxy `host` is that proxy's.
+        if in_clear_text(req.full_url) or in_clear_text(f"http://{req.host}"):
+            raise ClearText
         return self.do_open(partial(_connection, HTTPConnection, self._until), req)
 
 

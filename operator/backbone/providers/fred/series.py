@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from xml.etree import ElementTree
 
 import numpy as np
@@ -12,11 +13,14 @@ import pyarrow as pa
 
 from ...market.dimensions import MACRO_SERIES
 from ...vocabulary import Outcome
-from ..trouble import Trouble
+from ..trouble import SHAPE, Trouble
+from ..values import UNREADABLE
 from .client import VINTAGES, Client
+from .stored import SOURCE, Stored
 
-SOURCE = "fred"
 NOT_OBSERVED = "."
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 FREQUENCIES = {
     "D": "daily",
     "W": "weekly",
@@ -26,27 +30,28 @@ FREQUENCIES = {
     "SA": "semiannual",
     "A": "annual",
 }
-_SHAPE = (KeyError, TypeError, ValueError, AttributeError)
 
 
-def facts_of(client: Client, series: str, lookback: timedelta | None, now: datetime) -> pa.Table:
+def facts_of(client: Client, series: str, stored: Stored, now: datetime) -> pa.Table:
     """Every vintage of the periods in the lookback, with frequency and licence. Raises Trouble.
 
-    Facts of market.dimensions.MACRO_SERIES; `vintage` is the day on which a value was published.
+    Facts of market.dimensions.MACRO_SERIES; `vintage` is the day on which a value was published. None where
+    all of it is stored, under the licence that holds.
     """
     try:
         info = client.get_series_info(series)
-        vintages = [item.date() for item in client.get_series_vintage_dates(series)]
-        start = (
-            {} if lookback is None else {"observation_start": str((now.astimezone(UTC) - lookback).date())}
-        )
+        licence = client.licence(series)
+        if stored.is_all(series, info, now) and licence == stored.licence(series):
+            return MACRO_SERIES.facts.empty_table()
+        vintages = client.vintages(series)
+        start = stored.start(now)
+        window = {} if start is None else {"observation_start": str(start)}
         found: list[ElementTree.Element] = []
         for first, last in windows(vintages):
-            found += client.observations(series, realtime_start=first, realtime_end=last, **start)
-        licence = client.licence(series)
+            found += client.observations(series, realtime_start=first, realtime_end=last, **window)
         frequency = FREQUENCIES.get(info["frequency_short"], info["frequency"].lower())
         return _table(series, found, frequency, licence)
-    except _SHAPE as error:
+    except SHAPE as error:
         kind = type(error).__name__
         raise Trouble(Outcome.CHANGED_SHAPE, f"the answer has other fields than it had: {kind}") from None
 
@@ -62,10 +67,9 @@ def windows(vintages: list[date]) -> Iterator[tuple[str, str]]:
 def _table(series: str, found: list[ElementTree.Element], frequency: str, licence: str | None) -> pa.Table:
     if not found:
         raise Trouble(Outcome.NO_DATA, "Fred has no observation in the window")
-    period = np.asarray([item.attrib["date"] for item in found], "datetime64[D]")
-    vintage = np.asarray([item.attrib["realtime_start"] for item in found], "datetime64[D]")
+    period, vintage = (_days([item.attrib[name] for item in found]) for name in ("date", "realtime_start"))
     texts = [item.attrib["value"] for item in found]
-    value = np.asarray([np.nan if item == NOT_OBSERVED else float(item) for item in texts], np.float64)
+    value = np.asarray([np.nan if item == NOT_OBSERVED else _number(item) for item in texts], np.float64)
     order = np.lexsort((vintage, period))
     kept = order[_revised(period[order], value[order])]
     count = len(kept)
@@ -80,6 +84,16 @@ def _table(series: str, found: list[ElementTree.Element], frequency: str, licenc
         "revision": pa.repeat(pa.scalar(0, pa.int64()), count),
     }
     return pa.table([arrays[name] for name in MACRO_SERIES.facts.names], schema=MACRO_SERIES.facts)
+
+
+def _days(texts: list[str]) -> npt.NDArray[np.datetime64]:
+    """Days as Fred writes them; none for other words that numpy takes for days: the checks refuse the row."""
+    return np.asarray([item if DAY.fullmatch(item) else "NaT" for item in texts], "datetime64[D]")
+
+
+def _number(text: str) -> float:
+    """A value as Fred writes one; infinite, so that the checks refuse the row, where it is no number."""
+    return float(text) if NUMBER.fullmatch(text) else UNREADABLE
 
 
 def _revised(period: npt.NDArray[np.datetime64], value: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:

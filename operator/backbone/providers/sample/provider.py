@@ -8,7 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ...vocabulary import Outcome
-from ..protocol import Delivery, ProviderFailure, Query, Slice
+from ..protocol import Delivery, Fate, Query, Slice
+from ..trouble import SHAPE, Trouble, bug
 from .recording import Recording
 from .recordings import RECORDINGS
 
@@ -24,32 +25,43 @@ class SampleProvider:
         self._root = root
 
     def fetch(self, query: Query) -> Delivery:
-        """Rows of the recordings. Raises ProviderFailure: SampleDataMissing, ProviderFailed."""
+        """Rows of the recordings, and the fate of each other name."""
         recordings = [item for item in RECORDINGS if item.dimension is query.dimension]
         known = {name for item in recordings for name in item.names}
-        asked = [item for item in recordings if set(item.names) & set(query.names)]
-        slices = tuple(slice_ for item in asked if (slice_ := self._read(item, query)).facts.num_rows)
+        slices: list[Slice] = []
+        fates: dict[str, Fate] = {}
+        for recording in recordings:
+            asked = [name for name in query.names if name in recording.names]
+            try:
+                slices += [self._read(recording, query)] if asked else []
+            except MemoryError:
+                raise
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is about this recording's names
+                found = error if isinstance(error, Trouble) else bug(", ".join(asked), error)
+                fates |= {name: Fate(name, found.outcome, str(found)) for name in asked}
+        slices = [item for item in slices if item.facts.num_rows]
         delivered = {
             name for item in slices for name in item.facts[query.dimension.subject].unique().to_pylist()
         }
         return Delivery(
-            slices=slices,
+            slices=tuple(slices),
             unknown=tuple(name for name in query.names if name not in known),
-            without_data=tuple(name for name in query.names if name in known and name not in delivered),
+            without_data=tuple(name for name in query.names if name in known - delivered - fates.keys()),
             hint="`emp-runtime sample list` shows the names",
+            failed=tuple(fates.values()),
         )
 
     def _read(self, recording: Recording, query: Query) -> Slice:
         if not recording.file.present(self._root):
-            raise ProviderFailure(
+            raise Trouble(
                 Outcome.SAMPLE_DATA_MISSING,
                 f"the recorded data is not under {self._root}: run `emp-runtime sample fetch`",
             )
         path = recording.file.path(self._root)
         try:
             table = recording.read(path, recording, query.interval_seconds)
-        except (OSError, ValueError, KeyError) as error:
-            raise ProviderFailure(
+        except (OSError, *SHAPE) as error:
+            raise Trouble(
                 Outcome.PROVIDER_FAILED,
                 f"{path} does not read: {error}; run `emp-runtime sample fetch` to mend it",
             ) from error

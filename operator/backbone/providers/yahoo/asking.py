@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import tempfile
 import warnings
@@ -10,49 +9,57 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import Any
+from urllib.parse import quote
 
 import yfinance
-import yfinance.cache
+import yfinance.const
 import yfinance.data
 from curl_cffi.requests import exceptions as curl
 from yfinance import exceptions as yahoo
 
 from ...vocabulary import Outcome
-from ..trouble import Trouble
+from ..trouble import SHAPE, Trouble
+from ..values import read_json
 from .session import Session
 
-_SHAPE = (ValueError, KeyError, TypeError, IndexError, AttributeError, AssertionError)
-ZONE_FOR_ASKING = "UTC"
-"""yfinance asks for a symbol's zone before its prices, to read plain dates in; ours are moments."""
+CHART = f"{yfinance.const._BASE_URL_}/v8/finance/chart/"
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One answer, as pandas by yfinance and as Yahoo sent it; `at` is the server's clock (UTC), if told."""
+    """One answer as Yahoo sent it: `meta` and the rest; `at` is the server's clock (UTC), if told."""
 
-    frame: Any
     result: dict[str, Any]
+    meta: dict[str, Any]
     at: datetime | None
 
 
 def chart(session: Session, symbol: str, interval: str, start: datetime, end: datetime) -> Answer:
-    """Bars of a symbol from `start` to `end` (not included). Raises Trouble."""
+    """Bars of a symbol from `start` to `end` (not included). Raises Trouble.
+
+    yfinance asks, with its cookies and what else Yahoo wants; the numbers in the answer are read here.
+    """
     prepare()
-    yfinance.cache.get_tz_cache().store(symbol.upper(), ZONE_FOR_ASKING)
     session.last = None
+    window = {"period1": int(start.timestamp()), "period2": int(end.timestamp())}
+    asked = {**window, "interval": interval, "includePrePost": "false", "events": "div,splits,capitalGains"}
     try:
-        # Of actions nothing is stored: prices are split-adjusted, and adjusted_close carries the dividends.
-        frame = yfinance.Ticker(symbol, session=session).history(
-            interval=interval, start=start, end=end, auto_adjust=False, actions=False, keepna=True
-        )
-        answer = Answer(frame, _result(session), session.clock())
+        # Of the symbol nothing may become part of the address but its last piece: some have a slash.
+        asking = yfinance.data.YfData(session=session)
+        asking.get(CHART + quote(symbol, safe=""), params=asked, timeout=session.deadline)
+        if b"will be right back" in _body(session).lower():
+            raise yahoo.YFDataException
+        result = _result(session)
+        if not result["indicators"]["quote"][0]:
+            raise Trouble(Outcome.NO_DATA, "Yahoo has no prices in the window")
+        answer = Answer(result, result["meta"], session.clock())
+        _about(symbol, answer)
     except Exception as error:
         found = trouble(error, session)
         if found is None:
             raise
         # Without the cause: it may carry the address of a proxy, and with it a password.
         raise found from None
-    _about(symbol, answer)
     return answer
 
 
@@ -73,19 +80,21 @@ def _place_files() -> None:
     logging.getLogger("yfinance").setLevel(logging.CRITICAL + 1)
 
 
+def _body(session: Session) -> bytes:
+    return session.last.content if session.last is not None else b""
+
+
 def _result(session: Session) -> dict[str, Any]:
-    if session.last is None:
-        raise ValueError("no answer was seen")
-    (result,) = json.loads(session.last.content)["chart"]["result"]
-    if not isinstance(result, dict):
+    (result,) = read_json(_body(session))["chart"]["result"]
+    if not isinstance(result, dict) or not isinstance(result["meta"], dict):
         raise TypeError("no object")
     return result
 
 
 def _about(symbol: str, answer: Answer) -> None:
-    named = str(answer.result.get("meta", {}).get("symbol", "")).upper()
+    named = str(answer.meta.get("symbol", "")).upper()
     if named != symbol.upper():
-        raise Trouble(Outcome.UNKNOWN_SYMBOL, f"Yahoo answers for {symbol} with {named}: name that one")
+        raise Trouble(Outcome.UNKNOWN_SYMBOL, f"Yahoo answers for {symbol} with {named[:32]}: name that one")
 
 
 def trouble(error: Exception, session: Session) -> Trouble | None:  # noqa: PLR0911 - one line per kind
@@ -94,13 +103,9 @@ def trouble(error: Exception, session: Session) -> Trouble | None:  # noqa: PLR0
         return error
     if isinstance(error, yahoo.YFRateLimitError):
         return Trouble(Outcome.RATE_LIMITED, "Yahoo asks for fewer requests")
-    if isinstance(error, yahoo.YFTzMissingError):
-        return Trouble(Outcome.UNKNOWN_SYMBOL, "Yahoo knows no exchange of it")
     refused = session.refused()
-    if refused is not None and isinstance(error, (yahoo.YFException, *_SHAPE)):
+    if refused is not None and isinstance(error, (yahoo.YFException, *SHAPE)):
         return refused
-    if isinstance(error, yahoo.YFPricesMissingError):
-        return _without_prices(error, session)
     if isinstance(error, yahoo.YFException):
         return Trouble(Outcome.SERVER_TROUBLE, "Yahoo says that it is down")
     if isinstance(error, curl.Timeout):
@@ -109,26 +114,15 @@ def trouble(error: Exception, session: Session) -> Trouble | None:  # noqa: PLR0
         return Trouble(Outcome.PARTIAL_ANSWER, "the answer broke off")
     if isinstance(error, curl.RequestException):
         return Trouble(Outcome.PROVIDER_UNREACHABLE, f"no connection: {type(error).__name__}")
-    return _misshapen(error, session) if isinstance(error, _SHAPE) else None
-
-
-def _without_prices(error: Exception, session: Session) -> Trouble:
-    """Prices are missing only where Yahoo answers for a symbol; yfinance finds none in whatever has none."""
-    try:
-        answered = "meta" in _result(session)
-    except _SHAPE:
-        answered = False
-    if answered:
-        return Trouble(Outcome.NO_DATA, "Yahoo has no prices in the window")
-    return _misshapen(error, session)
+    return _misshapen(error, session) if isinstance(error, SHAPE) else None
 
 
 def _misshapen(error: Exception, session: Session) -> Trouble:
     """An answer that is none of those that are known: cut off, another page, or other fields."""
-    body = session.last.content.lstrip() if session.last is not None else b""
+    body = _body(session).lstrip()
     try:
-        json.loads(body)
-    except ValueError:
+        read_json(body)
+    except (ValueError, RecursionError):
         if body.startswith(b"{"):
             return Trouble(Outcome.PARTIAL_ANSWER, "the answer is cut off")
         if b"will be right back" in body.lower():

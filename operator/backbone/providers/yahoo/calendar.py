@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,7 +15,8 @@ import yfinance
 
 from ...market.dimensions import MACRO_EVENTS, MOMENT
 from ...vocabulary import Outcome
-from ..trouble import Trouble
+from ..trouble import SHAPE, Trouble
+from ..values import decimals, read_json
 from .asking import prepare, trouble
 from .session import Session
 
@@ -36,25 +37,34 @@ _IDENTITY = ("event", "period", "reference")
 _SAYS = ("calendar", "kind", "at", *VALUES)
 
 
-def events(session: Session, lookback: timedelta | None, now: datetime) -> pa.Table:
-    """Every event of the window, as MACRO_EVENTS facts with the vintage of today. Raises Trouble.
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One event as Yahoo tells it: values in the order of NAME, REGION, TIME, FOR, then VALUES."""
 
-    `event` is country and name, since the same name is released in many countries.
-    """
+    values: Sequence[Any]
+
+    @property
+    def calendar(self) -> str:
+        """The country that it is of, by its code; empty where no text says that."""
+        return self.values[1] if isinstance(self.values[1], str) else ""
+
+
+def events(session: Session, lookback: timedelta | None, now: datetime) -> list[Row]:
+    """Every event of the window, of every country. Raises Trouble."""
     prepare()
     start, end = now - (lookback or BACK), now + AHEAD
     calendar = yfinance.Calendars(start.date(), end.date(), session=session)
-    rows: list[Sequence[Any]] = []
+    rows: list[Row] = []
     for page in range(PAGES):
         found = _page(calendar, session, page)
         rows += found
         if len(found) < PAGE:
-            return _table(rows, now)
+            return rows
     raise Trouble(Outcome.PARTIAL_ANSWER, f"the calendar has more than {PAGE * PAGES:,} events")
 
 
-def _page(calendar: yfinance.Calendars, session: Session, page: int) -> list[Sequence[Any]]:
-    """Rows of one page in the order NAME, REGION, TIME, FOR, then VALUES.
+def _page(calendar: yfinance.Calendars, session: Session, page: int) -> list[Row]:
+    """The events of one page.
 
     Read from the answer itself: yfinance makes each value that is exactly zero a missing one.
     """
@@ -63,10 +73,10 @@ def _page(calendar: yfinance.Calendars, session: Session, page: int) -> list[Seq
         calendar.get_economic_events_calendar(limit=PAGE, offset=page * PAGE, force=True)
         if session.last is None:
             raise ValueError("no answer was seen")
-        (document,) = json.loads(session.last.content)["finance"]["result"][0]["documents"]
+        (document,) = read_json(session.last.content)["finance"]["result"][0]["documents"]
         labels = [column["label"] for column in document["columns"]]
         places = [labels.index(label) for label in (NAME, REGION, TIME, FOR, *VALUES.values())]
-        return [[row[place] for place in places] for row in document["rows"]]
+        return [Row([row[place] for place in places]) for row in document["rows"]]
     except Exception as error:
         found = trouble(error, session)
         if found is None:
@@ -74,17 +84,23 @@ def _page(calendar: yfinance.Calendars, session: Session, page: int) -> list[Seq
         raise found from None
 
 
-def _table(rows: list[Sequence[Any]], now: datetime) -> pa.Table:
+def facts_of(rows: Sequence[Row], now: datetime) -> pa.Table:
+    """The events of one country, as MACRO_EVENTS facts with the vintage of today. Raises Trouble.
+
+    `event` is country and name, since the same name is released in many countries.
+    """
     if not rows:
         raise Trouble(Outcome.NO_DATA, "Yahoo has no event in the window")
-    columns = dict(zip(("name", "region", "at", "reference", *VALUES), zip(*rows, strict=True), strict=True))
+    told = zip(*(row.values for row in rows), strict=True)
+    columns = dict(zip(("name", "region", "at", "reference", *VALUES), told, strict=True))
     try:
         at = _moments(columns["at"])
         region, name, reference = (
             pa.array(columns[text], pa.string()) for text in ("region", "name", "reference")
         )
-        values = {value: pa.array(columns[value], pa.float64()) for value in VALUES}
-    except (ValueError, TypeError, pa.ArrowInvalid) as error:
+        # What is no number is infinite here, and a row that the checks refuse.
+        values = {value: pa.array(decimals(columns[value]), from_pandas=True) for value in VALUES}
+    except SHAPE as error:
         raise Trouble(Outcome.CHANGED_SHAPE, f"other fields than before: {type(error).__name__}") from None
     count = len(rows)
     arrays = {
@@ -103,9 +119,10 @@ def _table(rows: list[Sequence[Any]], now: datetime) -> pa.Table:
 
 
 def _moments(texts: Sequence[str]) -> npt.NDArray[np.datetime64]:
-    """Times as Yahoo writes them, ISO 8601 in UTC, as microseconds."""
-    read = [datetime.fromisoformat(text).astimezone(UTC).replace(tzinfo=None) for text in texts]
-    return np.asarray(read, "datetime64[us]")
+    """Times as Yahoo writes them, ISO 8601 in UTC, as microseconds. The machine's own zone says nothing."""
+    read = [datetime.fromisoformat(text) for text in texts]
+    aware = [found if found.tzinfo is not None else found.replace(tzinfo=UTC) for found in read]
+    return np.asarray([found.astimezone(UTC).replace(tzinfo=None) for found in aware], "datetime64[us]")
 
 
 def changed(found: pa.Table, stored: pa.Table | None) -> pa.Table:

@@ -8,10 +8,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from ...market.calendars import ROUND_THE_CLOCK
 from ...market.dimensions import DAILY_BARS, INTRADAY_BARS, MACRO_EVENTS
+from ...market.symbols import Kind
 from ...vocabulary import Outcome
 from ..pacing import Limits, Pace, Patience
 from ..protocol import Connection, Delivery, Fate, ProviderFailure, Query, Slice
@@ -28,8 +27,8 @@ SKEW = timedelta(minutes=5)
 """Clocks that differ by more are worth a word."""
 EVENTS_COMPARED = 20_000
 """How many stored rows of a calendar are looked at for what has changed."""
-CRYPTOCURRENCY = "CRYPTOCURRENCY"
-"""Yahoo's type of what trades on every day of the week."""
+KINDS = {"FUTURE": Kind.FUTURE}
+"""Yahoo's types of what trades at prices of zero and below."""
 HINT = "look the symbol up on Yahoo Finance; one that was renamed or delisted is not found"
 
 
@@ -93,13 +92,16 @@ class YahooProvider:
             for name, item in found.answers.items()
             if item.lacks
         )
-        exchanges = {
-            name: ROUND_THE_CLOCK
+        exchanges = {name: item.exchange for name, item in found.answers.items() if item.exchange}
+        whole = tuple(item.whole for item in found.answers.values() if item.whole is not None)
+        kinds = {
+            name: KINDS[kind]
             for name, item in found.answers.items()
-            if item.meta.get("instrumentType") == CRYPTOCURRENCY
+            if (kind := str(item.meta.get("instrumentType"))) in KINDS
         }
+        periods = {name: item.periods for name, item in found.answers.items() if len(item.periods)}
         return Delivery(
-            slices=(Slice(SOURCE, now, facts, exchanges),) if facts.num_rows else (),
+            slices=(Slice(SOURCE, now, facts, exchanges, kinds, periods, whole),) if facts.num_rows else (),
             unknown=found.of(Outcome.UNKNOWN_SYMBOL),
             without_data=found.of(Outcome.NO_DATA),
             hint=HINT,
@@ -125,14 +127,22 @@ class YahooProvider:
                 requests=session.count,
                 retried=asked.retried,
             )
-        found = asked.answers["calendar"]
-        wanted = found.filter(pc.is_in(found["calendar"], value_set=pa.array(query.names, pa.string())))
-        present = set(wanted["calendar"].to_pylist())
-        facts = calendar.changed(wanted, stored)
+        rows = asked.answers["calendar"]
+        nobodys = sum(not row.calendar for row in rows)
+        if nobodys:
+            self._progress(f"Yahoo: {nobodys} events of no country, which are left out")
+
+        def mine(name: str) -> pa.Table:
+            found = calendar.facts_of([row for row in rows if row.calendar == name], now)
+            return calendar.changed(found, stored)
+
+        read = ask_for(query.names, mine, self._patience)
+        facts = pa.concat_tables(read.answers.values()) if read.answers else None
         return Delivery(
-            slices=(Slice(calendar.SOURCE, now, facts),) if wanted.num_rows else (),
-            without_data=tuple(name for name in query.names if name not in present),
+            slices=() if facts is None else (Slice(calendar.SOURCE, now, facts),),
+            without_data=read.of(Outcome.NO_DATA),
             hint="calendars are countries by their code of two letters",
+            failed=read.failed(),
             requests=session.count,
             retried=asked.retried,
         )

@@ -16,7 +16,8 @@ from curl_cffi import requests
 
 from ...vocabulary import Outcome
 from ..pacing import Pace
-from ..trouble import Trouble
+from ..trouble import SHAPE, Trouble
+from ..values import read_json
 
 BROWSER = "chrome"
 DATA = ("/v8/finance/chart/", "/v1/finance/visualization")
@@ -43,7 +44,8 @@ class Session(requests.Session):  # type: ignore[type-arg]
             options["verify"] = str(authority)
         super().__init__(**options)
         self._pace = pace
-        self._deadline = deadline
+        self.deadline = deadline
+        """Seconds that a call may take, at most."""
         self.count = 0
         """Requests so far."""
         self.last: requests.Response | None = None
@@ -58,7 +60,7 @@ class Session(requests.Session):  # type: ignore[type-arg]
         """Send a request. Raises Trouble where the answer is plainly no data."""
         self._pace.wait()
         given = options.get("timeout")
-        options["timeout"] = min(given, self._deadline) if isinstance(given, int | float) else self._deadline
+        options["timeout"] = min(given, self.deadline) if isinstance(given, int | float) else self.deadline
         self.count += 1
         answer: requests.Response = super().request(method, url, **options)
         if urlsplit(url).path.startswith(DATA):
@@ -83,7 +85,7 @@ class Session(requests.Session):  # type: ignore[type-arg]
         told = self.last.headers.get("Date") if self.last is not None else None
         try:
             return parsedate_to_datetime(told).astimezone(UTC) if told else None
-        except ValueError:
+        except (ValueError, OverflowError):
             return None
 
 
@@ -107,12 +109,12 @@ def _reason(answer: requests.Response) -> str | None:
     if answer.ok:
         return None
     try:
-        (told,) = answer.json().values()
+        (told,) = read_json(answer.content).values()
         return str(told["error"]["description"])[:200]
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except SHAPE:
         return None
 
 
 def _wait(answer: requests.Response) -> float | None:
     told = answer.headers.get("Retry-After") or ""
-    return float(told) if told.isdigit() else None
+    return float(told) if told.isdecimal() else None

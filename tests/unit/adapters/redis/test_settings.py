@@ -93,10 +93,12 @@ def test_what_a_secret_says(keys: dict[str, str], settings: RedisSettings) -> No
             {"uri": "kafka://emp:s3cr3t@redis"}, "does not begin with redis://", id="another scheme"
         ),
         pytest.param({"uri": "redis://emp:s3cr3t@"}, "names no host", id="no host"),
-        pytest.param({"uri": "redis://emp:s3cr3t@redis:63790000"}, "port is no number", id="a high port"),
-        pytest.param({"uri": "redis://emp:s3cr3t@redis:63x9"}, "port is no number", id="letters in the port"),
+        pytest.param({"uri": "redis://emp:s3cr3t@redis:63790000"}, "port is not a number", id="a high port"),
         pytest.param(
-            {"uri": "redis://emp:s3cr3t@redis/first"}, "database is no number", id="a named database"
+            {"uri": "redis://emp:s3cr3t@redis:63x9"}, "port is not a number", id="letters in the port"
+        ),
+        pytest.param(
+            {"uri": "redis://emp:s3cr3t@redis/first"}, "database is not a number", id="a named database"
         ),
         pytest.param({"uri": "redis://emp:s3cr3t/x@redis"}, "%2F for /", id="a slash in the password"),
         pytest.param({"uri": "redis://emp:s3cr3t#x@redis"}, "%23 for #", id="a hash in the password"),
@@ -119,11 +121,13 @@ def test_what_a_secret_says(keys: dict[str, str], settings: RedisSettings) -> No
         pytest.param(
             {"uri": "rediss://redis?ssl_cert_reqs=none"}, "is always checked", id="an unchecked certificate"
         ),
-        pytest.param({"host": "redis", "port": "0"}, "port is no number", id="port 0"),
+        pytest.param({"host": "redis", "port": "0"}, "port is not a number", id="port 0"),
         pytest.param(
-            {"host": "redis", "database": "1" * 5000}, "database is no number", id="a number of 5,000 digits"
+            {"host": "redis", "database": "1" * 5000},
+            "database is not a number",
+            id="a number of 5,000 digits",
         ),
-        pytest.param({"host": "redis", "database": "-1"}, "database is no number", id="database -1"),
+        pytest.param({"host": "redis", "database": "-1"}, "database is not a number", id="database -1"),
         pytest.param(
             {"host": "redis", "tls": "yes"}, "neither true nor false", id="a switch that is no switch"
         ),

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from backbone.adapters.timescale.policy_plan import Loss, Step, losing, plan, refusal
+from backbone.adapters.timescale.policy_plan import Loss, Step, draft, plan, refusal
 from backbone.adapters.timescale.policy_settings import (
     Key,
     Kind,
@@ -45,8 +45,8 @@ def reached(
     holdings = before or PolicyHoldings(at, {(Kind.CHUNK_WIDTH, BARS): days_setting(365)}, {})
     for _ in range(50):
         holdings = PolicyHoldings(at, dict(holdings.current), dict(holdings.remembered))
-        losses = {step.key: Loss(rows, at) for step in losing(wish, holdings)}
-        steps = plan(wish, holdings, losses).steps
+        losses = {step.key: Loss(rows, at) for step in draft(wish, holdings).losing}
+        steps = plan(draft(wish, holdings), losses).steps
         if not steps:
             return holdings
         take(holdings.current, holdings.remembered, steps[0])  # type: ignore[arg-type]
@@ -68,8 +68,10 @@ def take(current: dict[Key, Setting], remembered: dict[Key, str], step: Step) ->
 
 
 def told(wish: DesiredPolicies, holdings: PolicyHoldings, **values: object) -> list[tuple[str, bool]]:
-    losses = {step.key: Loss(0, None) for step in losing(wish, holdings)}
-    return [(step.what, step.drift) for step in plan(wish, holdings, losses).steps if not step.remembers]
+    losses = {step.key: Loss(0, None) for step in draft(wish, holdings).losing}
+    return [
+        (step.what, step.drift) for step in plan(draft(wish, holdings), losses).steps if not step.remembers
+    ]
 
 
 def without(holdings: PolicyHoldings, key: Key, value: Setting | None = None) -> PolicyHoldings:
@@ -119,7 +121,7 @@ def test_what_is_as_wished_already_is_only_remembered() -> None:
     there = PolicyHoldings(
         NOW, {(Kind.CHUNK_WIDTH, BARS): days_setting(365), RETENTION: days_setting(90)}, {}
     )
-    found = plan(bars(90), there, {})
+    found = plan(draft(bars(90), there), {})
     assert [(step.key, step.remembers) for step in found.steps] == [
         ((Kind.CHUNK_WIDTH, BARS), True),
         (RETENTION, True),
@@ -130,35 +132,35 @@ def test_a_table_that_is_not_spoken_of_keeps_its_width_and_its_columnstore() -> 
     other = (Kind.CHUNK_WIDTH, "market.macro_series")
     store = (Kind.COLUMNSTORE, BARS)
     there = PolicyHoldings(NOW, {other: days_setting(7), store: columnstore(DAILY_BARS)}, {})
-    assert other not in [step.key for step in plan(bars(), there, {}).steps]
-    assert store not in [step.key for step in plan(bars(), there, {}).steps]
+    assert other not in [step.key for step in plan(draft(bars(), there), {}).steps]
+    assert store not in [step.key for step in plan(draft(bars(), there), {}).steps]
 
 
 def test_a_retention_that_loses_rows_waits_for_its_own_token() -> None:
     wish, there = bars(365, aggregates=WEEKLY), reached(bars(aggregates=WEEKLY))
-    assert [step.key for step in losing(wish, there)] == [RETENTION]
+    assert [step.key for step in draft(wish, there).losing] == [RETENTION]
     losses = {RETENTION: Loss(7, NOW)}
-    found = plan(wish, there, losses)
+    found = plan(draft(wish, there), losses)
     assert found.steps == ()
     assert [(item.rows, item.cutoff, item.token) for item in found.unconfirmed] == [
         (7, NOW, "dailyBars-365d-7")
     ]
     for token in ("dailyBars-365d-8", "dailyBars-365d", "x"):
-        assert plan(wish, there, losses, [token]) == found
-    confirmed = plan(wish, there, losses, ["x", "dailyBars-365d-7"])
+        assert plan(draft(wish, there), losses, [token]) == found
+    confirmed = plan(draft(wish, there), losses, ["x", "dailyBars-365d-7"])
     assert confirmed.unconfirmed == ()
     assert [step.kind for step in confirmed.steps] == [Kind.FILL, Kind.REFRESH, Kind.RETENTION]
 
 
 @pytest.mark.parametrize(("before", "asked"), [(None, True), (400, True), (365, False), (200, False)])
 def test_only_a_shorter_retention_asks(before: int | None, asked: bool) -> None:
-    assert bool(losing(bars(365), reached(bars(before)))) is asked
+    assert bool(draft(bars(365), reached(bars(before))).losing) is asked
 
 
 def test_what_is_not_confirmed_leaves_the_retention_before_it_in_force() -> None:
     there = without(reached(bars(365)), RETENTION)
     losses = {RETENTION: Loss(7, NOW)}
-    assert [(step.what, step.drift) for step in plan(bars(90), there, losses).steps] == [
+    assert [(step.what, step.drift) for step in plan(draft(bars(90), there), losses).steps] == [
         ("retention: none → 365 days", True)
     ]
 
@@ -197,18 +199,18 @@ def test_an_aggregate_that_holds_bars_waits_and_goes_last_first() -> None:
     trades = (HypertablePolicy(INTRADAY_TRADES, 7),)
     there = reached(DesiredPolicies(trades, both), PolicyHoldings(NOW, {}, {}))
     wish = DesiredPolicies(trades)
-    (step,) = losing(wish, there)
+    (step,) = draft(wish, there).losing
     assert step.table == "market.trade_daily_bars"
-    found = plan(wish, there, {step.key: Loss(5, None)})
+    found = plan(draft(wish, there), {step.key: Loss(5, None)})
     assert (found.steps, [item.token for item in found.unconfirmed]) == ((), ["tradeDays-drop-5"])
-    found = plan(wish, there, {step.key: Loss(5, None)}, ["tradeDays-drop-5"])
+    found = plan(draft(wish, there), {step.key: Loss(5, None)}, ["tradeDays-drop-5"])
     assert found.steps[0].what == "continuous aggregate: materialized → none"
 
 
 def test_an_aggregate_whose_end_is_not_confirmed_is_kept_from_what_a_new_retention_drops() -> None:
     there, wish = reached(bars(aggregates=WEEKLY)), bars(90)
     losses = {(Kind.AGGREGATE, WEEKS): Loss(5, None), RETENTION: Loss(7, NOW)}
-    found = plan(wish, there, losses, ["dailyBars-90d-7"])
+    found = plan(draft(wish, there), losses, ["dailyBars-90d-7"])
     assert [item.token for item in found.unconfirmed] == ["weeklyBars-drop-5"]
     assert [step.what for step in found.steps] == [
         "filled from the rows that are there",
@@ -243,7 +245,7 @@ def test_a_wish_that_contradicts_itself_is_refused(wish: DesiredPolicies, said: 
 def test_somebody_elses_view_of_a_name_of_ours_is_refused() -> None:
     found = refusal(bars(aggregates=WEEKLY), PolicyHoldings(NOW, {}, {}, frozenset({WEEKS})))
     assert found is not None
-    assert f"the database has a {WEEKS} that is no continuous aggregate; rename that" in found.message
+    assert f"the database has a {WEEKS} that is not a continuous aggregate; rename that" in found.message
 
 
 def test_a_columnstore_is_by_the_key_without_its_time() -> None:

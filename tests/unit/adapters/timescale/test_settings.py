@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from backbone.adapters.secret_keys import SecretMissing
 from backbone.adapters.timescale.settings import ConnectionSettings, from_folder, from_keys
 from backbone.errors import Rejected
 
@@ -110,7 +111,14 @@ def test_a_folder_is_a_secret(tmp_path: Path) -> None:
     assert (found.host, found.password, found.authority) == ("db.example.com", PASSWORD, tmp_path / "ca.crt")
 
 
-def test_an_empty_folder_is_told_what_belongs_there(tmp_path: Path) -> None:
+def test_a_secret_that_is_not_there_is_told_from_one_with_other_keys(tmp_path: Path) -> None:
+    # As the kubelet mounts an optional Secret that does not exist.
+    (tmp_path / "..2024_03_01").mkdir()
+    (tmp_path / "..data").symlink_to("..2024_03_01")
+    for folder in (tmp_path, tmp_path / "nowhere"):
+        with pytest.raises(SecretMissing, match="there is no Secret timescale, or it has no key at all"):
+            from_folder("timescale", folder)
+    (tmp_path / "dsn").write_text("postgresql://me@db/market")
     with pytest.raises(
         Rejected, match="none of uri, host, port, database, username, password, dbname, user is in"
     ):
@@ -154,12 +162,12 @@ def test_an_empty_folder_is_told_what_belongs_there(tmp_path: Path) -> None:
         pytest.param({"uri": "postgresql://h:5432/d"}, "has no @", id="no login"),
         pytest.param(uri(rest="h"), "uri has no database", id="no database"),
         pytest.param(uri(rest=":5432/d"), "uri has no host", id="no host"),
-        pytest.param(uri(rest="h:port/d"), "port is no number", id="a port that is none"),
-        pytest.param(uri(rest=f"h:{'9' * 5000}/d"), "port is no number", id="a port of 5,000 digits"),
+        pytest.param(uri(rest="h:port/d"), "port is not a number", id="a port that is none"),
+        pytest.param(uri(rest=f"h:{'9' * 5000}/d"), "port is not a number", id="a port of 5,000 digits"),
         pytest.param(uri("emp:s3cr3t%x"), "%25 for %", id="a bare per cent sign"),
         pytest.param(uri("emp:s3c\tr3t"), "holds a space", id="a tab"),
         pytest.param(uri("emp:s3c\nr3t"), "holds a space", id="a line break"),
-        pytest.param(uri(rest="h:70000/d"), "port is no number", id="a port out of range"),
+        pytest.param(uri(rest="h:70000/d"), "port is not a number", id="a port out of range"),
         pytest.param(uri("emp:s3cr3t/x@y"), "holds a character that ends them", id="a bare slash"),
         pytest.param(uri("emp:s3cr3t#x"), "holds a character that ends them", id="a bare hash"),
         pytest.param(uri("emp:s3cr3t?x"), "holds a character that ends them", id="a bare question mark"),

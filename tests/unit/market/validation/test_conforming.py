@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pyarrow as pa
 import pytest
-from judged_rows import bars, minutes
+from support.judged_rows import bars, minutes
 
 from backbone.market.dimensions import DAILY_BARS, INTRADAY_BARS, Dimension
 from backbone.market.validation.conforming import conform

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 import pandas as pd
 import pyarrow as pa
 import pytest
-from judged_rows import NOW, bars, judged, judged_minutes, minutes, sessions, told
+from support.judged_rows import NOW, bars, judged, judged_minutes, minutes, sessions, told
 
 from backbone.market.defects import Defect
 from backbone.market.dimensions import (
@@ -70,7 +70,7 @@ def test_the_same_day_twice_with_other_values(
         pytest.param(-1.0, "NonPositivePrice", id="negative"),
     ],
 )
-@pytest.mark.parametrize("column", ["open", "high", "low", "close", "adjusted_close"])
+@pytest.mark.parametrize("column", ["open", "high", "low", "close"])
 def test_a_price_that_is_none(column: str, value: float, reason: str) -> None:
     rows = bars()
     rows[30][column] = value
@@ -173,17 +173,21 @@ def test_new_york_time_taken_for_utc_is_a_zone_error_also_across_a_change_of_the
 
 
 @pytest.mark.parametrize(
-    ("width", "first", "late"),
+    ("width", "first", "late", "refused"),
     [
-        pytest.param(60, "14:30", "20:30", id="an hour"),
-        pytest.param(5, "14:45", "20:15", id="three of five minutes"),
-        pytest.param(1, "14:31", "20:15", id="fifteen of a minute"),
+        pytest.param(60, "14:30", "20:30", 0, id="an hour"),
+        pytest.param(5, "14:45", "20:15", 0, id="three of five minutes"),
+        pytest.param(1, "14:31", "20:15", 0, id="fifteen of a minute"),
+        pytest.param(5, "14:45", "20:30", 3, id="six of five minutes, of which three are too late"),
+        pytest.param(1, "14:31", "20:30", 15, id="thirty of a minute, of which fifteen are too late"),
     ],
 )
-def test_late_bars_condemn_no_line_whose_first_hour_lacks(width: int, first: str, late: str) -> None:
+def test_late_bars_condemn_no_line_whose_first_hour_lacks(
+    width: int, first: str, late: str, refused: int
+) -> None:
     rows = minutes((f"2024-03-13T{first}+00:00", "2024-03-13T20:00+00:00"), width=width)
     after = minutes(("2024-03-13T20:00+00:00", f"2024-03-13T{late}+00:00"), width=width)
-    assert told(judged_minutes([*rows, *after])) == {"OffSession": len(after)}
+    assert told(judged_minutes([*rows, *after])) == ({"OffSession": refused} if refused else {})
 
 
 def test_a_line_that_is_an_hour_late_is_shifted() -> None:
@@ -368,6 +372,18 @@ def test_a_macro_value_that_was_not_observed_is_no_error_and_a_vintage_from_the_
     found = judge(MACRO_SERIES, pa.Table.from_pylist(rows, schema=MACRO_SERIES.facts), Context(NOW))
     assert told(found) == {"FutureRow": 1}
     assert found.kept.num_rows == 7
+
+
+def test_a_period_that_is_forecast_is_kept_and_a_vintage_of_next_year_is_not() -> None:
+    row = {"source": "s", "series": "GDPPOT", "frequency": "quarterly", "value": 16_000.0, "revision": 0}
+    rows = [
+        {**row, "period": date(year, month, 1), "vintage": date(2024, 2, 1)}
+        for year in range(2023, 2034)
+        for month in (1, 4, 7, 10)
+    ]
+    ahead = {**row, "period": date(2024, 1, 1), "vintage": date(2024, 4, 1)}
+    found = judge(MACRO_SERIES, pa.Table.from_pylist([*rows, ahead], schema=MACRO_SERIES.facts), Context(NOW))
+    assert (told(found), found.kept.num_rows) == ({"FutureRow": 1}, len(rows))
 
 
 def monthly(*values: float | None) -> Judgement:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
-from judged_rows import NOW, bars, judged, told
+from support.judged_rows import NOW, bars, judged, judged_minutes, minutes, told
 
 from backbone.market.defects import Defect
 from backbone.market.dimensions import (
     DAILY_BARS,
+    INTRADAY_BARS,
 )
 from backbone.market.validation.judge import HISTORY, Context, judge
 
@@ -97,14 +99,70 @@ def test_old_rows_on_the_old_basis_are_no_jump_that_the_store_holds() -> None:
     assert Defect.UNADJUSTED_SPLIT in found.quarantined_counts
 
 
-@pytest.mark.parametrize("ratio", [35, 60, 100, 1 / 35, 1 / 100])
-def test_a_split_of_an_odd_ratio_is_kept_under_a_flag_once_it_stays(ratio: float) -> None:
-    rows = split(bars(volume=1_000_000), 50, ratio)
-    for row in rows:
-        row["volume"] = int(row["volume"])  # type: ignore[call-overload]
+def levels(first: int, ratio: float, count: int = 60) -> list[dict[str, object]]:
+    """Bars on another level from a row on; as many pieces are traded as before."""
+    return [
+        {**row, "volume": old["volume"]}
+        for row, old in zip(split(bars(count), first, ratio), bars(count), strict=True)
+    ]
+
+
+@pytest.mark.parametrize("ratio", [1.9, 12, 35, 60, 100, 1000, 1 / 35, 1 / 100])
+@pytest.mark.parametrize("stay", [1, 2, 3, 4, 5, 20])
+def test_a_jump_that_no_split_explains_stays_out_however_many_rows_are_on_its_level(
+    ratio: float, stay: int
+) -> None:
+    rows = levels(40, ratio)[: 40 + stay]
     found = judged(rows)
-    assert told(found) == {"PossibleSplit": 1}
-    assert found.flags[50].as_py() == "PossibleSplit"
+    assert found.kept.num_rows == 40, told(found)
+    assert set(found.reasons.to_pylist()) <= {"UnadjustedSplit", "PriceSpike"}
+
+
+@pytest.mark.parametrize("ratio", [100, 1 / 100, 1000])
+@pytest.mark.parametrize("first", [2, 5, 9])
+def test_a_jump_by_a_hundred_is_believed_of_no_line_however_young(ratio: float, first: int) -> None:
+    assert judged(levels(first, ratio, 30)).kept.num_rows == first
+
+
+@pytest.mark.parametrize("ratio", [100, 35, 1 / 100])
+def test_a_right_row_ends_what_stays_out(ratio: float) -> None:
+    rows = [*levels(40, ratio)[:45], *bars()[45:]]
+    found = judged(rows)
+    assert found.quarantined["session_date"].to_pylist() == [row["session_date"] for row in rows[40:45]]
+
+
+@pytest.mark.parametrize("factors", [(0.01, 0.01), (100, 100), (0.02, 0.3), (30, 8), (5, 5, 5)])
+def test_wrong_rows_at_the_end_do_not_confirm_each_other(factors: tuple[float, ...]) -> None:
+    rows = bars()
+    for row, factor in zip(rows[-len(factors) :], factors, strict=True):
+        for name in ("open", "high", "low", "close", "adjusted_close"):
+            row[name] = row[name] * factor  # type: ignore[operator]
+    found = judged(rows)
+    assert found.kept.num_rows == len(rows) - len(factors), told(found)
+
+
+@pytest.mark.parametrize("ratio", [100, 1 / 100, 1000])
+@pytest.mark.parametrize("stay", [1, 2, 3, 10, 40])
+def test_minutes_on_the_level_of_another_unit_stay_out(ratio: float, stay: int) -> None:
+    rows = minutes(("2024-03-28T14:00:00+00:00", "2024-03-28T15:00:00+00:00"))[: 20 + stay]
+    for row in rows[20:]:
+        for name in ("open", "high", "low", "close"):
+            row[name] = row[name] / ratio  # type: ignore[operator]
+    assert judged_minutes(rows).kept.num_rows == 20
+
+
+def test_minutes_on_another_level_that_somebody_released_refuse_no_later_one() -> None:
+    rows = minutes(("2024-03-28T14:00:00+00:00", "2024-03-28T15:00:00+00:00"))
+    for row in rows[20:]:
+        for name in ("open", "high", "low", "close"):
+            row[name] = row[name] / 100  # type: ignore[operator]
+    stored = pa.Table.from_pylist(rows[:30], schema=INTRADAY_BARS.facts)
+
+    def before(facts: pa.Table) -> pa.Table:
+        return stored.filter(pc.less(stored["start"], pc.min(facts["start"])))
+
+    table = pa.Table.from_pylist(rows[15:], schema=INTRADAY_BARS.facts)
+    assert judge(INTRADAY_BARS, table, Context(NOW, before=before)).kept.num_rows == 45
 
 
 def test_a_history_that_was_adjusted_for_the_split_is_kept() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from backbone.market.dimensions import DAILY_BARS, MACRO_SERIES
-from backbone.providers.protocol import ProviderFailure, Query
+from backbone.providers.protocol import Query
 from backbone.providers.sample import provider as module
 from backbone.providers.sample.files import DataFile, sample_root
 from backbone.providers.sample.provider import SampleProvider
@@ -85,17 +85,18 @@ def test_unknown_names_alone_deliver_nothing(provider: SampleProvider) -> None:
 
 
 def test_data_that_was_not_fetched_says_how_to_fetch_it(tmp_path: Path) -> None:
-    with pytest.raises(ProviderFailure, match="emp-runtime sample fetch") as caught:
-        SampleProvider(tmp_path / "nowhere").fetch(Query(DAILY_BARS, ("AAPL",)))
-    assert caught.value.outcome is Outcome.SAMPLE_DATA_MISSING
+    delivery = SampleProvider(tmp_path / "nowhere").fetch(Query(DAILY_BARS, ("AAPL",)))
+    (fate,) = delivery.failed
+    assert (fate.name, fate.outcome, delivery.slices) == ("AAPL", Outcome.SAMPLE_DATA_MISSING, ())
+    assert "emp-runtime sample fetch" in fate.message
 
 
-def test_a_damaged_file_is_a_failure_of_the_provider(provider: SampleProvider, tmp_path: Path) -> None:
+def test_a_damaged_file_costs_the_names_in_it(provider: SampleProvider, tmp_path: Path) -> None:
     path = tmp_path / "package" / "first.csv"
     path.write_text("x" * path.stat().st_size)
-    with pytest.raises(ProviderFailure, match="does not read") as caught:
-        provider.fetch(Query(DAILY_BARS, ("AAPL",)))
-    assert caught.value.outcome is Outcome.PROVIDER_FAILED
+    delivery = provider.fetch(Query(DAILY_BARS, ("AAPL", "META")))
+    assert {fate.name: fate.outcome for fate in delivery.failed}["AAPL"] is Outcome.PROVIDER_FAILED
+    assert all("does not read" in fate.message for fate in delivery.failed)
 
 
 def test_the_environment_says_where_the_data_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""What users write in files, read and validated as the API server would."""

@@ -1,0 +1,1 @@
+"""Parts of a backbone: pure decisions about one outside system each."""

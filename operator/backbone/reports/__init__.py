@@ -1,0 +1,1 @@
+"""Reports: what a Job tells the operator through its termination message."""

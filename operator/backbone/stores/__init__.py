@@ -1,0 +1,1 @@
+"""Where a backbone stores its rows, and opening what serves them."""
