@@ -26,6 +26,8 @@ _ALONE = {
     "offsets.topic.num.partitions": "4",
     "group.initial.rebalance.delay.ms": "0",
     "auto.create.topics.enable": "false",
+    # The default of 128 MiB is half of our heap: a start with it ends in OutOfMemoryError now and then.
+    "log.cleaner.dedupe.buffer.size": str(2 * 1024 * 1024),
 }
 
 

@@ -19,7 +19,8 @@ from console import Failure
 
 LOOPBACK = "127.0.0.1"
 END_DEADLINE = 20.0
-LOG_TAIL_LINES = 15
+LOG_TAIL_LINES = 40
+"""Enough for a stack of Java's with the line above it that says what is wrong."""
 
 
 @dataclass(frozen=True)
