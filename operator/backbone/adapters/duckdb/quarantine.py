@@ -34,15 +34,7 @@ class DuckDBQuarantine:
 
     def add(self, dimension: Dimension, rows: pa.Table, reasons: pa.Array, origin: Origin) -> None:
         """Keep raw rows with a reason each."""
-        values = {
-            "dimension": dimension.name,
-            "provider": origin.provider,
-            "plan": origin.plan,
-            "generation": origin.generation,
-            "run": origin.run_id,
-            "version": SCHEMA_VERSION,
-            "at": origin.at,
-        }
+        values = verdicts_sql.kept_with(dimension, origin)
         connection, delivered = self._connection, frozenset(rows.schema.names)
         incoming = registered(connection, "incoming", rows.append_column("reason", reasons))
         with incoming, translated("write the quarantine"):

@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 
 from ...market.defects import Defect
-from ...market.dimensions import VERDICT, Dimension, line_of
-from ...ports.quarantine import EntryState
+from ...market.dimensions import SCHEMA_VERSION, VERDICT, Dimension, line_of
+from ...ports.quarantine import EntryState, Origin
 from .quarantine_sql import SQL_TYPES, entries_of, key_text
 
 TABLES = (
@@ -76,6 +76,19 @@ OVERRULED = (
 ORPHANS = "DELETE FROM telemetry.verdicts WHERE id NOT IN (SELECT id FROM telemetry.quarantine)"
 
 _LINEAGE = ("run_id", "plan_generation", "schema_version", "observed_at", "provider")
+
+
+def kept_with(dimension: Dimension, origin: Origin) -> dict[str, object]:
+    """The values that are bound where entries of a run are kept, with the verdicts that they carry."""
+    return {
+        "dimension": dimension.name,
+        "provider": origin.provider,
+        "plan": origin.plan,
+        "generation": origin.generation,
+        "run": origin.run_id,
+        "version": SCHEMA_VERSION,
+        "at": origin.at,
+    }
 
 
 def standing(dimension: Dimension) -> str:

@@ -58,15 +58,7 @@ class TimescaleQuarantine:
 
     def add(self, dimension: Dimension, rows: pa.Table, reasons: pa.Array, origin: Origin) -> None:
         """Keep raw rows with a reason each."""
-        values = {
-            "dimension": dimension.name,
-            "provider": origin.provider,
-            "plan": origin.plan,
-            "generation": origin.generation,
-            "run": origin.run_id,
-            "version": SCHEMA_VERSION,
-            "at": origin.at,
-        }
+        values = tables.kept_with(dimension, origin)
         connection, delivered = self._connection, frozenset(rows.schema.names)
         writing = store_faults("write the quarantine", self._settings)
         with writing, connection.transaction(), _making("make entries of the quarantine") as made:
