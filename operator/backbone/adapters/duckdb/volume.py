@@ -6,6 +6,7 @@
     published/backbone.duckdb     replaced by rename; readers open this one, read-only
     exports/                      where the worker puts exports, unless told otherwise
     probe/                        the volume probe's own file
+    looks/                        what checks remember from one to the next, replaced without the lock
 
 The locks are flock(2): they hold between pods of one node, which is where a ReadWriteOnce volume is. NFS is
 not supported.
@@ -36,7 +37,7 @@ LOOK_SECONDS = 1.0
 PROBE_BYTES = 1 << 20
 HEADER_BYTES = 3 * 4096
 
-OWN = ("store.lock", "running", "working", "published", "probe", "owner")
+OWN = ("store.lock", "running", "working", "published", "probe", "looks", "owner")
 """What is not for others to write; `owner` is the folder's mark."""
 
 _STAMP = "%Y%m%dT%H%M%SZ"
