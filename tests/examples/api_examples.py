@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import institutional_examples
+import kafka_examples
 import pod_examples
 from example_objects import (
     DAILY,
@@ -32,6 +33,7 @@ NEEDS_KEY = "Fred needs connection.secretName"
 
 ACCEPTED = (
     *institutional_examples.ACCEPTED,
+    *kafka_examples.ACCEPTED,
     *pod_examples.ACCEPTED,
     Example("an empty spec is a bootstrap backbone", backbone({})),
     Example("an explicit tier", backbone({"mode": "Bootstrap"})),
@@ -97,6 +99,7 @@ ACCEPTED = (
 
 REJECTED = (
     *institutional_examples.REJECTED,
+    *kafka_examples.REJECTED,
     *pod_examples.REJECTED,
     Example("no spec", without_spec(backbone({})), "valid dictionary", "spec: Required value"),
     Example("a null spec", backbone(None), "valid dictionary", "spec: Required value"),
@@ -108,7 +111,7 @@ REJECTED = (
     ),
     Example("an unknown field", backbone({"tier": "Bootstrap"}), UNKNOWN, 'unknown field "spec.tier"'),
     Example(
-        "a section that does not work yet", backbone({"kafka": {}}), UNKNOWN, 'unknown field "spec.kafka"'
+        "a section that does not work yet", backbone({"spark": {}}), UNKNOWN, 'unknown field "spec.spark"'
     ),
     Example("an unknown field inside", storage(path="/x"), UNKNOWN, 'field "spec.bootstrap.storage.path"'),
     Example(

@@ -17,6 +17,7 @@ from .accepted import ROOM
 from .audit import LastChange
 from .institutional import Redis, Timescale
 from .institutional_status import CacheStatus, DatabaseStatus
+from .kafka_spec import Kafka
 
 DeletionPolicy = Literal["Retain", "Delete"]
 
@@ -98,9 +99,8 @@ class DataBackboneSpec(Model):
     mode: Mode = Field(
         default="Auto",
         description="Which tier serves. Auto selects Bootstrap until TimescaleDB, Redis and Kafka are all "
-        "configured, and Kafka cannot be configured yet. Institutional stores rows in TimescaleDB. The tier "
-        "is chosen before the first rows are stored; afterwards OnRequestedTier reports why it does not "
-        "change.",
+        "configured. Institutional stores rows in TimescaleDB. The tier is chosen before the first rows are "
+        "stored; afterwards OnRequestedTier reports why it does not change.",
     )
     suspend: Flag = Field(
         default=False,
@@ -124,6 +124,11 @@ class DataBackboneSpec(Model):
     redis: Redis | None = Field(
         default=None, description="Redis, which caches reads of the institutional tier. Optional."
     )
+    kafka: Kafka | None = Field(
+        default=None,
+        description="Kafka, which carries events, and its topics. Optional on either tier. Without Kafka "
+        "rows are stored and read as before.",
+    )
     pods: PodSettings | None = Field(
         default=None,
         description="Settings of the pods of every Job of this backbone and of its plans. Entries of a "
@@ -140,9 +145,12 @@ class DataBackboneSpec(Model):
 
     @property
     def requested_tier(self) -> Tier:
-        """The tier that the mode asks for, given which services are configured. Kafka cannot be yet."""
+        """The tier that the mode asks for, given which services are configured."""
         return requested_tier(
-            self.mode, timescale=self.timescale is not None, redis=self.redis is not None, kafka=False
+            self.mode,
+            timescale=self.timescale is not None,
+            redis=self.redis is not None,
+            kafka=self.kafka is not None,
         )
 
 
