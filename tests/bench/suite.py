@@ -5,6 +5,7 @@ from __future__ import annotations
 import apply_to_ready
 import bulk_load
 import client_reads
+import kafka_topics
 import operator_cost
 import shared_cache
 import timescale_load
@@ -22,6 +23,7 @@ SUITE = (
     validation.BENCHMARK,
     client_reads.BENCHMARK,
     shared_cache.BENCHMARK,
+    kafka_topics.BENCHMARK,
     worker_start.BENCHMARK,
     operator_cost.BENCHMARK,
     apply_to_ready.BENCHMARK,

@@ -8,7 +8,17 @@ from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
-PACKAGES = ("duckdb", "pyarrow", "redis", "hiredis", "kopf", "kubernetes", "pydantic", "dlt")
+PACKAGES = (
+    "duckdb",
+    "pyarrow",
+    "redis",
+    "hiredis",
+    "confluent-kafka",
+    "kopf",
+    "kubernetes",
+    "pydantic",
+    "dlt",
+)
 GIB = 1 << 30
 
 
