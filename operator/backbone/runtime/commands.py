@@ -24,6 +24,7 @@ from ..stores.opening import open_reader
 from ..stores.places import places_of
 from ..vocabulary import Outcome, Reason
 from .console import failed, notice
+from .environment import auto_create_topics
 from .ingesting import in_force, refused_plan, refused_run, run_id, run_plan, write_termination_log
 from .summary import Summary, show
 from .tables import day, table
@@ -64,8 +65,10 @@ def summarize(files: list[Path], given: Path | None, form: SummaryForm) -> None:
     """Show what the backbones of some files hold, or the one of a data folder."""
     summaries = []
     for place in places_of(files, given, notice):
+        setting = auto_create_topics(place.backbone) if place.backbone is not None else None
         with open_reader(place) as opened:
-            summaries.append(Summary.of(place.name, opened.place, opened.reader))
+            settings = (setting,) if setting is not None else ()
+            summaries.append(Summary.of(place.name, opened.place, opened.reader, settings))
     show(summaries, form)
 
 

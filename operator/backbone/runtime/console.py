@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import typer
@@ -38,3 +40,12 @@ def failed(text: str, code: int) -> int:
     """Say in one line what went wrong; the exit code."""
     typer.secho(f"error: {text}", err=True, fg="red" if sys.stderr.isatty() else None)
     return code
+
+
+@contextmanager
+def interruptible(advice: str) -> Iterator[None]:
+    """Say a word on ^C; a run that is under way has its own."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise typer.Exit(failed(f"interrupted: {advice}", EXIT_INTERRUPTED)) from None

@@ -20,8 +20,9 @@ from ..adapters.timescale.session import check, load
 from ..adapters.timescale.settings import ConnectionSettings, settings_fault
 from ..databackbone.institutional import Redis, Timescale, request_of
 from ..errors import Rejected
-from ..manifest.objects import Backbone, read_manifest
+from ..manifest.objects import Backbone
 from ..migrations import packaged
+from ..parts.kafka.topics import is_of_topics
 from ..ports.cache import CacheTrouble
 from ..ports.database import DatabaseError, DatabaseFault
 from ..ports.policies import JobOutcome, PolicyJob, PolicyReport
@@ -34,9 +35,8 @@ from ..reports.database import (
     UnconfirmedReport,
 )
 from ..reports.envelope import EXIT_OK, EXIT_RUN_FAILED
-from ..stores.folders import data_dir
 from ..stores.ownership import claim, expect_ours, guard_of
-from ..stores.places import asks_for_institutional, serves_institutional
+from ..stores.places import asks_for_institutional, folder_of, only_backbone, serves_institutional
 from ..stores.services import Services, policy_of
 from ..tokens import entries_of
 from ..vocabulary import Reason
@@ -54,9 +54,9 @@ def look(files: list[Path], confirm: str | None, given: Path | None) -> None:
 
     Raises Rejected where the files do not say which database.
     """
-    backbone = _only_backbone(files)
+    backbone = only_backbone(files)
     services = Services.of(backbone)
-    report = _looked(backbone, services, _folder_of(backbone, given), confirm, Progress())
+    report = _looked(backbone, services, folder_of(backbone, given), confirm, Progress())
     write_termination_log(report)
     for text in _told(report):
         typer.echo(text)
@@ -77,8 +77,8 @@ def tell_plan(files: list[Path], confirm: str | None, given: Path | None) -> Non
 
     Raises Rejected where files or Secret do not say which database, StoreError.
     """
-    backbone = _only_backbone(files)
-    services, folder = Services.of(backbone), _folder_of(backbone, given)
+    backbone = only_backbone(files)
+    services, folder = Services.of(backbone), folder_of(backbone, given)
     settings, section = _patient(services.database()), services.section
     try:
         finding = check(settings)
@@ -99,18 +99,6 @@ def tell_plan(files: list[Path], confirm: str | None, given: Path | None) -> Non
                 typer.echo(f"readers: {statement}")
     except DatabaseError as error:
         raise typer.Exit(failed(f"{error.fault}: {error}", EXIT_FAILED)) from None
-
-
-def _only_backbone(files: list[Path]) -> Backbone:
-    found = read_manifest(files).backbones
-    if len(found) != 1:
-        names = ", ".join(item.name for item in found) or "none"
-        raise Rejected(f"name the files of one DataBackbone; there is {names}")
-    return found[0]
-
-
-def _folder_of(backbone: Backbone, given: Path | None) -> Path:
-    return data_dir(given, (backbone.name,))[backbone.name]
 
 
 def _looked(
@@ -215,7 +203,7 @@ def _counted(told: DatabaseReport, settings: ConnectionSettings) -> DatabaseRepo
 
 
 def _tell_what_fits_nothing(wished: Policies, confirm: str | None) -> None:
-    tokens = [token for token in entries_of(confirm) if not is_of_guard(token)]
+    tokens = [token for token in entries_of(confirm) if not is_of_guard(token) and not is_of_topics(token)]
     asked = {item.token for item in wished.plan().unconfirmed} if tokens else set()
     for token in tokens:
         if token not in asked:

@@ -52,3 +52,10 @@ class QuarantineForm(StrEnum):
 
     TABLE = "table"
     JSON = "json"
+
+
+class TopicsForm(StrEnum):
+    """Forms of what is said of topics."""
+
+    TABLE = "table"
+    JSON = "json"

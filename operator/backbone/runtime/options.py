@@ -9,6 +9,12 @@ import typer
 
 from .forms import DimensionName
 
+Files = Annotated[
+    list[Path],
+    typer.Option(
+        "-f", "--filename", help="File or folder with a DataBackbone and IngestPlans; may be repeated."
+    ),
+]
 OptionalFiles = Annotated[
     list[Path] | None,
     typer.Option(

@@ -22,20 +22,25 @@ BATCH = 100
 """Topics of one call: one that fails or gets no answer says nothing of the others."""
 
 Pause = Callable[[float], None]
+Tell = Callable[[str], None]
+
+
+def _silent(_: str) -> None:
+    """Tells nobody."""
 
 
 @dataclass(frozen=True, slots=True)
 class TopicsRequest:
     """What is desired of topics: the plan, and what bounds it.
 
-    `known` has each topic's UUID at the last check; `growth_approved` are the names of topics with keyed
-    events that may get more partitions.
+    `known` has each topic's UUID at the last check; `confirmed` are the tokens of growths that somebody
+    approved.
     """
 
     plan: Sequence[PlannedTopic]
     create: bool = True
     known: Mapping[str, str] = field(default_factory=dict)
-    growth_approved: frozenset[str] = frozenset()
+    confirmed: frozenset[str] = frozenset()
 
     def judge(self, topic: PlannedTopic, seen: Seen) -> Verdict:
         """The verdict on one topic."""
@@ -44,7 +49,7 @@ class TopicsRequest:
             seen,
             create=self.create,
             known_identity=self.known.get(topic.name),
-            growth_approved=topic.name in self.growth_approved,
+            confirmed=self.confirmed,
         )
 
 
@@ -61,20 +66,25 @@ def compared(topics: Topics, request: TopicsRequest) -> dict[str, Verdict]:
 
 
 def provisioned(
-    topics: Topics, request: TopicsRequest, seconds: float = READ_BACK_SECONDS, pause: Pause = time.sleep
+    topics: Topics,
+    request: TopicsRequest,
+    seconds: float = READ_BACK_SECONDS,
+    pause: Pause = time.sleep,
+    tell: Tell = _silent,
 ) -> dict[str, Verdict]:
     """As `compared`, after the steps were taken; waits at most `seconds` for a quota, and to read back.
 
-    Raises KafkaUnavailable.
+    `tell` is told each step. Raises KafkaUnavailable.
     """
     verdicts = compared(topics, request)
     new = [topic for topic in request.plan if Create() in verdicts[topic.name].steps]
     if new:
-        refusals = _created(topics, new, time.monotonic() + seconds, pause)
+        refusals = _created(topics, new, time.monotonic() + seconds, pause, tell)
         made = [topic for topic in new if topic.name not in refusals]
         verdicts |= _refused(refusals) | _read_back(topics, request, made, seconds, pause)
     configs, partitions = _alterations(verdicts)
     if configs or partitions:
+        tell(f"topics: setting configs of {len(configs)}, adding partitions to {len(partitions)}")
         refusals = {**topics.configure(configs), **topics.grow(partitions)}
         names = configs.keys() | partitions.keys()
         altered = [topic for topic in request.plan if topic.name in names - refusals.keys()]
@@ -82,13 +92,16 @@ def provisioned(
     return verdicts
 
 
-def _created(topics: Topics, new: Sequence[PlannedTopic], until: float, pause: Pause) -> dict[str, Refusal]:
+def _created(
+    topics: Topics, new: Sequence[PlannedTopic], until: float, pause: Pause, tell: Tell
+) -> dict[str, Refusal]:
     """What Kafka refuses of creating topics; of those that a quota delays, once the time is over."""
     refusals: dict[str, Refusal] = {}
     left = list(new)
     while left:
         if not _passes_quota(topics, until, pause):
             return refusals | {topic.name: Refusal(*_quota(topic)) for topic in left}
+        tell(f"topics: {len(new) - len(left)} of {len(new)} created")
         batch, left = left[:BATCH], left[BATCH:]
         answers = _create(topics, batch)
         delayed = [topic for topic in batch if _delayed(answers.get(topic.name))]

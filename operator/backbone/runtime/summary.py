@@ -17,6 +17,7 @@ from ..market.dimensions import DAILY_BARS
 from ..ports.journal import JournalEntry
 from ..ports.store import Holding, Reader, Selection
 from . import tables
+from .environment import Effective
 
 if TYPE_CHECKING:
     from .forms import SummaryForm
@@ -29,6 +30,7 @@ WIDTH_ELSEWHERE = 100
 
 HOLDING_COLUMNS = ("source", "rows", "names", "first", "last", "last value", "as of")
 RUN_COLUMNS = ("run", "plan", "outcome", "ended", "took", "rows", "changed", "message")
+SETTING_COLUMNS = ("setting", "value", "origin")
 HOLDINGS_SPARED = ("as of", "first", "names")
 RUNS_SPARED = ("took", "changed", "plan", "rows")
 
@@ -53,12 +55,13 @@ class Summary:
     holdings: tuple[Holding, ...]
     runs: tuple[JournalEntry, ...]
     chart: Chart | None
+    settings: tuple[Effective, ...] = ()
 
     @classmethod
-    def of(cls, backbone: str, place: str, reader: Reader) -> Summary:
+    def of(cls, backbone: str, place: str, reader: Reader, settings: tuple[Effective, ...] = ()) -> Summary:
         """The summary of what readers see; `place` is where that is, in words."""
         holdings = reader.holdings()
-        return cls(backbone, place, holdings, reader.runs(RUNS_SHOWN), _chart(reader, holdings))
+        return cls(backbone, place, holdings, reader.runs(RUNS_SHOWN), _chart(reader, holdings), settings)
 
     def to_json(self) -> dict[str, Any]:
         """Everything but the chart."""
@@ -67,6 +70,7 @@ class Summary:
             "dataDir": self.place,
             "holdings": [_camel(asdict(item)) for item in self.holdings],
             "runs": [_camel(asdict(item)) for item in self.runs],
+            "settings": [_camel(asdict(item)) for item in self.settings],
         }
 
 
@@ -78,15 +82,20 @@ def show(summaries: list[Summary], form: SummaryForm) -> None:
     for item in summaries:
         title = f"Backbone {item.backbone} in {item.place}"
         runs = [_run_row(entry) for entry in item.runs]
+        settings = [(one.name, "true" if one.value else "false", one.origin) for one in item.settings]
         if form == "markdown":
             rows = [(held.dimension, *_holding_row(held)) for held in item.holdings]
             tables.markdown(title, ("dimension", *HOLDING_COLUMNS), rows)
             tables.markdown("Last runs", RUN_COLUMNS, runs)
+            if settings:
+                tables.markdown("Settings", SETTING_COLUMNS, settings)
         else:
             width = tables.terminal_width(WIDTH_ELSEWHERE)
             holdings = _grouped(item.holdings)
             tables.table(title, HOLDING_COLUMNS, holdings, spare=HOLDINGS_SPARED, width=width)
             tables.table("Last runs", RUN_COLUMNS, runs, spare=RUNS_SPARED, width=width)
+            if settings:
+                tables.table("Settings", SETTING_COLUMNS, settings, width=width)
             if item.chart:
                 _draw(item.chart, min(width, WIDTH_ELSEWHERE))
 

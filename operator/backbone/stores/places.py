@@ -52,6 +52,20 @@ def only_place(files: list[Path], given: Path | None, tell: Callable[[str], None
     return found[0]
 
 
+def only_backbone(files: list[Path]) -> Backbone:
+    """The only backbone in some files. Raises Rejected."""
+    found = read_manifest(files).backbones
+    if len(found) != 1:
+        names = ", ".join(item.name for item in found) or "none"
+        raise Rejected(f"name the files of one DataBackbone; there is {names}")
+    return found[0]
+
+
+def folder_of(backbone: Backbone, given: Path | None) -> Path:
+    """The data folder of a backbone. Raises Rejected."""
+    return data_dir(given, (backbone.name,))[backbone.name]
+
+
 def asks_for_institutional(backbone: Backbone) -> bool:
     """Whether Institutional serves or is requested."""
     return "Institutional" in {backbone.tier, backbone.spec.requested_tier}

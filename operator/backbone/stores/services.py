@@ -1,11 +1,11 @@
-"""How a backbone's TimescaleDB and Redis are reached, from its spec and the mounted Secrets.
+"""How a backbone's TimescaleDB, Redis and Kafka are reached, from its spec and the mounted Secrets.
 
 Each function imports the adapter that it uses: adapters take time to load, and the bootstrap tier needs none.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING
 
 from ..adapters.secret_keys import fingerprint, texts
 from ..databackbone.institutional import Redis, Timescale
+from ..databackbone.kafka_spec import Kafka
 from ..errors import Rejected
 from ..manifest.objects import Backbone
 from ..ports.cache import CachePolicy
 from ..providers.secrets import secret
 
 if TYPE_CHECKING:
+    from ..adapters.kafka.settings import KafkaSettings
     from ..adapters.redis.cache import RedisCache
     from ..adapters.redis.settings import RedisSettings
     from ..adapters.timescale.settings import ConnectionSettings
@@ -125,6 +127,26 @@ def cache_of(backbone: Backbone) -> RedisCache | None:
         return None
     found = secret(section.connection.secret_name)
     return RedisCache.of_secret(found.folder, policy_of(section))
+
+
+def kafka_of(backbone: Backbone) -> Kafka:
+    """The section spec.kafka. Raises Rejected if it is not set."""
+    if backbone.spec.kafka is None:
+        raise Rejected(
+            f"DataBackbone {backbone.name}: spec.kafka is missing; add kafka.connection.secretName"
+        )
+    return backbone.spec.kafka
+
+
+def kafka_provisioner(backbone: Backbone) -> Callable[[], KafkaSettings]:
+    """Reads the settings of who provisions topics, as the Secret has them at each call.
+
+    Raises Rejected if spec.kafka is not set; a call does where the Secret does not have them.
+    """
+    from ..adapters.kafka.settings import from_folder
+
+    found = secret(kafka_of(backbone).provisioner.secret_name)
+    return lambda: from_folder(found.name, found.folder)
 
 
 def policy_of(section: Redis) -> CachePolicy:

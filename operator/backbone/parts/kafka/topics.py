@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from ...naming import digest
 from ...ports.topics import Described, Management, PlannedTopic, Refusal, Seen, TopicWord
+from ...vocabulary import ANNOTATION_CONFIRM
 
 DIMENSIONS = ("dailyBars", "intradayBars", "intradayTrades", "macroSeries", "macroEvents")
 INGEST = tuple(f"ingest.{dimension}" for dimension in DIMENSIONS)
@@ -19,6 +21,7 @@ DEAD_LETTERS = "dead-letters"
 OURS = (*INGEST, DEAD_LETTERS)
 
 PARTITIONS = 6
+GROW = "grow-"
 LONGEST_NAME = 249
 WORST = 20
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
@@ -59,12 +62,16 @@ Step = Create | Grow | Configure
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """One word for a topic, with its message, and the steps that would change the word to Ready."""
+    """One word for a topic, with its message, and the steps that would change the word to Ready.
+
+    `token` approves a growth that waits for an approval, to the partitions of the plan.
+    """
 
     word: TopicWord
     message: str = ""
     steps: tuple[Step, ...] = ()
     identity: str | None = None
+    token: str | None = None
 
 
 def planned(entries: Iterable[TopicEntry], prefix: str = "") -> tuple[PlannedTopic, ...]:
@@ -116,19 +123,19 @@ def judged(
     *,
     create: bool = True,
     known_identity: str | None = None,
-    growth_approved: bool = False,
+    confirmed: Container[str] = frozenset(),
 ) -> Verdict:
     """The word for a topic, and what is left to do.
 
     `create` is the spec's autoCreateTopics; `known_identity` is the topic's UUID at the last check;
-    `growth_approved`: somebody approved that keys of a topic with keyed events move.
+    `confirmed` are the tokens of growths of topics with keyed events that somebody approved.
     """
     if isinstance(seen, Refusal):
         return Verdict(seen.word, seen.message)
     if seen is None:
         return _missing(topic, create=create)
     differences = [
-        *_partitions(topic, seen, growth_approved=growth_approved),
+        *_partitions(topic, seen, confirmed),
         *_replicas(topic, seen),
         *_config(topic, seen),
     ]
@@ -136,15 +143,28 @@ def judged(
         again = Verdict(
             TopicWord.REPLACED,
             f"topic {topic.name} has another identity than at the last check: somebody deleted it and "
-            f"created it "
-            "again; records from before are lost",
+            "created it again; records from before are lost",
         )
         differences.insert(0, again)
     steps = tuple(step for verdict in differences for step in verdict.steps)
     if not differences:
         return Verdict(TopicWord.READY, identity=seen.identity)
     worst = min(differences, key=lambda verdict: ORDER[verdict.word])
-    return Verdict(worst.word, worst.message, steps, seen.identity)
+    token = next((verdict.token for verdict in differences if verdict.token), None)
+    return Verdict(worst.word, worst.message, steps, seen.identity, token)
+
+
+def growth_token(topic: PlannedTopic, seen: Described) -> str:
+    """The token that approves that a topic with keyed events gets the partitions of its plan.
+
+    It approves this growth of this topic, and not that of one which was created again.
+    """
+    return f"{GROW}{digest(topic.name, seen.identity, str(seen.partitions), str(topic.partitions))}"
+
+
+def is_of_topics(token: str) -> bool:
+    """Whether a token is about the growth of a topic."""
+    return token.startswith(GROW)
 
 
 ORDER = {word: place for place, word in enumerate(TopicWord)}
@@ -189,7 +209,7 @@ def _missing(topic: PlannedTopic, *, create: bool) -> Verdict:
     return Verdict(TopicWord.MISSING, f"topic {topic.name} does not exist, and {why}: create it yourself")
 
 
-def _partitions(topic: PlannedTopic, seen: Described, *, growth_approved: bool) -> Iterable[Verdict]:
+def _partitions(topic: PlannedTopic, seen: Described, confirmed: Container[str]) -> Iterable[Verdict]:
     numbers = f"topic {topic.name} has {seen.partitions} partitions, and the spec {topic.partitions}"
     if seen.partitions > topic.partitions:
         yield Verdict(
@@ -201,8 +221,9 @@ def _partitions(topic: PlannedTopic, seen: Described, *, growth_approved: bool) 
         if topic.management is not Management.RECONCILE:
             remedy = f"set management to {Management.RECONCILE}, or partitions to {seen.partitions}"
             yield Verdict(word, f"{numbers}; {remedy}")
-        elif topic.keyed and not growth_approved:
-            yield Verdict(word, f"{numbers}: more partitions move keys, which requires an approval")
+        elif topic.keyed and (token := growth_token(topic, seen)) not in confirmed:
+            how = f"annotation {ANNOTATION_CONFIRM}={token}, or --confirm {token} without a cluster"
+            yield Verdict(word, f"{numbers}: more partitions move keys; approve it: {how}", token=token)
         else:
             yield Verdict(word, numbers, (Grow(topic.partitions),))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import combinations, product
+from typing import Any
 
 import pytest
 
@@ -20,6 +21,8 @@ from backbone.parts.kafka.topics import (
     Step,
     TopicEntry,
     Verdict,
+    growth_token,
+    is_of_topics,
     judged,
     planned,
     refused_names,
@@ -202,14 +205,43 @@ def test_fewer_partitions_grow_where_that_is_asked_for() -> None:
 
 def test_partitions_of_keyed_events_grow_only_with_an_approval() -> None:
     topic = replace(TOPIC, management=RECONCILE, keyed=True)
-    verdict = judged(topic, replace(SEEN, partitions=3))
+    seen = replace(SEEN, partitions=3)
+    verdict = judged(topic, seen)
     assert verdict.steps == ()
-    assert "more partitions move keys, which requires an approval" in verdict.message
-    assert judged(topic, replace(SEEN, partitions=3), growth_approved=True).steps == (Grow(6),)
+    assert verdict.token == growth_token(topic, seen)
+    assert is_of_topics(verdict.token)
+    assert f"annotation backbone.emp.dev/confirm={verdict.token}" in verdict.message
+    approved = judged(topic, seen, confirmed={verdict.token})
+    assert (approved.steps, approved.token) == ((Grow(6),), None)
+
+
+@pytest.mark.parametrize(
+    ("topic", "seen"),
+    [
+        pytest.param({"name": "another"}, {}, id="another topic"),
+        pytest.param({"partitions": 7}, {}, id="another number"),
+        pytest.param({}, {"partitions": 4}, id="from another number"),
+        pytest.param({}, {"identity": "uuid-2"}, id="a topic that was created again"),
+    ],
+)
+def test_an_approval_is_of_one_growth_of_one_topic(topic: dict[str, Any], seen: dict[str, Any]) -> None:
+    keyed = replace(TOPIC, management=RECONCILE, keyed=True)
+    token = growth_token(keyed, replace(SEEN, partitions=3))
+    verdict = judged(replace(keyed, **topic), replace(SEEN, **{"partitions": 3, **seen}), confirmed={token})
+    assert verdict.steps == ()
+    assert verdict.token not in {None, token}
+
+
+def test_a_token_stays_where_something_worse_is_told() -> None:
+    topic = replace(TOPIC, management=RECONCILE, keyed=True)
+    verdict = judged(topic, replace(SEEN, partitions=3), known_identity="uuid-0")
+    assert verdict.word is TopicWord.REPLACED
+    assert verdict.token == growth_token(topic, replace(SEEN, partitions=3))
 
 
 def test_an_approval_changes_nothing_where_nothing_is_reconciled() -> None:
-    assert judged(TOPIC, replace(SEEN, partitions=3), growth_approved=True).steps == ()
+    seen = replace(SEEN, partitions=3)
+    assert judged(TOPIC, seen, confirmed={growth_token(TOPIC, seen)}).steps == ()
 
 
 def test_partitions_never_shrink() -> None:
@@ -308,17 +340,29 @@ SEEN_TOPICS = [
 SWITCHES = (False, True)
 
 
+class Approves:
+    """Every token, or none."""
+
+    def __init__(self, all_of_them: bool) -> None:
+        self._all = all_of_them
+
+    def __contains__(self, _: object) -> bool:
+        return self._all
+
+
 @pytest.mark.parametrize("management", [CREATE_ONLY, OBSERVE])
 def test_nothing_that_exists_is_altered_unless_it_is_to_be_reconciled(management: Management) -> None:
     for seen, known, approved, keyed in product((None, *SEEN_TOPICS), (None, "uuid-1"), SWITCHES, SWITCHES):
         topic = replace(TOPIC, management=management, keyed=keyed)
-        verdict = judged(topic, seen, known_identity=known, growth_approved=approved)
+        verdict = judged(topic, seen, known_identity=known, confirmed=Approves(approved))
         assert verdict.steps == (() if seen is not None or management is OBSERVE else (Create(),))
 
 
 def test_ready_and_steps_exclude_each_other() -> None:
     for seen, approved, keyed in product(SEEN_TOPICS, SWITCHES, SWITCHES):
-        verdict = judged(replace(TOPIC, management=RECONCILE, keyed=keyed), seen, growth_approved=approved)
+        verdict = judged(
+            replace(TOPIC, management=RECONCILE, keyed=keyed), seen, confirmed=Approves(approved)
+        )
         if verdict.word is TopicWord.READY:
             assert (verdict.steps, verdict.message) == ((), "")
         else:
