@@ -63,7 +63,7 @@ class OwnTopics:
             time.sleep(0.1)
 
     def delete(self, *names: str) -> None:
-        until = time.monotonic() + PATIENCE
+        until = time.monotonic() + 4 * PATIENCE
         while left := set(names) & set(self.names()):
             assert time.monotonic() < until, f"{len(left)} topics do not go"
             tried(self.admin.delete_topics(sorted(left), operation_timeout=PATIENCE))
