@@ -139,6 +139,19 @@ def test_the_summary_as_markdown(at_home: Emp) -> None:
     )
 
 
+def test_the_summary_shows_a_setting_and_where_it_comes_from(home: Path, tmp_path: Path, emp: Emp) -> None:
+    path = written(tmp_path, f"{BACKBONE}\n  kafka: {{connection: {{secretName: kafka}}}}\n")
+    asked = ("summary", "-f", path, "--data-dir", home / "backbone-data" / "market")
+    variable = "KAFKA_AUTO_CREATE_TOPICS"
+    assert "autoCreateTopics true default" in words(emp(*asked).stdout)
+    assert f"autoCreateTopics false {variable}" in words(emp(*asked, **{variable: "OFF"}).stdout)
+    (found,) = json.loads(emp(*asked, "-o", "json").stdout)["backbones"]
+    assert found["settings"] == [{"name": "autoCreateTopics", "value": True, "origin": "default"}]
+    refused = emp(*asked, **{variable: "perhaps"})
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert f"error: {variable} is 'perhaps'; write one of 1, true" in refused.stderr
+
+
 def test_the_last_bars_of_a_symbol(at_home: Emp) -> None:
     done = at_home("read", "daily-bars", "AAPL", "--last", "5")
     lines = done.stdout.splitlines()

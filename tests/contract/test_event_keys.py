@@ -94,10 +94,10 @@ def test_a_database_of_the_second_version_gets_the_present_key(
     tier = OnTimescale(database.settings)
     # What a run of now needs of later versions is there for its time alone.
     database.execute("ALTER TABLE telemetry.ingest_runs ADD COLUMN backbone TEXT NOT NULL DEFAULT ''")
-    for statement in (text for item in now if item.number in {9, 12} for text in item.statements):
+    for statement in (text for item in now if item.number in {9, 12, 13} for text in item.statements):
         database.execute(statement)
     run(tier, [*[{**row, "actual": float("nan")} for row in TWO], event("odd", float("inf"), kind="a\0b")])
-    database.execute("ALTER TABLE telemetry.ingest_runs DROP COLUMN backbone")
+    database.execute("ALTER TABLE telemetry.ingest_runs DROP COLUMN backbone, DROP COLUMN plan_metadata")
     database.execute("DROP TABLE telemetry.confirmations, telemetry.verdicts, telemetry.whole_windows")
     database.execute(f'UPDATE telemetry.quarantine SET "key" = ({BEFORE})')
     database.execute(

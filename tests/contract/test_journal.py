@@ -153,8 +153,35 @@ def test_what_an_earlier_version_told_is_the_plans_that_runs_next(tier: Tier) ->
     assert against(tier, "IBM") == [Unfit.UNKNOWN], "the plan does not ask for it any more"
 
 
+METADATA = {"topics": ["emp.ingest.dailyBars", "emp.ingest.intradayBars"], "autoCreateTopics": False}
+
+
+def test_a_run_keeps_what_its_plan_came_to(tier: Tier) -> None:
+    with tier.store().writer("run-1", NO_WAIT) as writer:
+        ended(writer, writer.journal.begin(RunStart("run-1", "bars", 1, NOW, METADATA)), {})
+        writer.publish()
+    with tier.store().writer("run-2", NO_WAIT) as writer:
+        ended(writer, began(writer, "run-2"), {})
+        assert [entry.metadata for entry in writer.journal.recent(5)] == [{}, METADATA]
+        writer.publish()
+    with tier.reading() as reader:
+        assert [entry.metadata for entry in reader.runs(5)] == [{}, METADATA]
+
+
+@pytest.mark.parametrize("kind", ["postgres", "timescale"])
+def test_a_reader_that_comes_before_the_migration_finds_the_runs(
+    kind: str, migrated_database_of: Callable[[str], Database]
+) -> None:
+    tier = OnTimescale(migrated_database_of(kind).settings)
+    ingest_into(tier.store(), [bar(1)])
+    execute(tier.settings, "ALTER TABLE telemetry.ingest_runs DROP COLUMN plan_metadata")
+    with tier.reading() as reader:
+        assert [(entry.run_id, entry.metadata) for entry in reader.runs(5)] == [("run-1", {})]
+
+
 BEFORE = """
     ALTER TABLE telemetry.ingest_runs DROP COLUMN backbone;
+    ALTER TABLE telemetry.ingest_runs DROP COLUMN plan_metadata;
     DROP TABLE telemetry.confirmations;
     DROP TABLE telemetry.verdicts;
     DROP TABLE telemetry.whole_windows;
@@ -174,6 +201,8 @@ def test_a_file_of_an_earlier_version_is_read_and_brought_to_the_present_one_in_
             for statement in BEFORE.split(";"):
                 connection.execute(statement)
     assert against(tier, "AAPL") == []
+    with tier.reading() as reader:
+        assert [entry.metadata for entry in reader.runs(9)] == [{}] * 4
     ingest_into(tier.store(), [bar(1)], number=5)
     assert tier.query("SELECT sequence, plan FROM telemetry.ingest_runs ORDER BY 1") == RENAMED
     assert against(tier, "AAPL") == []
@@ -186,7 +215,7 @@ def test_a_database_of_an_earlier_version_tells_releases_from_a_plan_called_quar
     database = database_of(kind)
     before = tuple(item for item in database.migrations if item.number < 9)
     Migrator(database.settings, before).migrate()
-    for statement in BEFORE.split(";")[4:]:
+    for statement in BEFORE.split(";")[5:]:
         execute(database.settings, statement)
     database.migrator().migrate()
     told = execute(database.settings, "SELECT sequence, plan FROM telemetry.ingest_runs ORDER BY 1")

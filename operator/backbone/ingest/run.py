@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from ..ports.journal import RunEnd, RunLost, RunStart
@@ -48,13 +48,14 @@ _OF_THE_WHOLE_STORE = (
 
 @dataclass(frozen=True, slots=True)
 class RunRequest:
-    """What a run executes. `store_wait` bounds each wait for the lock."""
+    """What a run executes. `store_wait` bounds each wait for the lock; `metadata` is for the journal."""
 
     run_id: str
     plan: str
     generation: int
     tasks: tuple[Task, ...]
     store_wait: timedelta
+    metadata: Mapping[str, object] = field(default_factory=dict, hash=False)
 
 
 class IngestRun:
@@ -155,7 +156,7 @@ class IngestRun:
         """Commit the run's start to the journal."""
         request = self._request
         with self._opened(request.store_wait) as writer:
-            begun = RunStart(request.run_id, request.plan, request.generation, self._start)
+            begun = RunStart(request.run_id, request.plan, request.generation, self._start, request.metadata)
             self._sequence = sequence = writer.journal.begin(begun)
             past = writer.journal.recent(OWN_RUNS)
             self._recent = tuple(past_run(entry) for entry in past[:RECENT_RUNS])

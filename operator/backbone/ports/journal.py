@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
@@ -20,12 +20,13 @@ BY_HAND = "(quarantine)"
 
 @dataclass(frozen=True, slots=True)
 class RunStart:
-    """A run as it enters the journal."""
+    """A run as it enters the journal. `metadata` is what its plan came to, which JSON can hold."""
 
     run_id: str
     plan: str
     generation: int
     at: datetime
+    metadata: Mapping[str, object] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,8 @@ class JournalEntry:
     rows: int
     changed: int
     message: str
+    metadata: Mapping[str, object] = field(default_factory=dict, hash=False)
+    """As the run's start had it; empty for runs of earlier versions."""
 
 
 class RunLost(StoreError):

@@ -39,6 +39,8 @@ def ingest(files: list[Path], only: str | None, given: Path | None, progress: Ca
         manifest = read_manifest(files)
         plans = _chosen(manifest, only)
         folders = data_dir(given, tuple(dict.fromkeys(plan.backbone.name for plan in plans)))
+        for plan in plans:
+            auto_create_topics(plan.backbone)
     except Rejected as error:
         if write_termination_log(refused_plan(str(error))):
             raise typer.Exit(failed(str(error), EXIT_RUN_FAILED)) from None

@@ -17,6 +17,7 @@ from ..ingest.second_try import SecondTry
 from ..ingest.tasks import tasks_of
 from ..manifest.objects import Plan
 from ..naming import schedule_name, slot_of
+from ..parts.kafka.topics import topic_of
 from ..ports.store import Store
 from ..ports.store_errors import StoreError
 from ..providers.protocol import Provider
@@ -29,6 +30,7 @@ from ..stores.opening import open_store_for_run
 from ..stores.places import place_of
 from ..vocabulary import Outcome
 from .console import failed, notice
+from .environment import auto_create_topics
 from .stopping import Stopped, StopRequest
 
 RUN_ID_VARIABLE = "EMP_RUN_ID"
@@ -74,6 +76,7 @@ def _run(  # noqa: PLR0917 - what run_plan has made
         generation=plan.generation,
         tasks=tasks_of(plan.spec),
         store_wait=timedelta(seconds=plan.spec.worker.store_wait_seconds),
+        metadata=plan_metadata(plan),
     )
     run = IngestRun(
         request,
@@ -104,6 +107,18 @@ def _run(  # noqa: PLR0917 - what run_plan has made
         raise
     write_termination_log(report)
     return report
+
+
+def plan_metadata(plan: Plan) -> dict[str, object]:
+    """What the journal keeps of a plan: the topics of its dimensions, and whether missing ones are created.
+
+    Empty where the backbone has no Kafka. Raises Rejected for a variable with a word that is not one.
+    """
+    kafka, create = plan.backbone.spec.kafka, auto_create_topics(plan.backbone)
+    if kafka is None or create is None:
+        return {}
+    topics = [kafka.topic_prefix + topic_of(dimension) for dimension in plan.spec.dimensions]
+    return {"topics": topics, create.name: create.value}
 
 
 def _store(

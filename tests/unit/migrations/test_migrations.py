@@ -76,6 +76,7 @@ CHECKSUMS = {
     10: "bf5c3eb4b80ac709",
     11: "97f1c59ac5fc3665",
     12: "bbf73b683e52cf73",
+    13: "21251d8055b7a16d",
 }
 """Of what a release has applied somewhere: such a file is never edited, a change is a new one."""
 

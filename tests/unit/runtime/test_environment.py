@@ -8,8 +8,11 @@ import pytest
 
 from backbone.databackbone.api import DataBackboneSpec
 from backbone.errors import Rejected
-from backbone.manifest.objects import Backbone
+from backbone.ingestplan.api import IngestPlanSpec
+from backbone.manifest.objects import Backbone, Plan
+from backbone.parts.kafka.topics import planned
 from backbone.runtime.environment import AUTO_CREATE_TOPICS, Effective, auto_create_topics
+from backbone.runtime.ingesting import plan_metadata
 
 FIRST, SECOND = AUTO_CREATE_TOPICS
 
@@ -76,6 +79,25 @@ def test_in_a_cluster_the_spec_alone_counts() -> None:
     assert counts(backbone(in_cluster=True), given) == (True, "default")
     in_spec = backbone(in_cluster=True, autoCreateTopics=False)
     assert counts(in_spec, {FIRST: "1"}) == (False, "spec.kafka.autoCreateTopics")
+
+
+PLAN = {"backboneRef": {"name": "market"}, "schedule": "@daily"}
+DAILY = {"provider": "Sample", "symbols": ["AAPL"]}
+
+
+def plan(of: Backbone) -> Plan:
+    asked = {"dailyBars": DAILY, "macroSeries": {"provider": "Sample", "series": ["GDP"]}}
+    return Plan("bars", 1, IngestPlanSpec.model_validate({**PLAN, **asked}), of)
+
+
+def test_a_plan_comes_to_the_topics_of_its_dimensions(monkeypatch: pytest.MonkeyPatch) -> None:
+    topics = ["emp.ingest.dailyBars", "emp.ingest.macroSeries"]
+    found = plan(backbone(topicPrefix="emp.", topics=[{"name": "quotes"}]))
+    assert plan_metadata(found) == {"topics": topics, "autoCreateTopics": True}
+    assert set(topics) < {topic.name for topic in planned([], "emp.")}
+    monkeypatch.setenv(SECOND, "off")
+    assert plan_metadata(found) == {"topics": topics, "autoCreateTopics": False}
+    assert plan_metadata(plan(Backbone("market", DataBackboneSpec.model_validate({})))) == {}
 
 
 def test_without_kafka_there_is_nothing_to_say() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 import duckdb
@@ -39,12 +40,14 @@ class DuckDBJournal:
                 self._alive(run.run_id),
             )
             self._statements.execute(
-                "INSERT INTO telemetry.ingest_runs (sequence, run_id, plan, plan_generation, started_at) "
-                "SELECT coalesce(max(sequence), 0) + 1, ?, ?, ?, ? FROM telemetry.ingest_runs",
+                "INSERT INTO telemetry.ingest_runs "
+                "(sequence, run_id, plan, plan_generation, started_at, plan_metadata) "
+                "SELECT coalesce(max(sequence), 0) + 1, ?, ?, ?, ?, ? FROM telemetry.ingest_runs",
                 run.run_id,
                 run.plan,
                 run.generation,
                 run.at,
+                json.dumps(run.metadata),
             )
             self.sequence = self._statements.number("SELECT max(sequence) FROM telemetry.ingest_runs")
             self._statements.execute(sql.FORGET_CONFIRMATIONS, CLOCKS_APART)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -257,6 +258,8 @@ def journal_entries(table: pa.Table) -> tuple[JournalEntry, ...]:
             rows=row["rows"],
             changed=row["changed"],
             message=row["message"],
+            # An earlier version published a copy without it.
+            metadata=json.loads(row.get("plan_metadata") or "{}"),
         )
         for row in utc(table).to_pylist()
     )

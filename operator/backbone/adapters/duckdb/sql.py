@@ -37,7 +37,8 @@ JOURNAL = (
         "rows" BIGINT NOT NULL DEFAULT 0,
         changed BIGINT NOT NULL DEFAULT 0,
         message VARCHAR NOT NULL DEFAULT '',
-        backbone VARCHAR NOT NULL DEFAULT ''
+        backbone VARCHAR NOT NULL DEFAULT '',
+        plan_metadata VARCHAR NOT NULL DEFAULT '{}'
     )
     """,
     """
@@ -78,8 +79,9 @@ JOURNAL = (
     """,
 )
 """`outcome` is null from the start of a run to its end. `backbone` is empty: a volume has one, and the column
-is there so that both tiers have the same journal. An attempt is the last of its plan and dimension. A
-confirmation is an answer that found rows as they are stored, as market.confirmations packs it."""
+is there so that both tiers have the same journal. `plan_metadata` is JSON. An attempt is the last of its plan
+and dimension. A confirmation is an answer that found rows as they are stored, as market.confirmations packs
+it."""
 
 _FINISHED = "SELECT * FROM telemetry.ingest_runs WHERE outcome IS NOT NULL"
 _LAST = 'ORDER BY "sequence" DESC'

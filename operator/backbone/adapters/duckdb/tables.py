@@ -51,6 +51,7 @@ def define(connection: duckdb.DuckDBPyConnection) -> None:
         if connection.execute(upgrade.NO_BACKBONE).fetchone() == (True,):
             for statement in upgrade.JOURNAL:
                 connection.execute(statement)
+        connection.execute(upgrade.PLAN_METADATA)
         for named, statements in (
             (upgrade.outdated(), upgrade.migration),
             (upgrade.unkeyed(), upgrade.rekeying),

@@ -21,6 +21,9 @@ JOURNAL = (
     "ALTER TABLE telemetry.ingest_runs ADD COLUMN backbone VARCHAR DEFAULT ''",
 )
 """Statements that bring it to the present schema; the one that shows it comes last."""
+PLAN_METADATA = """
+    ALTER TABLE telemetry.ingest_runs ADD COLUMN IF NOT EXISTS plan_metadata VARCHAR DEFAULT '{}'
+"""
 
 
 def outdated() -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from dataclasses import replace
 
 from psycopg import Connection
 
@@ -34,7 +36,8 @@ class TimescaleJournal:
             self._connection.execute(sql.ONE_AT_A_TIME)
             alive = self._alive(run.run_id)
             self._connection.execute(sql.CLOSE_UNFINISHED, [sql.CLOSED_BY_ANOTHER, run.at, why, alive])
-            values = [run.run_id, run.plan, run.generation, run.at, self._backbone]
+            metadata = json.dumps(run.metadata)
+            values = [run.run_id, run.plan, run.generation, run.at, self._backbone, metadata]
             row = self._connection.execute(sql.START, values).fetchone()
             if self._backbone:
                 self._connection.execute(sql.OF_AN_EARLIER_VERSION, [self._backbone, run.plan])
@@ -63,7 +66,7 @@ class TimescaleJournal:
         values = {"backbone": self._backbone, "plan": self._plan, "count": count}
         with store_faults("read the journal", self._settings):
             found = self._connection.execute(sql.FINISHED.encode(), values).fetchall()
-        return tuple(JournalEntry(*row) for row in found)
+        return tuple(map(entry_of, found))
 
     def stand_aside(self) -> None:
         """Raise where another writer has begun since: a pooler, or a server without locks, let it in.
@@ -114,3 +117,9 @@ class TimescaleJournal:
             self.stand_aside()
             values = [end.outcome, end.at, end.rows, end.changed, end.message, sequence]
             self._connection.execute(sql.FINISH, values)
+
+
+def entry_of(row: Row) -> JournalEntry:
+    """The entry of a row, of which the plan's metadata come last, as JSON."""
+    *told, metadata = row
+    return replace(JournalEntry(*told), metadata=json.loads(metadata))

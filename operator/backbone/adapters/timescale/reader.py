@@ -17,6 +17,7 @@ from ...ports.store_errors import NothingPublished
 from . import attempts_sql, quarantine, sql
 from .cache_marks import unmigrated
 from .errors import store_faults
+from .journal import entry_of
 from .pool import DatabasePool
 from .rows import Value, moment, streamed
 from .session import Row
@@ -51,7 +52,7 @@ class TimescaleReader:
 
     def runs(self, count: int) -> tuple[JournalEntry, ...]:
         """The last runs, newest first."""
-        return tuple(JournalEntry(*row) for row in self._rows(sql.RUNS, count))
+        return tuple(map(entry_of, self._rows(sql.RUNS, count)))
 
     def lines(
         self, dimension: Dimension, subjects: tuple[str, ...], until: datetime | None = None

@@ -30,8 +30,9 @@ CLOSE_UNFINISHED = """
 """
 RUN = 'SELECT run_id, outcome FROM telemetry.ingest_runs WHERE "sequence" = %s'
 START = """
-    INSERT INTO telemetry.ingest_runs ("sequence", run_id, plan, plan_generation, started_at, backbone)
-    SELECT coalesce(max("sequence"), 0) + 1, %s, %s, %s, %s, %s FROM telemetry.ingest_runs
+    INSERT INTO telemetry.ingest_runs
+        ("sequence", run_id, plan, plan_generation, started_at, backbone, plan_metadata)
+    SELECT coalesce(max("sequence"), 0) + 1, %s, %s, %s, %s, %s, %s FROM telemetry.ingest_runs
     RETURNING "sequence"
 """
 OF_AN_EARLIER_VERSION = """
@@ -44,9 +45,11 @@ FINISH = """
     WHERE "sequence" = %s
 """
 _ENTRY = """
-    SELECT "sequence", run_id, plan, plan_generation, started_at, ended_at, outcome, "rows", changed, message
-    FROM telemetry.ingest_runs
+    SELECT "sequence", run_id, plan, plan_generation, started_at, ended_at, outcome, "rows", changed, message,
+           coalesce(to_jsonb(run) ->> 'plan_metadata', '{}')
+    FROM telemetry.ingest_runs AS run
 """
+"""A reader of this version may come before the migration that adds `plan_metadata`."""
 RUNS = f'{_ENTRY} ORDER BY "sequence" DESC LIMIT %s'
 _FINISHED = f"{_ENTRY} WHERE outcome IS NOT NULL AND backbone = %(backbone)s"
 _LAST = 'ORDER BY "sequence" DESC'

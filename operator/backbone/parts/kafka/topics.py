@@ -15,7 +15,14 @@ from ...ports.topics import Described, Management, PlannedTopic, Refusal, Seen, 
 from ...vocabulary import ANNOTATION_CONFIRM
 
 DIMENSIONS = ("dailyBars", "intradayBars", "intradayTrades", "macroSeries", "macroEvents")
-INGEST = tuple(f"ingest.{dimension}" for dimension in DIMENSIONS)
+
+
+def topic_of(dimension: str) -> str:
+    """The topic of the events of a dimension, without a prefix."""
+    return f"ingest.{dimension}"
+
+
+INGEST = tuple(topic_of(dimension) for dimension in DIMENSIONS)
 """Topics of events that have keys: an event finds its partition by its key."""
 DEAD_LETTERS = "dead-letters"
 OURS = (*INGEST, DEAD_LETTERS)
