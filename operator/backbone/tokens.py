@@ -60,15 +60,15 @@ class Memory(Documented):
 class Token:
     """An annotation that asks for something once. `meaning` is what a new value does.
 
-    `forms` are the ways to write a value, `source` says where to find its parts, and `recorded` is the field
-    of status that remembers it.
+    `forms` are the ways to write a value, and `source` says where to find its parts. `recorded` are the
+    fields of status that remember it, one for each kind of Job that gets it.
     """
 
     annotation: str
     kind: str
     forms: tuple[str, ...]
     meaning: str
-    recorded: str
+    recorded: tuple[str, ...]
     memory: Memory
     source: str = ""
     listed: bool = False
@@ -98,6 +98,19 @@ class Token:
             return None
         return f"The annotation {self.annotation} is ignored: {defect}; {self.advice}, or remove it."
 
+    def how_to_confirm(self, tokens: Sequence[str], handled: str | None) -> str:
+        """A clause that asks for the annotation with these tokens.
+
+        `handled` is the last value that a Job handled; a value is handled once, and the clause says so.
+        """
+        value = ",".join(tokens)
+        clause = f"the annotation {self.annotation}={value} confirms it"
+        if handled is None:
+            return clause
+        if handled == value:
+            return f"{clause}; it had this value before, so remove it first and then add it again"
+        return f"{clause}; {handled[:64]}, which it said last, confirms nothing that waits"
+
     def split(self, text: str) -> tuple[str, str]:
         """What a value of the form `<name>:<token>` names, and its token. Raises Rejected."""
         name, colon, token = text.partition(":")
@@ -121,7 +134,7 @@ RUN_NOW = Token(
     forms=("<token>",),
     meaning="Starts one run. One run by this annotation is under way at a time: the newest value waits, and "
     "the value that it replaced starts no run.",
-    recorded="status.triggers.runNow",
+    recorded=("status.triggers.runNow",),
     memory=Memory.LAST,
 )
 QUARANTINE_RELEASE = Token(
@@ -129,7 +142,7 @@ QUARANTINE_RELEASE = Token(
     kind="IngestPlan",
     forms=("<reason>:<token>", "all:<token>", "<dimension>/<reason>:<token>"),
     meaning="Releases the plan's rows of that reason from quarantine, one release at a time.",
-    recorded="status.triggers.quarantineRelease",
+    recorded=("status.triggers.quarantineRelease",),
     memory=Memory.LAST,
 )
 ACKNOWLEDGE = Token(
@@ -138,7 +151,7 @@ ACKNOWLEDGE = Token(
     forms=("<Reason>:<token>", "<Reason>/<subject>:<token>"),
     source="as the message that asks for it names it",
     meaning="Acknowledges what waits for a person at that moment, and nothing that comes later.",
-    recorded="status.acknowledgements",
+    recorded=("status.acknowledgements",),
     memory=Memory.ENTRIES,
     listed=True,
 )
@@ -146,10 +159,10 @@ CONFIRM = Token(
     annotation=ANNOTATION_CONFIRM,
     kind="DataBackbone",
     forms=("<token>",),
-    source="as the condition RetentionMet or Migrated names it",
-    meaning="Starts one check of the database, which makes the pending changes of these tokens: such as "
-    "dropping rows, or taking over another backbone's database.",
-    recorded="status.database.confirmed",
+    source="as the condition RetentionMet, Migrated or TopicsProvisioned names it",
+    meaning="Starts one check of the database and one of the topics, which make the pending changes of these "
+    "tokens: such as dropping rows, taking over another backbone's database, or moving keys of a topic.",
+    recorded=("status.database.confirmed", "status.topics.confirmed"),
     memory=Memory.WHILE_SET,
     listed=True,
     passed_on=True,

@@ -25,7 +25,7 @@ LABEL_CLAIM_UID = f"{GROUP}/claim-uid"
 """On a probe Job: the identity of the claim that it probes."""
 
 LABEL_CAUSE = f"{GROUP}/cause"
-"""On a Job that checks the database: hash of the cause that it was started for."""
+"""On a Job that checks the database or topics: hash of the cause that it was started for."""
 
 LABEL_PLAN_UID = f"{GROUP}/plan-uid"
 """On a Job of a plan: the plan's identity. A plan can adopt the CronJob of an earlier plan of its name."""
@@ -54,6 +54,7 @@ class Component(StrEnum):
     VOLUME_PROBE = "volume-probe"
     BINDING = "binding"
     DATABASE = "database"
+    TOPICS = "topics"
     PLAN = "plan"
     SCHEDULE = "schedule"
     RUN = "run"
@@ -83,6 +84,14 @@ class ConditionType(Documented):
     )
     POLICIES_RUN = ("PoliciesRun", "TimescaleDB's jobs compress tables and refresh aggregates as specified.")
     CACHE_HEALTHY = ("CacheHealthy", "A Job reached Redis and ran the cache's commands there.")
+    TOPICS_PROVISIONED = (
+        "TopicsProvisioned",
+        "Every topic of spec.kafka, and every topic of ours, exists as the spec describes it.",
+    )
+    STREAM_HEALTHY = (
+        "StreamHealthy",
+        "A Job reached Kafka, had the rights that it needs, and found every topic usable.",
+    )
     ON_REQUESTED_TIER = ("OnRequestedTier", "The active tier is the one that spec.mode requests.")
     SCHEDULED = ("Scheduled", "The plan's CronJob exists, matches the spec and will fire.")
     COMPLETE = (
@@ -174,6 +183,15 @@ class Reason(Documented):
     )
     POLICIES_RUN = ("PoliciesRun", "No compression or refresh job of the database failed or is late.")
     CACHE_REACHABLE = ("CacheReachable", "Redis answers and runs every command that the cache needs.")
+
+    TOPICS_PENDING = (
+        "TopicsPending",
+        "The Job that checks and creates topics has not finished for the current spec.",
+        _NORMAL,
+    )
+    TOPICS_CHECK_FAILED = ("TopicsCheckFailed", "The Job that checks and creates topics left no report.")
+    TOPICS_PROVISIONED = ("TopicsProvisioned", "Every topic exists as the spec describes it.")
+    STREAM_HEALTHY = ("StreamHealthy", "Kafka answers, and every topic can be used.")
 
     BACKBONE_NOT_FOUND = (
         "BackboneNotFound",

@@ -230,7 +230,7 @@ def test_a_message_about_ignored_tokens_is_a_sentence_of_its_own() -> None:
     assert words == (
         "No end. The annotation backbone.emp.dev/run-now does nothing on a DataBackbone: set it on the "
         "IngestPlan. The annotation backbone.emp.dev/confirm is ignored: ',' has no token; write it as "
-        "<token>, as the condition RetentionMet or Migrated names it, or remove it."
+        "<token>, as the condition RetentionMet, Migrated or TopicsProvisioned names it, or remove it."
     )
 
 
@@ -248,10 +248,12 @@ def test_the_reference_lists_every_token_and_where_it_is_recorded(token: Token) 
         (row,) = [line for line in page.splitlines() if line.startswith(f"| `{token.annotation}` |")]
         assert token.meaning in row
         assert all(f"`{form}`" in row for form in token.forms)
-    field = schema["properties"]
-    for name in token.recorded.split("."):
-        field = field[name] if name in field else field["properties"][name]
-    assert field.get("items", field)["maxLength"] == KEPT_LIMIT
+    for recorded in token.recorded:
+        assert f"`{recorded}`" in tokens_page()
+        field = schema["properties"]
+        for name in recorded.split("."):
+            field = field[name] if name in field else field["properties"][name]
+        assert field.get("items", field)["maxLength"] == KEPT_LIMIT
 
 
 @pytest.mark.parametrize(

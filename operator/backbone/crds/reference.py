@@ -11,6 +11,8 @@ from ..market.defects import Defect
 from ..ports.cache import CacheFault
 from ..ports.database import DatabaseFault
 from ..ports.policies import PolicyTrouble
+from ..ports.stream import KafkaFault
+from ..ports.topics import TopicWord
 from ..schema import Column, Resource
 from ..tokens import KEPT_LIMIT, TOKENS, Memory, Token
 from ..vocabulary import API_VERSION, ConditionType, Outcome, Reason
@@ -127,7 +129,7 @@ def tokens_page() -> str:
             token.kind,
             _value(token),
             token.meaning,
-            f"`{token.recorded}`",
+            " and ".join(f"`{field}`" for field in token.recorded),
             f"`{token.memory}`",
         )
         for token in TOKENS
@@ -155,52 +157,58 @@ def tokens_page() -> str:
     )
 
 
+_SECTIONS: tuple[tuple[str, str, str, type[Documented]], ...] = (
+    ("Condition types", "", "Type", ConditionType),
+    (
+        "Reasons",
+        "A condition that a run's outcome decides carries the outcome as its reason.",
+        "Reason",
+        Reason,
+    ),
+    (
+        "Faults of TimescaleDB",
+        "Reasons of `Migrated`, and with it of `Ready` on the institutional tier.",
+        "Fault",
+        DatabaseFault,
+    ),
+    ("Troubles of policies", "Reasons of `RetentionMet` and `PoliciesRun`.", "Trouble", PolicyTrouble),
+    (
+        "Faults of Redis",
+        "Reasons of `CacheHealthy`; the last four tell why a read went past the cache.",
+        "Fault",
+        CacheFault,
+    ),
+    (
+        "Faults of Kafka",
+        "Reasons of `StreamHealthy`, and of `TopicsProvisioned`, which is Unknown then.",
+        "Fault",
+        KafkaFault,
+    ),
+    (
+        "Words of topics",
+        "What Kafka has of a topic, in `status.topics`; the worst first. The worst is the reason of "
+        "`TopicsProvisioned`.",
+        "Word",
+        TopicWord,
+    ),
+    ("Outcomes of runs", "", "Outcome", Outcome),
+    (
+        "What checks find in rows",
+        "Reasons of the quarantine, and flags of rows that are kept.",
+        "Defect",
+        Defect,
+    ),
+)
+"""Of the page of reasons: heading, introduction, name of the first column, and what is listed."""
+
+
 def reasons_page() -> str:
     """Write the page of condition types, reasons and outcomes of all kinds."""
-    return "\n".join(
-        [
-            "# Conditions, reasons and outcomes",
-            "",
-            "## Condition types",
-            "",
-            *_meanings("Type", ConditionType),
-            "",
-            "## Reasons",
-            "",
-            "A condition that a run's outcome decides carries the outcome as its reason.",
-            "",
-            *_meanings("Reason", Reason),
-            "",
-            "## Faults of TimescaleDB",
-            "",
-            "Reasons of `Migrated`, and with it of `Ready` on the institutional tier.",
-            "",
-            *_meanings("Fault", DatabaseFault),
-            "",
-            "## Troubles of policies",
-            "",
-            "Reasons of `RetentionMet` and `PoliciesRun`.",
-            "",
-            *_meanings("Trouble", PolicyTrouble),
-            "",
-            "## Faults of Redis",
-            "",
-            "Reasons of `CacheHealthy`; the last four tell why a read went past the cache.",
-            "",
-            *_meanings("Fault", CacheFault),
-            "",
-            "## Outcomes of runs",
-            "",
-            *_meanings("Outcome", Outcome),
-            "",
-            "## What checks find in rows",
-            "",
-            "Reasons of the quarantine, and flags of rows that are kept.",
-            "",
-            *_meanings("Defect", Defect),
-            "",
-        ]
-    )
+    lines = ["# Conditions, reasons and outcomes", ""]
+    for heading, introduction, column, members in _SECTIONS:
+        lines += [f"## {heading}", "", *([introduction, ""] if introduction else [])]
+        lines += [*_meanings(column, members), ""]
+    return "\n".join(lines)
 
 
 def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> Iterator[str]:

@@ -20,6 +20,7 @@ from .children import Backbone
 from .database_look import Checked
 from .observation import Observation
 from .services import Services
+from .topics_look import TopicsChecked
 from .volume_look import Probed
 
 GONE = "it lost its volume, and no row was on it"
@@ -36,8 +37,8 @@ class Standing:
     @property
     def looks(self) -> tuple[Reading[Any, Any], ...]:
         """All looks of this backbone."""
-        checked = self.services.checked
-        return (self.probed, *([checked.look] if checked is not None else []))
+        checks = (self.services.checked, self.services.topics)
+        return (self.probed, *(item.look for item in checks if item is not None))
 
     def next_after(self, seen: Observation, now: datetime) -> timedelta | None:
         """How long until a Job is due that is not due yet, or one without a pod is looked at again."""
@@ -77,6 +78,7 @@ def actions_of(
     if claim is not None and not backbone.spec.suspend and claim.phase != "Lost":
         actions += _probe(backbone, seen, standing.probed, claim, now)
         actions += _check(backbone, seen, standing.services.checked, now)
+        actions += _topics(backbone, seen, standing.services.topics, now)
     actions += _outdated(backbone, seen)
     actions += prunes(seen, but=[look.status.job for look in standing.looks])
     return (*actions, *_claims(backbone, claim))
@@ -108,6 +110,20 @@ def _check(
     if status.cause != request.cause:
         why = "the spec, the operator's version or a confirmation requires a check of the database"
     job = children.database(backbone, request.cause, confirm, checked.look.attempt, seen.images)
+    return (Start(job, why),)
+
+
+def _topics(
+    backbone: Backbone, seen: Observation, checked: TopicsChecked | None, now: datetime
+) -> tuple[Start, ...]:
+    if checked is None or not checked.look.starts(now):
+        return ()
+    request, status = checked.request, checked.look.status
+    confirm = request.token if request.token != status.confirmed else None
+    why = ""
+    if status.cause != request.cause:
+        why = "the spec, the operator's version or a confirmation requires a check of the topics"
+    job = children.topics(backbone, request.cause, confirm, checked.look.attempt, seen.images)
     return (Start(job, why),)
 
 

@@ -18,6 +18,7 @@ from .audit import LastChange
 from .institutional import Redis, Timescale
 from .institutional_status import CacheStatus, DatabaseStatus
 from .kafka_spec import Kafka
+from .kafka_status import TopicsStatus
 
 DeletionPolicy = Literal["Retain", "Delete"]
 
@@ -111,8 +112,8 @@ class DataBackboneSpec(Model):
         default="Retain",
         description="What happens to the data when this object is deleted. Retain keeps the volume claim, "
         "and a new DataBackbone of the same name uses it again. Delete removes the claim and its data. "
-        "Neither changes TimescaleDB or Redis: rows, policies and the database's own jobs stay, retention "
-        "continues to drop rows, and cached answers expire.",
+        "Neither changes TimescaleDB, Redis or Kafka: rows, policies and the database's own jobs stay, "
+        "retention continues to drop rows, cached answers expire, and no topic is deleted.",
     )
     bootstrap: Bootstrap = Field(
         default_factory=Bootstrap,
@@ -232,6 +233,9 @@ class DataBackboneStatus(Model):
         default=None, description="TimescaleDB; present if spec.timescale is set."
     )
     cache: CacheStatus | None = Field(default=None, description="Redis; present if spec.redis is set.")
+    topics: TopicsStatus | None = Field(
+        default=None, description="Topics of Kafka; present if spec.kafka is set."
+    )
     last_change: LastChange | None = Field(
         default=None, description="The last change of the spec that the operator accepted."
     )
@@ -274,5 +278,7 @@ RESOURCE = Resource(
         (ConditionType.RETENTION_MET, "timescale"),
         (ConditionType.POLICIES_RUN, "timescale"),
         (ConditionType.CACHE_HEALTHY, "redis"),
+        (ConditionType.TOPICS_PROVISIONED, "kafka"),
+        (ConditionType.STREAM_HEALTHY, "kafka"),
     ),
 )

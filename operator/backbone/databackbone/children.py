@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from ..evaluation import Subject
@@ -31,6 +32,9 @@ PROBE_SECONDS = 300
 
 DATABASE_SECONDS = 1200
 """A first look may migrate, which waits for locks and makes tables."""
+
+TOPICS_SECONDS = 300
+"""A thousand topics take seconds, a quota makes them wait; what is left is the next Job's."""
 
 PUBLISHED = "published/backbone.duckdb"
 
@@ -113,29 +117,8 @@ def binding(backbone: Backbone, tier: TierStatus) -> dict[str, Any]:
 
 def probe(backbone: Backbone, claim_uid: str, attempt: str, images: WorkerImages) -> dict[str, Any]:
     """A Job that writes the volume and reads it back; one per claim and attempt."""
-    labels = child_labels(Component.VOLUME_PROBE, backbone.name)
-    work = Work(
-        arguments=("probe-volume",),
-        image=images.plain,
-        pull_policy=images.pull_policy,
-        claim=claim_name(backbone.name),
-        deadline_seconds=PROBE_SECONDS,
-        retries=0,
-        labels=labels,
-        pods=pods_of(backbone),
-    )
-    return {
-        "apiVersion": "batch/v1",
-        "kind": "Job",
-        "metadata": {
-            "name": derived_name(f"{backbone.name}-probe", backbone.uid, claim_uid, attempt),
-            "namespace": backbone.namespace,
-            "labels": {**labels, LABEL_CLAIM_UID: claim_uid},
-            **job_annotations(work.pods),
-            "ownerReferences": [_owner(backbone)],
-        },
-        "spec": job_spec(work),
-    }
+    work = _work(backbone, Component.VOLUME_PROBE, ("probe-volume",), PROBE_SECONDS, images)
+    return _job(backbone, work, "probe", {LABEL_CLAIM_UID: claim_uid}, attempt)
 
 
 def database(
@@ -145,28 +128,64 @@ def database(
 
     `confirm` is the confirm annotation where it was not handled yet.
     """
-    labels = child_labels(Component.DATABASE, backbone.name)
-    confirming = ("--confirm", confirm) if confirm is not None else ()
-    work = Work(
-        arguments=("database", "-f", PLAN_DIRECTORY, *confirming),
+    arguments = ("database", "-f", PLAN_DIRECTORY, *_confirming(confirm))
+    work = _work(backbone, Component.DATABASE, arguments, DATABASE_SECONDS, images)
+    return _job(
+        backbone,
+        _informed(work, backbone, secrets_of(backbone.spec)),
+        "database",
+        {LABEL_CAUSE: cause},
+        attempt,
+    )
+
+
+def topics(
+    backbone: Backbone, cause: str, confirm: str | None, attempt: str, images: WorkerImages
+) -> dict[str, Any]:
+    """A Job that looks at Kafka's topics and makes those that are missing; one per cause and attempt.
+
+    It alone sees the admin's Secret, and no other where there is one. `confirm` is as for the database.
+    """
+    kafka = backbone.spec.kafka
+    secrets = (kafka.provisioner.secret_name,) if kafka is not None else ()
+    arguments = ("provision-topics", "-f", PLAN_DIRECTORY, *_confirming(confirm))
+    work = _work(backbone, Component.TOPICS, arguments, TOPICS_SECONDS, images)
+    return _job(backbone, _informed(work, backbone, secrets), "topics", {LABEL_CAUSE: cause}, attempt)
+
+
+def _confirming(confirm: str | None) -> tuple[str, ...]:
+    return ("--confirm", confirm) if confirm is not None else ()
+
+
+def _work(
+    backbone: Backbone, component: Component, arguments: tuple[str, ...], seconds: int, images: WorkerImages
+) -> Work:
+    return Work(
+        arguments=arguments,
         image=images.plain,
         pull_policy=images.pull_policy,
         claim=claim_name(backbone.name),
-        deadline_seconds=DATABASE_SECONDS,
+        deadline_seconds=seconds,
         retries=0,
-        labels=labels,
-        plan_file=binding_name(backbone.name),
-        plan_keys=(BACKBONE_FILE,),
-        secrets=secrets_of(backbone.spec),
+        labels=child_labels(component, backbone.name),
         pods=pods_of(backbone),
     )
+
+
+def _informed(work: Work, backbone: Backbone, secrets: tuple[str, ...]) -> Work:
+    """The work with the backbone's document and these Secrets."""
+    return replace(work, plan_file=binding_name(backbone.name), plan_keys=(BACKBONE_FILE,), secrets=secrets)
+
+
+def _job(backbone: Backbone, work: Work, purpose: str, cause: dict[str, str], attempt: str) -> dict[str, Any]:
+    """A Job of the backbone; its name has its cause, which a label says too, and the attempt."""
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
         "metadata": {
-            "name": derived_name(f"{backbone.name}-database", backbone.uid, cause, attempt),
+            "name": derived_name(f"{backbone.name}-{purpose}", backbone.uid, *cause.values(), attempt),
             "namespace": backbone.namespace,
-            "labels": {**labels, LABEL_CAUSE: cause},
+            "labels": {**work.labels, **cause},
             **job_annotations(work.pods),
             "ownerReferences": [_owner(backbone)],
         },

@@ -17,7 +17,7 @@ from .actions import Standing, actions_of, leaving, prunes
 from .api import PENDING_TIER, DataBackboneStatus, TierStatus, VolumeStatus
 from .audit import LastChange, differences, last_change
 from .children import Backbone
-from .measures import of_cache
+from .measures import of_cache, of_topics
 from .observation import Observation
 from .readiness import Case, name_taken, summary
 from .services import Services, services_of
@@ -37,6 +37,7 @@ def evaluate(backbone: Backbone, seen: Observation, refusals: Sequence[Refusal],
     evidence = Evidence(volume.holds_rows, running, services.settled)
     decision = decide(backbone.spec, previous.tier, evidence, now)
     volume_found = storage(VolumeCase(seen, probed, decision.tier))
+    topics = services.topics.look.status if services.topics is not None else None
     case = Case(backbone, seen, refusals, volume_found, services, decision)
     whole = summary(case)
     findings = {
@@ -64,13 +65,14 @@ def evaluate(backbone: Backbone, seen: Observation, refusals: Sequence[Refusal],
             volume=volume,
             database=services.database,
             cache=services.cache,
+            topics=topics,
             last_change=change or previous.last_change,
             accepted_spec=accepted.keep(backbone.spec),
             plans=len(seen.plans),
         ),
         actions=actions,
         notices=(*_told(change), *decision.notices, *_made_again(previous.volume, volume, tier)),
-        measures=of_cache(services.cache),
+        measures=(*of_cache(services.cache), *of_topics(topics)),
         recheck_after=None if backbone.spec.suspend else standing.next_after(seen, now),
     )
 
@@ -81,6 +83,8 @@ _SAYS_IT = (
     ConditionType.RETENTION_MET,
     ConditionType.POLICIES_RUN,
     ConditionType.ON_REQUESTED_TIER,
+    ConditionType.STREAM_HEALTHY,
+    ConditionType.TOPICS_PROVISIONED,
     ConditionType.STALLED,
     ConditionType.READY,
     ConditionType.RECONCILING,
@@ -95,13 +99,18 @@ def _valid(backbone: Backbone) -> Finding:
 
 def _deletion(backbone: Backbone) -> str:
     """What Delete does not reach, said before anybody deletes."""
-    if backbone.spec.deletion_policy != "Delete" or backbone.spec.timescale is None:
+    spec, stay = backbone.spec, []
+    if spec.timescale is not None:
+        stay.append(
+            "nothing of TimescaleDB does: rows, policies and the database's own jobs stay, and its retention "
+            "goes on dropping"
+        )
+    if spec.kafka is not None:
+        stay.append("no topic of Kafka does")
+    if spec.deletion_policy != "Delete" or not stay:
         return ""
-    return (
-        f" With deletionPolicy Delete claim {claim_name(backbone.name)} goes with this object, and nothing "
-        "of TimescaleDB does: rows, policies and the database's own jobs stay, and its retention goes on "
-        "dropping."
-    )
+    claim = claim_name(backbone.name)
+    return f" With deletionPolicy Delete claim {claim} goes with this object, and {'; '.join(stay)}."
 
 
 def _placed(tier: TierStatus, seen: Observation, services: Services) -> TierStatus:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from ..measures import Family, Form, Measure
+from ..ports.topics import TopicWord
 from .institutional_status import CacheStatus
+from .kafka_status import TopicsStatus
 
 CACHE_RATIO = Family(
     "backbone_cache_ratio",
@@ -11,7 +13,13 @@ CACHE_RATIO = Family(
     ("namespace", "name", "of"),
     Form.GAUGE,
 )
-FAMILIES = (CACHE_RATIO,)
+TOPICS = Family(
+    "backbone_topics",
+    "Planned topics of Kafka by word, as the last check found them.",
+    ("namespace", "name", "word"),
+    Form.GAUGE,
+)
+FAMILIES = (CACHE_RATIO, TOPICS)
 
 
 def of_cache(cache: CacheStatus | None) -> tuple[Measure, ...]:
@@ -25,3 +33,9 @@ def of_cache(cache: CacheStatus | None) -> tuple[Measure, ...]:
         share("room", cache.room_percent if cache else None),
         share("evictions", cache.eviction_percent if cache else None),
     )
+
+
+def of_topics(topics: TopicsStatus | None) -> tuple[Measure, ...]:
+    """How many topics have each word; where nobody could look, nothing is known of any."""
+    counts = topics.counts if topics is not None else {}
+    return tuple(Measure(TOPICS, (str(word),), counts.get(word, 0) if counts else None) for word in TopicWord)

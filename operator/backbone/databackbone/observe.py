@@ -38,7 +38,7 @@ class Observer:
     async def __call__(self, backbone: Subject[DataBackboneSpec]) -> Observation:
         """Look once."""
         space, name = backbone.namespace, backbone.name
-        claim, binding, probes, checks, plans, cluster = await asyncio.gather(
+        claim, binding, probes, (checks, topic_checks), plans, cluster = await asyncio.gather(
             self.cluster.get(CLAIM, space, claim_name(name)),
             self.cluster.get(CONFIG_MAP, space, binding_name(name)),
             self._jobs(backbone, Component.VOLUME_PROBE, ("volume", "probeJob")),
@@ -54,6 +54,7 @@ class Observer:
             images=self.images,
             pace=self.pace,
             checks=checks,
+            topic_checks=topic_checks,
             cluster=cluster,
         )
 
@@ -61,11 +62,23 @@ class Observer:
         """Only a database asks whose it is."""
         return await self._identity() if backbone.spec.timescale is not None else None
 
-    async def _checks(self, backbone: Subject[DataBackboneSpec]) -> tuple[JobReading, ...]:
-        """Where no database is configured, and none was, nobody looked at one."""
-        if backbone.spec.timescale is None and not backbone.status.get("database"):
+    async def _checks(
+        self, backbone: Subject[DataBackboneSpec]
+    ) -> tuple[tuple[JobReading, ...], tuple[JobReading, ...]]:
+        """Jobs that look at the database, and those that look at topics."""
+        spec = backbone.spec
+        return await asyncio.gather(
+            self._of_service(backbone, Component.DATABASE, "database", configured=spec.timescale is not None),
+            self._of_service(backbone, Component.TOPICS, "topics", configured=spec.kafka is not None),
+        )
+
+    async def _of_service(
+        self, backbone: Subject[DataBackboneSpec], component: Component, field: str, *, configured: bool
+    ) -> tuple[JobReading, ...]:
+        """Where a service is not configured, and was not, nobody looked at one."""
+        if not configured and not backbone.status.get(field):
             return ()
-        return await self._jobs(backbone, Component.DATABASE, ("database", "job"))
+        return await self._jobs(backbone, component, (field, "job"))
 
     async def _jobs(
         self, backbone: Subject[DataBackboneSpec], component: Component, read: tuple[str, str]

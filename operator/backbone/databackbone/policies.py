@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from ..evaluation import Finding
 from ..ports.policies import JobOutcome, PolicyTrouble
 from ..reports.database import JobReport, TableReport
-from ..vocabulary import ANNOTATION_CONFIRM, Reason
+from ..tokens import CONFIRM
+from ..vocabulary import Reason
 from .institutional_status import DatabaseStatus
 
 DROP_SLACK = timedelta(days=3)
@@ -85,11 +86,11 @@ def _unconfirmed(database: DatabaseStatus) -> list[Finding]:
     if not database.unconfirmed:
         return []
     first = database.unconfirmed[0]
-    tokens = ",".join(item.token for item in database.unconfirmed)
+    tokens = [item.token for item in database.unconfirmed]
     before = f" from before {_told(first.cutoff)}" if first.cutoff is not None else ""
     message = (
-        f"{first.table} would lose {first.rows:,} rows{before}; nothing is dropped before the annotation "
-        f"{ANNOTATION_CONFIRM}={tokens} confirms it{_again(database, tokens)}."
+        f"{first.table} would lose {first.rows:,} rows{before}; nothing is dropped before "
+        f"{CONFIRM.how_to_confirm(tokens, database.confirmed)}."
     )
     return [Finding(False, Reason.RETENTION_UNCONFIRMED, message)]
 
@@ -158,12 +159,3 @@ def _chunks(table: TableReport) -> str:
     begins = f" and begins at {table.oldest:%Y-%m-%d}" if table.oldest is not None else ""
     several = "chunk" if table.dropping == 1 else "chunks"
     return f"{table.name} keeps {table.retention_days} days{begins}: {table.dropping} {several} too old"
-
-
-def _again(database: DatabaseStatus, tokens: str) -> str:
-    """What is to be done where the annotation has been handled: each of its values is handled once."""
-    if database.confirmed is None:
-        return ""
-    if database.confirmed == tokens:
-        return "; it had this value before, so remove it first and then add it again"
-    return f"; {database.confirmed[:64]}, which it said last, confirms nothing that waits"

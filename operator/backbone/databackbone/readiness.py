@@ -45,12 +45,11 @@ class Case:
 def summary(case: Case) -> Summary:
     """Ready, and what it means for Reconciling and Stalled."""
     ready = first(READY, case) or _serves(case)
-    migrated, serves = case.services.migrated, case.services.serves
     return summarize(
         ready,
         # What works in spite of its volume is not stalled by it.
         beside=(*map(children.refused, case.refusals), *(() if ready.holds is True else (case.storage,))),
-        behind=migrated if serves is not migrated else None,
+        behind=case.services.left,
     )
 
 

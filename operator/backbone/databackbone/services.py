@@ -1,4 +1,4 @@
-"""What is true of the institutional tier's services, from what the last look at them told."""
+"""What is true of the services of a backbone, from what the last looks at them told."""
 
 from __future__ import annotations
 
@@ -17,14 +17,18 @@ from .database_look import CHECK, Checked, read_checks
 from .institutional_status import CacheStatus, DatabaseStatus
 from .observation import Observation
 from .policies import policies_run, retention_met
+from .stream_findings import stream_healthy, topics_provisioned
+from .topics_look import TopicsChecked, read_topics
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The institutional tier's services: what was found, and when they are checked next."""
+    """TimescaleDB, Redis and Kafka: what was found of each, and when they are checked next."""
 
     checked: Checked | None = None
-    """None where none is configured."""
+    """TimescaleDB and Redis; None where none is configured."""
+    topics: TopicsChecked | None = None
+    """Kafka; None where none is configured."""
     findings: dict[ConditionType, Finding] = field(default_factory=dict)
     serves: Finding | None = None
     """Whether rows can be stored and read there: also while policies wait. None where none is configured."""
@@ -42,6 +46,14 @@ class Services:
         return self.checked.cache if self.checked is not None else None
 
     @property
+    def left(self) -> Finding | None:
+        """What is left to do for the spec where the backbone serves already."""
+        if self.serves is not self.migrated:
+            return self.migrated
+        unseen = self.topics is not None and self.topics.unseen
+        return self.findings[ConditionType.TOPICS_PROVISIONED] if unseen else None
+
+    @property
     def migrated(self) -> Finding | None:
         """What is true of the database; None where none is configured."""
         return self.findings.get(ConditionType.MIGRATED)
@@ -56,6 +68,26 @@ def services_of(
     holds_rows: bool | None,
 ) -> Services:
     """What the Jobs say of the services that are configured; `holds_rows` is whether the volume does."""
+    services = _institutional(backbone, previous, seen, now, holds_rows=holds_rows)
+    topics = read_topics(backbone, previous, seen, now)
+    if topics is None:
+        return services
+    of_stream = {
+        ConditionType.STREAM_HEALTHY: stream_healthy(topics),
+        ConditionType.TOPICS_PROVISIONED: topics_provisioned(topics),
+    }
+    return replace(services, topics=topics, findings={**services.findings, **of_stream})
+
+
+def _institutional(
+    backbone: Backbone,
+    previous: DataBackboneStatus,
+    seen: Observation,
+    now: datetime,
+    *,
+    holds_rows: bool | None,
+) -> Services:
+    """TimescaleDB and its cache."""
     checked = read_checks(backbone, previous, seen, now)
     if checked is None:
         return Services()
@@ -75,7 +107,7 @@ def services_of(
     }
     if backbone.spec.redis is not None:
         findings[ConditionType.CACHE_HEALTHY] = cache_healthy(checked)
-    return Services(checked, findings, usable, settled)
+    return Services(checked, None, findings, usable, settled)
 
 
 def _to_serve(backbone: Backbone, holds_rows: bool | None) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Literal
@@ -61,8 +62,7 @@ def run_name(plan: Plan, *cause: str) -> str:
 
 def plan_file(plan: Plan, backbone: BackboneReading) -> dict[str, Any]:
     """The two documents that `emp-runtime` reads, here and outside a cluster."""
-    # What pods are made of is no worker's business.
-    spec = {key: value for key, value in backbone.spec.items() if key != "pods"}
+    spec = _for_a_run(backbone.spec)
     documents = {
         BACKBONE_FILE: document(DATA_BACKBONE.kind, _identity(plan.namespace, backbone), spec, backbone.tier),
         PLAN_FILE: document(
@@ -79,6 +79,17 @@ def plan_file(plan: Plan, backbone: BackboneReading) -> dict[str, Any]:
             "data": documents,
         }
     )
+
+
+def _for_a_run(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """A backbone's spec without what pods are made of and without its topics.
+
+    Neither is a run's business, and a thousand topics are too long to stand beside every plan.
+    """
+    kept = {key: value for key, value in spec.items() if key != "pods"}
+    if kept.get("kafka"):
+        kept["kafka"] = {key: value for key, value in kept["kafka"].items() if key != "topics"}
+    return kept
 
 
 def cron_job(

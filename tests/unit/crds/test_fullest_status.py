@@ -22,6 +22,8 @@ MOST_CONDITIONS = 32
 ETCD_BYTES = 1_572_864
 """What etcd takes in one request, by default; the object is one, spec and managedFields included."""
 LARGEST = 2**63 - 1
+LONGEST_KEY = 64
+"""No schema bounds the keys of a map; those of ours are words."""
 
 RESOURCE = pytest.mark.parametrize("resource", RESOURCES, ids=lambda resource: resource.kind)
 
@@ -35,6 +37,9 @@ def schema_of(resource: Resource) -> dict[str, Any]:
 def fullest(schema: dict[str, Any]) -> Any:
     """The largest value of a schema: every field, every list to its end, every text to its limit."""
     match schema["type"]:
+        case "object" if "additionalProperties" in schema:
+            names = (f"{number}".ljust(LONGEST_KEY, "ü") for number in range(schema["maxProperties"]))
+            return {name: fullest(schema["additionalProperties"]) for name in names}
         case "object":
             return {name: fullest(child) for name, child in schema["properties"].items()}
         case "array":

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from support import backbones
-from support.evaluations import conditions, fields, message
+from support.evaluations import conditions, fields, measured, message
 from support.institutional import (
     REACHED,
     REPORT,
@@ -26,6 +26,7 @@ from support.readings import MINUTE, NOW
 from backbone.databackbone.api import DataBackboneSpec
 from backbone.databackbone.evaluate import evaluate
 from backbone.databackbone.institutional import request_of
+from backbone.databackbone.measures import CACHE_RATIO
 from backbone.databackbone.observation import Observation, PlanReading
 from backbone.evaluation import Start, Subject
 from backbone.migrations import newest
@@ -245,8 +246,7 @@ def test_the_hit_ratio_is_that_of_the_window_between_two_looks() -> None:
     assert (cache["hitPercent"], cache["windowSeconds"]) == (90, 600)
     assert (cache["roomPercent"], cache["evictionPercent"]) == (25, 50)
     assert "90 % hits" in message(result, "CacheHealthy")
-    shares = {measure.labels: measure.value for measure in result.measures}
-    assert shares == {("hits",): 0.9, ("room",): 0.25, ("evictions",): 0.5}
+    assert measured(result, CACHE_RATIO) == {("hits",): 0.9, ("room",): 0.25, ("evictions",): 0.5}
 
 
 def test_a_confirmation_is_one_look_that_is_recorded_and_not_repeated() -> None:

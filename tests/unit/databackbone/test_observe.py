@@ -98,6 +98,28 @@ async def test_looks_at_the_database_are_read_where_one_is_configured(timescale:
     assert look.cluster.listed.count(JOB) == 1 + count  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize(
+    ("kafka", "status", "count"),
+    [
+        pytest.param(True, {}, 1, id="Kafka is configured"),
+        pytest.param(False, {"topics": {"job": "t"}}, 1, id="it was configured"),
+        pytest.param(False, {}, 0, id="it never was"),
+    ],
+)
+async def test_checks_of_topics_are_read_where_kafka_is_configured(
+    kafka: bool, status: dict[str, Any], count: int
+) -> None:
+    spec = {"kafka": {"connection": {"secretName": "kafka"}}} if kafka else {}
+    subject = replace(BACKBONE, spec=DataBackboneSpec.model_validate(spec), status=status)
+    job = children.topics(subject, "cause", None, "first", IMAGES)
+    more = {"uid": "t", "creationTimestamp": "2024-03-01T12:00:00Z"}
+    look = observer({**job, "metadata": {**job["metadata"], **more}})
+    seen = await look(subject)
+    assert [check.cause for check in seen.topic_checks] == ["cause"] * count
+    assert (seen.checks, seen.probes) == ((), ())
+    assert seen.jobs == seen.topic_checks
+
+
 WANTED = {"mode": "Institutional", "timescale": {"connection": {"secretName": "db"}}}
 
 
