@@ -26,7 +26,7 @@ from kafka_place import SECONDS
 from kafka_topics_place import OwnTopics, own_topics
 from services.kafka_server import KafkaServer
 from topics_job import SECRET, TopicsJob
-from worker import Emp
+from worker import SAMPLES, Emp
 
 DEADLINE = 240.0
 """Of a Job on a machine that does much else; nothing waits for it to pass."""
@@ -152,6 +152,9 @@ def test_variables_go_before_the_spec_and_json_has_every_topic(
 
 
 def test_where_kafka_is_away_the_fault_is_the_outcome(job: TopicsJob, topics: Callable[..., Any]) -> None:
+    (job.folder / "backbone.yaml").write_text((SAMPLES / "backbone.yaml").read_text())
+    code, _, told = topics("topics")
+    assert (code, "spec.kafka is missing; add kafka.connection.secretName" in told) == (2, True)
     job.write()
     job.connect(bootstrapServers="kafka.nowhere.invalid:9092")
     code, _, told = topics("provision-topics")

@@ -84,7 +84,7 @@ def provisioned(
         verdicts |= _refused(refusals) | _read_back(topics, request, made, seconds, pause)
     configs, partitions = _alterations(verdicts)
     if configs or partitions:
-        tell(f"topics: setting configs of {len(configs)}, adding partitions to {len(partitions)}")
+        tell(f"topics: setting the configs of {len(configs)}, adding partitions to {len(partitions)}")
         refusals = {**topics.configure(configs), **topics.grow(partitions)}
         names = configs.keys() | partitions.keys()
         altered = [topic for topic in request.plan if topic.name in names - refusals.keys()]
@@ -101,8 +101,8 @@ def _created(
     while left:
         if not _passes_quota(topics, until, pause):
             return refusals | {topic.name: Refusal(*_quota(topic)) for topic in left}
-        tell(f"topics: {len(new) - len(left)} of {len(new)} created")
         batch, left = left[:BATCH], left[BATCH:]
+        tell(f"topics: creating {len(batch)}, {len(left)} left")
         answers = _create(topics, batch)
         delayed = [topic for topic in batch if _delayed(answers.get(topic.name))]
         if delayed and time.monotonic() < until:

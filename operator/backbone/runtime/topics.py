@@ -90,7 +90,7 @@ def show_plan(files: list[Path], confirm: str | None, given: Path | None, form: 
         return
     if steps:
         rows = [(topic.name, _step(topic, step)) for topic, step in steps]
-        table(f"To do on {len({topic.name for topic, _ in steps})} topics", ("topic", "step"), rows)
+        table("What provisioning would do", ("topic", "step"), rows)
     else:
         typer.echo("nothing to do")
     for topic in request.plan:
@@ -102,7 +102,7 @@ def _request(backbone: Backbone, confirm: str | None, known: Mapping[str, str]) 
     kafka, create = kafka_of(backbone), auto_create_topics(backbone)
     return TopicsRequest(
         planned(kafka.entries, kafka.topic_prefix),
-        create=create.value if create is not None else kafka.auto_create_topics,
+        create=create is None or create.value,
         known=known,
         confirmed=frozenset(entries_of(confirm)),
     )

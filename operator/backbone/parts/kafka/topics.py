@@ -232,7 +232,7 @@ def _partitions(topic: PlannedTopic, seen: Described, confirmed: Container[str])
             how = f"annotation {ANNOTATION_CONFIRM}={token}, or --confirm {token} without a cluster"
             yield Verdict(word, f"{numbers}: more partitions move keys; approve it: {how}", token=token)
         else:
-            yield Verdict(word, numbers, (Grow(topic.partitions),))
+            yield Verdict(word, f"{numbers}; provisioning adds them", (Grow(topic.partitions),))
 
 
 def _replicas(topic: PlannedTopic, seen: Described) -> Iterable[Verdict]:
@@ -259,7 +259,7 @@ def _config(topic: PlannedTopic, seen: Described) -> Iterable[Verdict]:
     text = f"{key} of topic {topic.name} is {found[key]}, and {changed[key]} in the spec"
     more = f" (and {len(changed) - 1} further keys)" if len(changed) > 1 else ""
     if topic.management is Management.RECONCILE:
-        yield Verdict(TopicWord.DRIFTED, f"{text}{more}", (Configure(changed),))
+        yield Verdict(TopicWord.DRIFTED, f"{text}{more}; provisioning sets it", (Configure(changed),))
     else:
         remedy = f"set management to {Management.RECONCILE}, or change the spec"
         yield Verdict(TopicWord.DRIFTED, f"{text}{more}; {remedy}")

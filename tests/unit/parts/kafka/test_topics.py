@@ -200,7 +200,7 @@ def test_fewer_partitions_grow_where_that_is_asked_for() -> None:
     verdict = judged(replace(TOPIC, management=RECONCILE), replace(SEEN, partitions=3))
     assert verdict.word is TopicWord.FEWER_PARTITIONS
     assert verdict.steps == (Grow(6),)
-    assert verdict.message == "topic quotes has 3 partitions, and the spec 6"
+    assert verdict.message == "topic quotes has 3 partitions, and the spec 6; provisioning adds them"
 
 
 def test_partitions_of_keyed_events_grow_only_with_an_approval() -> None:
@@ -264,7 +264,7 @@ def test_drift_is_put_back_where_that_is_asked_for() -> None:
     verdict = judged(replace(TOPIC, management=RECONCILE), replace(SEEN, config={"retention.ms": "5"}))
     assert verdict.word is TopicWord.DRIFTED
     assert verdict.steps == (Configure({"retention.ms": "1000"}),)
-    assert verdict.message == "retention.ms of topic quotes is 5, and 1000 in the spec"
+    assert verdict.message == "retention.ms of topic quotes is 5, and 1000 in the spec; provisioning sets it"
 
 
 def test_only_the_keys_that_the_spec_names_are_compared_and_only_those_that_differ_are_set() -> None:
