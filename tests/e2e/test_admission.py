@@ -57,6 +57,8 @@ SMALL, LARGE = ({"resources": {"requests": {"cpu": cpu}}} for cpu in ("100m", "8
 TIMESCALE = {"connection": {"secretName": "timescale"}}
 READ = {**TIMESCALE, "readerRole": "market_readers"}
 REDIS = {"connection": {"secretName": "redis"}}
+KAFKA = {"connection": {"secretName": "kafka"}}
+ADMIN = {**KAFKA, "admin": {"connection": {"secretName": "kafka-admin"}}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,8 @@ STANDING = {
     "cached": CACHED,
     "stored": market(timescale=TIMESCALE),
     "read": market(timescale=READ),
+    "streamed": market(timescale=TIMESCALE, kafka=KAFKA),
+    "administered": market(kafka=ADMIN),
 }
 """Objects that somebody with every right has made."""
 
@@ -136,6 +140,9 @@ REFUSED = [
     ),
     Try("readers of the database, by a Secret of others", "writer", market(timescale=READ), "stored"),
     Try("other readers", "writer", market(timescale={**READ, "readerRole": "analysts"}), "read"),
+    Try("a Secret for Kafka", "writer", market(timescale=TIMESCALE, kafka=KAFKA), "stored"),
+    Try("a user of its own for topics", "writer", market(kafka=ADMIN), "streamed"),
+    Try("the one of topics for all", "writer", market(kafka=ADMIN["admin"]), "administered"),
     Try("a Secret that is not the one it may get", "keeper", plan(macroSeries=PAYMENTS)),
     Try("an image", "keeper", plan(worker=IMAGE)),
     Try("a Secret", "builder", plan(macroSeries=FRED)),
@@ -172,6 +179,14 @@ GRANTED = [
     ),
     Try("to name no readers any more", "writer", market(timescale=TIMESCALE), "read"),
     Try("readers, by a Secret that it may get", "clerk", market(timescale=READ), "stored"),
+    Try("a user of its own for topics", "clerk", market(kafka=ADMIN), "streamed"),
+    Try(
+        "other topics",
+        "writer",
+        market(kafka={**ADMIN, "topicPrefix": "desk.", "topics": [{"name": "orders"}]}),
+        "administered",
+    ),
+    Try("to let go of the user of topics", "writer", market(kafka=KAFKA), "administered"),
     Try("to let go of a setting of pods", "writer", held(worker=IMAGE), "held"),
     Try("a backbone that names nothing", "writer", market()),
     Try("the Secret that it may get", "keeper", plan(macroSeries=FRED)),
@@ -263,7 +278,7 @@ def test_who_may_have_it_and_who_leaves_it_as_it_was_is_not_refused(asked: Asked
 
 
 def every_reference() -> Iterator[Any]:
-    bases = {"DataBackbone": "stored", "IngestPlan": "every-dimension"}
+    bases = {"DataBackbone": "streamed", "IngestPlan": "every-dimension"}
     for resource in RESOURCES:
         version = definition(resource)["spec"]["versions"][0]
         schema = version["schema"]["openAPIV3Schema"]["properties"]["spec"]

@@ -18,7 +18,7 @@ from ..schema import Model
 Schema = dict[str, Any]
 
 FIRST = ("type", "description", "default")
-DROPPED = ("title", "additionalProperties", "$defs")
+DROPPED = ("title", "additionalProperties", "propertyNames", "$defs")
 
 
 class SchemaError(ValueError):

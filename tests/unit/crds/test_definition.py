@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from kubernetes.client import V1JSONSchemaProps
 
 from backbone.crds.definition import definition
 from backbone.crds.files import RESOURCES
@@ -34,8 +35,15 @@ def nodes(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
     yield schema
     for child in schema.get("properties", {}).values():
         yield from nodes(child)
-    if "items" in schema:
-        yield from nodes(schema["items"])
+    for name in ("items", "additionalProperties"):
+        if name in schema:
+            yield from nodes(schema[name])
+
+
+@RESOURCE
+def test_a_schema_has_no_key_that_the_api_server_does_not_know(resource: Resource) -> None:
+    known = set(V1JSONSchemaProps.attribute_map.values())
+    assert {key for node in nodes(root(resource)) for key in node} - known == set()
 
 
 @RESOURCE
