@@ -22,6 +22,7 @@ from backbone.ports.topics import PlannedTopic, Refusal, TopicWord
 from backbone.reports.envelope import EXIT_OK, EXIT_RUN_FAILED
 from backbone.reports.topics import TOPICS_CHECKED
 from backbone.runtime.provisioning import TopicsRequest, provisioned
+from backbone.runtime.topics import provision
 from kafka_place import SECONDS
 from kafka_topics_place import OwnTopics, own_topics
 from services.kafka_server import KafkaServer
@@ -110,6 +111,28 @@ def test_a_topic_that_was_created_again_is_told_once_also_with_a_file_that_did_n
     assert (code, shown) == (0, "6 topics: 6 Ready\n")
     assert "looks/kafka.json does not read" in told
     assert sorted(json.loads(job.known.read_text())["topics"]) == own.names()
+
+
+def test_a_job_that_dies_before_it_remembers_has_told_of_a_topic_that_was_created_again(
+    job: TopicsJob, own: OwnTopics, topics: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job.write(topicPrefix=own.prefix)
+    assert topics("provision-topics")[0] == 0
+    own.delete(f"{own.prefix}dead-letters")
+    job.log.unlink()
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as dying:
+        dying.chdir(job.folder)
+        dying.setenv("EMP_TERMINATION_LOG", str(job.log))
+        dying.setattr("backbone.runtime.topics.remember_identities", killed)
+        with pytest.raises(KeyboardInterrupt):
+            provision([job.folder / "backbone.yaml"], None, None)
+    assert job.report().counts == {"Replaced": 1, "Ready": 5}
+    assert topics("provision-topics")[1] == "6 topics: 1 Replaced, 5 Ready\n"
+    assert topics("provision-topics")[1] == "6 topics: 6 Ready\n"
 
 
 def test_keyed_topics_grow_with_the_token_that_is_told(

@@ -56,12 +56,15 @@ def provision(files: list[Path], confirm: str | None, given: Path | None) -> Non
             _tell_of_brokers(brokers)
             verdicts = provisioned(KafkaTopics(connection), request, tell=progress)
     except KafkaUnavailable as error:
+        verdicts = {}
         told = told.model_copy(update={"outcome": str(error.fault), "message": str(error)})
     else:
-        _remember(volume, known, verdicts)
         found = dict(_findings(request, verdicts, brokers))
         told = told.model_copy(update={**found, "confirmed": confirm and confirm[:CONFIRMED]})
     write_termination_log(told)
+    # Afterwards: a topic that was created again is told twice rather than never.
+    if verdicts:
+        _remember(volume, known, verdicts)
     if told.outcome != TOPICS_CHECKED:
         raise typer.Exit(failed(f"{told.outcome}: {told.message}", EXIT_RUN_FAILED))
     typer.echo(_counted(told.counts))
