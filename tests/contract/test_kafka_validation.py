@@ -94,6 +94,20 @@ def test_who_takes_connections_and_says_nothing_is_too_slow(plain: KafkaSettings
         assert found(tls, 4.0)[0] is KafkaFault.TIMED_OUT
 
 
+def test_all_calls_together_keep_one_deadline(plain: KafkaSettings) -> None:
+    with silent() as port:
+        mute = replace(plain, servers=(f"127.0.0.1:{port}",))
+        connection = KafkaConnection(lambda: mute, 1.0)
+        started = time.monotonic()
+        try:
+            troubles = [connection.check() for _ in range(3)]
+        finally:
+            connection.close()
+    assert 1.0 <= time.monotonic() - started < SECONDS / 2
+    assert [trouble and trouble.fault for trouble in troubles] == [KafkaFault.TIMED_OUT] * 3
+    assert "not everything was done within 1 s; the next check continues" in str(troubles[-1])
+
+
 def test_a_broker_that_freezes_is_too_slow_and_is_asked_again_when_it_goes_on(
     kafka_server: KafkaServer,
 ) -> None:
