@@ -15,7 +15,7 @@ from backbone.parts.kafka.topics import OURS
 from backbone.ports.cluster import JsonObject
 from backbone.ports.readings import JobReading
 from backbone.reports.topics import TopicFinding, TopicsReport
-from backbone.vocabulary import LABEL_CAUSE
+from backbone.vocabulary import LABEL_CAUSE, LABEL_COMPONENT, Component
 
 from . import institutional, readings
 from .evaluations import fields
@@ -80,7 +80,7 @@ def cause_of(subject: Subject[DataBackboneSpec]) -> str:
 def checks(result: Evaluation) -> list[JsonObject]:
     """The Jobs that check topics."""
     documents = [action.document for action in result.actions if isinstance(action, Start)]
-    return [item for item in documents if "-topics-" in item["metadata"]["name"]]
+    return [item for item in documents if item["metadata"]["labels"][LABEL_COMPONENT] == Component.TOPICS]
 
 
 def seen_with(*jobs: JobReading) -> Observation:

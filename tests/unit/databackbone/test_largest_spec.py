@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 import jsonschema
 import pytest
@@ -23,6 +21,8 @@ from backbone.databackbone.evaluate import evaluate
 from backbone.databackbone.kafka_spec import MOST_TOPICS
 from backbone.ingestplan.children import plan_file
 from backbone.parts.kafka.topics import OURS
+from example_objects import Document
+from largest_backbone import as_kubectl_keeps, largest
 
 ANNOTATIONS_BYTES = 262_144
 """What the API server takes of annotations; `kubectl apply` keeps the object in one of them."""
@@ -32,59 +32,12 @@ ETCD_BYTES = 1_572_864
 SCHEMA = definition(RESOURCE)["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]
 
 
-def filled(number: int, length: int) -> str:
-    return f"{number:02}".ljust(length, "x")
-
-
-def keys(length: int = 63) -> list[str]:
-    domain = ".".join(["d" * 63] * 3 + ["d" * 61])
-    return [f"{domain}/{filled(number, length)}" for number in range(16)]
-
-
-def fullest_pods() -> dict[str, Any]:
-    labels = dict.fromkeys(keys(), "v" * 63)
-    toleration = {
-        "operator": "Equal",
-        "value": "v" * 63,
-        "effect": "NoExecute",
-        "tolerationSeconds": 86_400,
-    }
-    return {
-        "nodeSelector": labels,
-        "labels": labels,
-        "annotations": dict.fromkeys(keys(), "v" * 1024),
-        "tolerations": [{"key": key, **toleration} for key in keys(62)],
-        "priorityClassName": "p" * 253,
-        "imagePullSecrets": [{"name": filled(number, 253)} for number in range(8)],
-    }
-
-
-def largest() -> dict[str, Any]:
-    """Every section, with the most topics and the most text that are taken."""
-    document = kafka_examples.largest()
-    kafka = document["spec"]["kafka"]
-    secret = {"secretName": "s" * 253}
-    document["metadata"]["name"] = "n" * 63
-    document["spec"] |= {
-        "mode": "Institutional",
-        "timescale": {"connection": secret, "readerRole": "r" * 63},
-        "redis": {"connection": secret, "namespace": "n" * 64},
-        "kafka": {**kafka, "connection": secret, "admin": {"connection": secret}, "topicPrefix": "p" * 64},
-        "pods": fullest_pods(),
-    }
-    return document
-
-
 LARGEST = largest()
 SPEC = DataBackboneSpec.model_validate(LARGEST["spec"], by_alias=True, by_name=False)
 
 
-def written(document: Mapping[str, Any]) -> int:
-    """Bytes of a document as kubectl keeps it: Go writes three letters of HTML as six bytes each."""
-    text = json.dumps(document, separators=(",", ":"), ensure_ascii=False)
-    for letter in "<>&":
-        text = text.replace(letter, "______")
-    return len(text.encode())
+def len_of(document: Document) -> int:
+    return len(as_kubectl_keeps(document).encode())
 
 
 def test_the_schema_takes_it() -> None:
@@ -106,14 +59,14 @@ def test_a_letter_more_is_refused(where: str) -> None:
 
 def test_as_much_text_weighs_the_same_wherever_it_stands() -> None:
     """So the largest of names alone and the largest of configs alone are no larger than this one."""
-    base = written(kafka_examples.topics(1000, 8, config={"k" * 20: "v" * 94}))
-    assert written(kafka_examples.topics(1000, 108, config={"k": "v" * 13})) == base
+    base = len_of(kafka_examples.topics(1000, 8, config={"k" * 20: "v" * 94}))
+    assert len_of(kafka_examples.topics(1000, 108, config={"k": "v" * 13})) == base
     pairs = {f"{number:02}": "v" * 12 for number in range(6)}
-    assert written(kafka_examples.topics(1000, 8, config=pairs)) == base
+    assert len_of(kafka_examples.topics(1000, 8, config=pairs)) == base
 
 
 def test_it_fits_an_apply_with_everything_else_at_its_limit() -> None:
-    assert written(LARGEST) < ANNOTATIONS_BYTES
+    assert len_of(LARGEST) < ANNOTATIONS_BYTES
 
 
 def test_its_status_keeps_the_spec_and_a_check_of_its_topics_starts() -> None:
@@ -124,7 +77,7 @@ def test_its_status_keeps_the_spec_and_a_check_of_its_topics_starts() -> None:
     assert status["topics"]["counts"] == {"Planned": MOST_TOPICS + len(OURS)}
     assert len(checks(result)) == 1
     whole = json.dumps({**LARGEST, "status": status}).encode()
-    assert len(whole) + written(LARGEST) < ETCD_BYTES / 2
+    assert len(whole) + len_of(LARGEST) < ETCD_BYTES / 2
 
 
 def test_a_change_of_one_topic_is_told_and_no_change_is_not() -> None:
