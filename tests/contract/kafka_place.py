@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -63,15 +64,25 @@ class KafkaPlace:
         return from_keys("stream", self.keys(user, password))
 
     def add_user(self, name: str, password: str) -> None:
-        """Add a user, or change the password of one."""
+        """Add a user, or change the password of one; every broker knows it afterwards."""
         credential = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, ROUNDS)
         change = UserScramCredentialUpsertion(name, credential, password.encode(), os.urandom(16))
         settled(self.admin.alter_user_scram_credentials([change]))
+        self._until_found(self.settings(name, password), None)
 
-    def remove_user(self, name: str) -> None:
-        """Take a user away; sessions that are open stay until they have to log in again."""
+    def remove_user(self, name: str, password: str) -> None:
+        """Take a user away, of every broker; open sessions stay until they have to log in again."""
         change = UserScramCredentialDeletion(name, ScramMechanism.SCRAM_SHA_512)
         settled(self.admin.alter_user_scram_credentials([change]))
+        self._until_found(self.settings(name, password), KafkaFault.AUTHENTICATION_FAILED)
+
+    def _until_found(self, settings: KafkaSettings, fault: KafkaFault | None) -> None:
+        """Wait until each broker answers a login so: what one of them confirmed reaches the others later."""
+        until = time.monotonic() + PATIENCE
+        for server in settings.servers:
+            while (answer := found(replace(settings, servers=(server,)))[0]) is not fault:
+                assert time.monotonic() < until, f"{server} answers {answer}"
+                time.sleep(0.1)
 
     def allow(
         self, user: str, operations: Iterable[AclOperation], topic: str, *, prefix: bool = False

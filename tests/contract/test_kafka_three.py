@@ -14,7 +14,7 @@ from backbone.adapters.kafka.connection import KafkaConnection
 from backbone.adapters.kafka.settings import KafkaSettings, from_folder
 from backbone.ports.stream import KafkaFault
 from backbone.ports.topics import Management, PlannedTopic, TopicWord
-from kafka_place import SECONDS, KafkaPlace, found
+from kafka_place import PATIENCE, SECONDS, KafkaPlace, found
 from kafka_topics_place import OwnTopics, own_topics
 from services.process import free_port
 
@@ -66,7 +66,7 @@ def test_of_brokers_that_ask_for_a_login_over_tls(
     named, message = found(change(kafka_place.settings()))
     assert named is fault
     assert says in message
-    assert time.monotonic() - started < SECONDS / 2, "what lasts is told before the deadline"
+    assert time.monotonic() - started < SECONDS, "what lasts is told before the deadline"
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_a_user_who_is_taken_away_is_refused_and_who_comes_back_is_let_in(kafka_
     kafka_place.add_user(user, WORD)
     settings = kafka_place.settings(user, WORD)
     assert found(settings) == (None, "")
-    kafka_place.remove_user(user)
+    kafka_place.remove_user(user, WORD)
     assert found(settings)[0] is KafkaFault.AUTHENTICATION_FAILED
     kafka_place.add_user(user, WORD)
     assert found(settings) == (None, "")
@@ -136,7 +136,7 @@ def test_a_client_that_is_in_is_refused_when_its_user_is_taken_away(kafka_place:
     connection = KafkaConnection(lambda: settings)
     try:
         assert connection.check(SECONDS) is None
-        kafka_place.remove_user(user)
+        kafka_place.remove_user(user, WORD)
         # Brokers ask for the login again after five seconds.
         until = time.monotonic() + 60
         while (trouble := connection.check(3.0)) is None:
@@ -211,7 +211,7 @@ def test_with_each_broker_away_in_turn_the_controller_among_them_topics_are_made
         for away in kafka_place.cluster.brokers:
             away.kill()
             try:
-                assert found(kafka_place.settings()) == (None, "")
+                assert found(kafka_place.settings(), PATIENCE) == (None, "")
                 assert own.word(own.plan(f"two-{away.node}", replicas=2)) is TopicWord.READY
             finally:
                 away.start()

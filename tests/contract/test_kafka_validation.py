@@ -70,7 +70,7 @@ def test_of_a_broker_that_lets_anybody_in(
     named, message = found(change(plain))
     assert named is fault
     assert says in message
-    assert time.monotonic() - started < SECONDS / 2, "what lasts is told before the deadline"
+    assert time.monotonic() - started < SECONDS, "what lasts is told before the deadline"
 
 
 def test_what_is_right_is_right(plain: KafkaSettings) -> None:

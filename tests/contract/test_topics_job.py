@@ -260,7 +260,7 @@ def test_a_creation_that_timed_out_and_was_done_all_the_same_is_read_back(kafka_
     settings = from_keys(SECRET, {"bootstrapServers": kafka_server.start().uri()})
     connection = KafkaConnection(lambda: settings)
     with own_topics(settings) as own:
-        frozen = Frozen(own.topics, KafkaTopics(connection, 2.0), kafka_server)
+        frozen = Frozen(own.topics, KafkaTopics(connection, 5.0), kafka_server)
         topic = own.plan()
         found = provisioned(frozen, TopicsRequest([topic]), SECONDS)
         connection.close()

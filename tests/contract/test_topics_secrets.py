@@ -92,7 +92,7 @@ def test_a_user_that_goes_and_comes_back_with_another_password_in_a_rotated_secr
         job.connect(**kafka_place.keys(user, WORD))
         reached(emp, job, TOPICS_CHECKED, {"Ready": len(OURS)})
         assert (job.report().brokers, job.report().broker_creates_topics) == (3, None)
-        kafka_place.remove_user(user)
+        kafka_place.remove_user(user, WORD)
         reached(emp, job, "AuthenticationFailed", {})
         kafka_place.add_user(user, other)
         reached(emp, job, "AuthenticationFailed", {})
