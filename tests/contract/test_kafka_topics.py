@@ -144,6 +144,19 @@ def test_a_key_that_kafka_refuses_to_set_is_told_of_a_topic_that_exists(own: Own
     assert own.word(topic) is TopicWord.READY
 
 
+@pytest.mark.parametrize("management", list(Management))
+def test_a_key_that_kafka_does_not_know_is_told_of_a_topic_that_exists(
+    own: OwnTopics, management: Management
+) -> None:
+    topic = own.plan(config={"retention.msec": "1"}, management=management)
+    own.make(topic.name)
+    before = own.description(topic.name)
+    verdict = own.provision(topic)[topic.name]
+    assert verdict.word is TopicWord.CONFIG_INVALID
+    assert "Kafka does not know retention.msec; correct config" in verdict.message
+    assert own.description(topic.name) == before
+
+
 def test_names_that_kafka_takes_for_one(own: OwnTopics) -> None:
     own.make(f"{own.prefix}a.b")
     verdict = own.provision(own.plan("a_b"))[f"{own.prefix}a_b"]

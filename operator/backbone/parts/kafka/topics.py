@@ -248,6 +248,11 @@ def _config(topic: PlannedTopic, seen: Described) -> Iterable[Verdict]:
     if seen.config is None:
         return
     found = seen.config
+    if unknown := sorted(topic.config.keys() - found.keys()):
+        yield Verdict(
+            TopicWord.CONFIG_INVALID,
+            f"topic {topic.name}: Kafka does not know {', '.join(unknown)}; correct config of the topic",
+        )
     changed = {
         key: value
         for key, value in topic.config.items()

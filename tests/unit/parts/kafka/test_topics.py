@@ -300,12 +300,24 @@ def test_two_spellings_of_one_value_are_no_drift(desired: str, actual: str, equa
     "config",
     [
         pytest.param(None, id="nobody could read it"),
-        pytest.param({}, id="Kafka has no such key"),
         pytest.param({"retention.ms": None}, id="Kafka does not show it"),
     ],
 )
 def test_a_config_that_nobody_saw_is_no_drift(config: dict[str, str | None] | None) -> None:
     assert word(TOPIC, replace(SEEN, config=config)) is TopicWord.READY
+
+
+@pytest.mark.parametrize("management", [CREATE_ONLY, RECONCILE, OBSERVE])
+def test_a_key_that_kafka_does_not_know_is_told_of_a_topic_that_exists_and_never_set(
+    management: Management,
+) -> None:
+    config = {"retention.ms": "1000", "retention.msec": "1", "cleanup.policies": "compact"}
+    topic = replace(TOPIC, config=config, management=management)
+    verdict = judged(topic, replace(SEEN, config={"retention.ms": "5"}))
+    assert verdict.word is TopicWord.CONFIG_INVALID
+    assert "Kafka does not know cleanup.policies, retention.msec; correct config" in verdict.message
+    steps = (Configure({"retention.ms": "1000"}),) if management is RECONCILE else ()
+    assert verdict.steps == steps
 
 
 def test_the_time_of_a_topic_that_exists_is_nobodys_business() -> None:
