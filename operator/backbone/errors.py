@@ -29,8 +29,10 @@ BackboneError           Anything below.
                         Raised by adapters.duckdb, adapters.timescale.
     NoSuchEntry         No entry of the quarantine has one of the ids that were named.
                         Raised by adapters.duckdb, adapters.timescale.
-  NothingPublished      No run has published rows for readers yet.
-                        Raised by adapters.duckdb, adapters.timescale.
+  NothingPublished      No run has published rows for readers yet, or no export has ended.
+                        Raised by adapters.duckdb, adapters.exports, adapters.timescale.
+  TargetError           The target of an export could not take it; `fault` names why.
+                        Raised by adapters.exports.
   DatabaseError         TimescaleDB could not do what was asked; `fault` names why.
                         Raised by adapters.timescale, runtime.
   ProviderFailure       The provider answered for no name; `outcome` names why.

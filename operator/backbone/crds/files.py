@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from ..databackbone.api import RESOURCE as DATABACKBONE
 from ..failoverdrill.api import RESOURCE as FAILOVERDRILL
 from ..ingestplan.api import RESOURCE as INGESTPLAN
+from ..parts.exports.manifest import json_schema
 from .definition import definition
 from .reference import kind_page, reasons_page, tokens_page
 
@@ -18,6 +21,7 @@ RESOURCES = (DATABACKBONE, INGESTPLAN, FAILOVERDRILL)
 
 COMMAND = "make generate"
 NOTICE = f"Generated from operator/backbone/*/api.py by `{COMMAND}`: do not edit."
+MANIFEST_NOTICE = NOTICE.replace("*/api.py", "parts/exports/manifest.py")
 
 CRD_FOLDERS = ("crds", "charts/databackbone/crds")
 REFERENCE_FOLDER = "docs/reference"
@@ -39,6 +43,7 @@ def generated(root: Path) -> dict[str, str]:
     files = {
         f"{REFERENCE_FOLDER}/reasons.md": f"<!-- {NOTICE} -->\n{reasons_page()}",
         f"{REFERENCE_FOLDER}/tokens.md": f"<!-- {NOTICE} -->\n{tokens_page()}",
+        f"{REFERENCE_FOLDER}/export-manifest.schema.json": _schema(json_schema()),
     }
     for resource in RESOURCES:
         document = definition(resource)
@@ -49,6 +54,12 @@ def generated(root: Path) -> dict[str, str]:
         page = kind_page(resource, schema, _sample(root, resource.kind))
         files[f"{REFERENCE_FOLDER}/{resource.singular}.md"] = f"<!-- {NOTICE} -->\n{page}"
     return files
+
+
+def _schema(schema: Mapping[str, Any]) -> str:
+    """A JSON Schema as text, with the notice in the first line: JSON has no comments."""
+    written = json.dumps({"$comment": MANIFEST_NOTICE, **schema}, indent=2, ensure_ascii=False)
+    return written.replace("{\n  ", "{ ", 1) + "\n"
 
 
 def drift(root: Path) -> list[str]:

@@ -7,7 +7,7 @@ from hashlib import md5
 import numpy as np
 import pytest
 
-from backbone.market.digests import CHUNK_ROWS, md5_halves
+from backbone.market.digests import CHUNK_ROWS, FEW_ROWS, md5_halves
 
 
 def expected(message: bytes) -> tuple[int, int]:
@@ -15,9 +15,10 @@ def expected(message: bytes) -> tuple[int, int]:
     return int(digest[:16], 16), int(digest[16:], 16)
 
 
+@pytest.mark.parametrize("count", [1, FEW_ROWS, FEW_ROWS + 1])
 @pytest.mark.parametrize("width", [0, 1, 55, 56, 63, 64, 65, 119, 120, 140])
-def test_a_digest_is_that_of_the_standard_library(width: int) -> None:
-    messages = np.random.default_rng(width).integers(0, 256, (50, width), dtype=np.uint8)
+def test_a_digest_is_that_of_the_standard_library(width: int, count: int) -> None:
+    messages = np.random.default_rng(width).integers(0, 256, (count, width), dtype=np.uint8)
     high, low = md5_halves(messages)
     found = list(zip(high.tolist(), low.tolist(), strict=True))
     assert found == [expected(message.tobytes()) for message in messages]

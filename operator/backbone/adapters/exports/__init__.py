@@ -1,0 +1,1 @@
+"""Exports as tables in a folder: data files, manifests, and the commit."""

@@ -1,0 +1,69 @@
+"""Reading an export as an Arrow dataset, of its current manifest or an older one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.dataset
+import pyarrow.fs
+
+from ...errors import Rejected
+from ...market.canonical import arrow_type
+from ...parts.exports.document import read
+from ...ports.store_errors import NothingPublished
+
+TRIES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """One whole export: the number of its manifest, the manifest as the file has it, and the rows."""
+
+    number: int
+    manifest: dict[str, Any]
+    rows: pa.dataset.Dataset
+
+
+def open_export(folder: Path, number: int | None = None) -> Export:
+    """The rows of the current manifest, or of the one with a number, which stay readable while others commit.
+
+    Raises NothingPublished where there is no export yet or no such manifest, and Rejected where a manifest is
+    not as it was written.
+    """
+    for _ in range(TRIES):
+        chosen = _current(folder) if number is None else number
+        path = folder / "manifests" / f"{chosen}.json"
+        try:
+            content = path.read_bytes()
+        except FileNotFoundError:
+            continue
+        manifest = read(content, str(path))
+        return Export(chosen, manifest, _dataset(folder, manifest))
+    raise NothingPublished(f"{path} does not exist")
+
+
+def _current(folder: Path) -> int:
+    path = folder / "current"
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace").strip()
+    except FileNotFoundError:
+        raise NothingPublished(f"{folder} has no export", "the first export has not ended yet") from None
+    if not text.isdecimal():
+        raise Rejected(f"{path} is not the number of a manifest: {text[:40]!r}")
+    return int(text)
+
+
+def _dataset(folder: Path, manifest: dict[str, Any]) -> pa.dataset.Dataset:
+    columns = [
+        pa.field(item["name"], arrow_type(item["type"]), item["nullable"]) for item in manifest["columns"]
+    ]
+    paths = [str(folder / file["path"]) for part in manifest["partitions"] for file in part["files"]]
+    return pa.dataset.FileSystemDataset.from_paths(
+        paths,
+        schema=pa.schema(columns),
+        format=pa.dataset.ParquetFileFormat(),
+        filesystem=pa.fs.LocalFileSystem(),
+    )

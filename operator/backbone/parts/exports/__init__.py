@@ -1,0 +1,1 @@
+"""Exports as tables: partitions, plan, manifest, and what a file has; pure."""
