@@ -17,12 +17,17 @@ class Killed(BaseException):
 class FailingDisk(Disk):
     """Counts steps, and calls `disturb` before the one with the number `at`; 0 is never.
 
+    Without `flushes` it counts only the steps that change what a process sees.
+
     It flushes nothing, and knows what a real disk may lose when the power is cut: the content of files, and
     the names in folders, that were not flushed.
     """
 
-    def __init__(self, at: int = 0, disturb: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self, at: int = 0, disturb: Callable[[], None] = lambda: None, *, flushes: bool = True
+    ) -> None:
         self.steps = 0
+        self._flushes = flushes
         self._at, self._disturb = at, disturb
         self._dead = False
         self._unflushed: set[int] = set()
@@ -39,6 +44,12 @@ class FailingDisk(Disk):
                 self._dead = True
                 raise
 
+    def _flush(self) -> None:
+        if self._dead:
+            raise Killed
+        if self._flushes:
+            self._step()
+
     def create(self, path: Path) -> BinaryIO:
         self._step()
         stream = super().create(path)
@@ -47,11 +58,11 @@ class FailingDisk(Disk):
         return stream
 
     def sync_file(self, path: Path) -> None:
-        self._step()
+        self._flush()
         self._unflushed.discard(path.stat().st_ino)
 
     def sync_folder(self, path: Path) -> None:
-        self._step()
+        self._flush()
         self._undo = [(folder, undo) for folder, undo in self._undo if folder != path]
 
     def make_folder(self, path: Path) -> None:

@@ -39,7 +39,7 @@ SCHEMA = pa.schema(
     ]
 )
 Row = tuple[Any, ...]
-few = settings(max_examples=40, deadline=None)
+few = settings(max_examples=25, deadline=None)
 
 moments = st.datetimes(timezones=st.just(UTC))
 values = (

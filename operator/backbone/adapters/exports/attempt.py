@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -23,8 +21,8 @@ from ...parts.exports.contents import Contents
 from ...parts.exports.faults import TargetError, TargetFault
 from ...parts.exports.manifest import Manifest, ManifestFile
 from ...parts.exports.partitions import Partition, spelled
-from .disk import make_folders, naming_target_faults, write_durably
-from .folder import CURRENT, DATA, TEMPORARY, ExportFolder, Found, superseded
+from .disk import make_folders, naming_target_faults, temporary, write_durably
+from .folder import CURRENT, DATA, ExportFolder, Found, superseded
 
 GROUP_ROWS = 1 << 17
 """Rows of a row group, but for the last of a file: a cursor's batches are too small."""
@@ -114,7 +112,7 @@ class Attempt:
         """Give the manifest its name, which only one export can do."""
         path = self._folder.manifest_path(manifest.number)
         make_folders(self._disk, self._folder.root, path.parent)
-        prepared = path.with_name(f"{TEMPORARY}{path.name}-{os.getpid()}-{time.time_ns()}")
+        prepared = temporary(path)
         try:
             write_durably(self._disk, prepared, manifest.encode())
             self._disk.link(prepared, path)
@@ -140,8 +138,7 @@ class Attempt:
 
     def _move_current(self, number: int) -> None:
         current = self._folder.root / CURRENT
-        prepared = current.with_name(f"{TEMPORARY}{CURRENT}")
-        self._disk.remove(prepared)
+        prepared = temporary(current)
         write_durably(self._disk, prepared, f"{number}\n".encode())
         # Whatever fails from here on, the dataset may be the current one.
         self._moving = True

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,8 @@ from typing import BinaryIO
 
 from ...parts.exports.faults import TargetError, TargetFault
 
+TEMPORARY = "."
+"""How the name of a file begins that nobody opens."""
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
@@ -55,6 +58,11 @@ def make_folders(disk: Disk, root: Path, folder: Path) -> None:
         if part.is_relative_to(root) and part != root and not part.is_dir():
             disk.make_folder(part)
             disk.sync_folder(part.parent)
+
+
+def temporary(path: Path) -> Path:
+    """Where a file is prepared that will get another name; processes of two pods have the same number."""
+    return path.with_name(f"{TEMPORARY}{path.name}-{secrets.token_hex(8)}")
 
 
 def write_durably(disk: Disk, path: Path, content: bytes) -> None:

@@ -29,8 +29,6 @@ from ...parts.exports.partitions import Partition
 from .disk import Disk, naming_target_faults
 
 CURRENT, MANIFESTS, DATA, LOCK = "current", "manifests", "data", "lock"
-TEMPORARY = "."
-"""How the name of a file begins that nobody opens."""
 POLL_SECONDS = 0.05
 _NUMBERED = re.compile(r"([1-9][0-9]{0,17})\.json")
 

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ...errors import Rejected
-from .disk import naming_target_faults
-from .folder import DATA, LOCK, MANIFESTS, TEMPORARY, ExportFolder
+from .disk import TEMPORARY, naming_target_faults
+from .folder import DATA, LOCK, MANIFESTS, ExportFolder
 
 GRACE_SECONDS = 86_400.0
 

@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 
 from ...parts.exports.faults import TargetError, TargetFault
-from .disk import Disk, make_folders, naming_target_faults, write_durably
+from .disk import Disk, make_folders, naming_target_faults, temporary, write_durably
 from .folder import ExportFolder
 
 MARKER = "owner.json"
@@ -62,10 +62,9 @@ class Target:
         return ExportFolder(folder, self._disk)
 
     def _mark(self, owner: str) -> None:
-        prepared = self.root / f".{MARKER}-{os.getpid()}"
-        self._disk.remove(prepared)
-        write_durably(self._disk, prepared, f"{json.dumps({'planUid': owner})}\n".encode())
+        prepared = temporary(self._marker)
         try:
+            write_durably(self._disk, prepared, f"{json.dumps({'planUid': owner})}\n".encode())
             self._disk.link(prepared, self._marker)
         except FileExistsError:
             return

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from functools import cached_property
 from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal, Self
 
@@ -153,7 +152,7 @@ class Manifest(Model):
         """The canonical hash of all rows."""
         return total(item.hash for item in self.partitions)
 
-    @cached_property
+    @property
     def by_partition(self) -> dict[Partition, ManifestPartition]:
         """The partitions by what they are."""
         return {item.partition: item for item in self.partitions}

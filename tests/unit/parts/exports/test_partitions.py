@@ -20,7 +20,7 @@ from backbone.parts.exports.partitions import (
 )
 
 YEAR, MONTH, DAY = PartitionBy
-few = settings(max_examples=60, deadline=None)
+few = settings(max_examples=40, deadline=None)
 
 
 @pytest.mark.parametrize(
