@@ -94,8 +94,9 @@ def _of_texts(column: pa.Array) -> Bytes:
     # A text of its own for nulls, so that a column of nulls alone has one too.
     digests = b"".join(_text_digest(text.as_py()) for text in [*found.dictionary, pa.scalar("")])
     table = np.frombuffer(digests, np.uint8).reshape(-1, 16)
-    rows: Bytes = table[found.indices.fill_null(len(found.dictionary)).to_numpy(zero_copy_only=False)]
-    return rows
+    places: NDArray[np.int32] = found.indices.fill_null(len(found.dictionary)).to_numpy(zero_copy_only=False)
+    # take() copies rows whole; an index in brackets takes ten times as long.
+    return table.take(places, axis=0)
 
 
 def _text_digest(text: str) -> bytes:
