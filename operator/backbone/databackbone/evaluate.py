@@ -51,12 +51,6 @@ def evaluate(backbone: Backbone, seen: Observation, refusals: Sequence[Refusal],
     }
     tier = _placed(decision.tier, seen, services)
     standing = Standing(_hurried(probed, decision), services, tier)
-    if name_taken(case) is not None:
-        actions: tuple[Action, ...] = ()
-    elif leaving(seen):
-        actions = prunes(seen)
-    else:
-        actions = actions_of(backbone, seen, standing, now)
     return Evaluation(
         conditions=as_conditions(said_once(findings, _SAYS_IT), backbone.generation),
         fields=DataBackboneStatus(
@@ -70,11 +64,24 @@ def evaluate(backbone: Backbone, seen: Observation, refusals: Sequence[Refusal],
             accepted_spec=accepted.keep(backbone.spec),
             plans=len(seen.plans),
         ),
-        actions=actions,
-        notices=(*_told(change), *decision.notices, *_made_again(previous.volume, volume, tier)),
+        actions=_actions(case, standing, now),
+        notices=(
+            *_told(change),
+            *decision.notices,
+            *services.notices,
+            *_made_again(previous.volume, volume, tier),
+        ),
         measures=(*of_cache(services.cache), *of_topics(topics)),
         recheck_after=None if backbone.spec.suspend else standing.next_after(seen, now),
     )
+
+
+def _actions(case: Case, standing: Standing, now: datetime) -> tuple[Action, ...]:
+    if name_taken(case) is not None:
+        return ()
+    if leaving(case.seen):
+        return prunes(case.seen)
+    return actions_of(case.backbone, case.seen, standing, now)
 
 
 _SAYS_IT = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from ..evaluation import Finding
+from ..evaluation import Finding, Notice
 from ..jobs.looks import pending
 from ..ports.database import DatabaseFault
 from ..vocabulary import ConditionType
@@ -17,7 +17,7 @@ from .database_look import CHECK, Checked, read_checks
 from .institutional_status import CacheStatus, DatabaseStatus
 from .observation import Observation
 from .policies import policies_run, retention_met
-from .stream_findings import stream_healthy, topics_provisioned
+from .stream_findings import replaced, stream_healthy, topics_provisioned
 from .topics_look import TopicsChecked, read_topics
 
 
@@ -44,6 +44,11 @@ class Services:
     def cache(self) -> CacheStatus | None:
         """Redis as a Job last found it."""
         return self.checked.cache if self.checked is not None else None
+
+    @property
+    def notices(self) -> tuple[Notice, ...]:
+        """What a check found that only it can tell."""
+        return replaced(self.topics) if self.topics is not None else ()
 
     @property
     def left(self) -> Finding | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ..evaluation import Finding
+from ..evaluation import Finding, Notice
 from ..grading.chain import Chain, first
 from ..jobs.looks import out_of_date, pending
 from ..parts.kafka.topics import ORDER
@@ -44,6 +44,14 @@ def stream_healthy(checked: TopicsChecked) -> Finding:
 def topics_provisioned(checked: TopicsChecked) -> Finding:
     """Whether every topic exists as the spec describes it."""
     return first(TOPICS_PROVISIONED, checked) or _are_provisioned(checked)
+
+
+def replaced(checked: TopicsChecked) -> tuple[Notice, ...]:
+    """An event about topics that somebody created again: the next check takes them as they are."""
+    status = checked.look.status
+    if not checked.look.ends or TopicWord.REPLACED not in status.counts:
+        return ()
+    return (Notice("Warning", TopicWord.REPLACED, _told(status, [TopicWord.REPLACED])),)
 
 
 def _not_checked(checked: TopicsChecked) -> Finding | None:

@@ -113,3 +113,14 @@ def test_brokers_that_create_topics_by_themselves_are_a_warning(words: dict[str,
     for calm in (None, False):
         report = found(**words).model_copy(update={"broker_creates_topics": calm})
         assert "auto.create" not in message(checked(report), "TopicsProvisioned")
+
+
+def test_topics_that_were_created_again_are_an_event_of_the_check_that_saw_it() -> None:
+    report = found(Ready=4, Replaced=2)
+    result = checked(report)
+    [event] = [notice for notice in result.notices if notice.reason == "Replaced"]
+    assert event.type == "Warning"
+    assert event.message == ("Of 6 topics 2 Replaced: topic Replaced-0 is odd; topic Replaced-1 is odd.")
+    again = evaluate(backbone(topics.after(report)), seen_with(job(report)), (), NOW + MINUTE)
+    assert [notice.reason for notice in again.notices] == []
+    assert conditions(again)["TopicsProvisioned"] == ("False", "Replaced")
