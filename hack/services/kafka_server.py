@@ -34,8 +34,9 @@ _ALONE = {
 class KafkaServer(Server):
     """One broker that is its own controller; anybody gets in, and it creates no topic by itself.
 
-    `settings` are further settings of the broker. What it acknowledged survives a kill -9. Its metadata are
-    on the loopback, at a port of their own.
+    `settings` are further settings of the broker; with `log_requests` its log tells each request, and who
+    sent it from where. What it acknowledged survives a kill -9. Its metadata are on the loopback, at a port
+    of their own.
     """
 
     title = "Kafka"
@@ -47,9 +48,11 @@ class KafkaServer(Server):
         host: str = LOOPBACK,
         port: int = 0,
         settings: Mapping[str, str] | None = None,
+        log_requests: bool = False,
     ) -> None:
         super().__init__(folder, host=host, port=port)
         self.settings = dict(settings or {})
+        self._requests = "debug" if log_requests else "warn"
 
     @property
     def node(self) -> int:
@@ -151,7 +154,8 @@ class KafkaServer(Server):
     def _java(self) -> list[str]:
         said = f"-Dlog4j2.configurationFile={BROKER / 'log4j2.properties'}"
         scratch = f"-Djava.io.tmpdir={self.folder / 'tmp'}"
-        return [java(), *_MEMORY, said, scratch, "-cp", f"{jars()}/*"]
+        asked = f"-Drequests={self._requests}"
+        return [java(), *_MEMORY, said, asked, scratch, "-cp", f"{jars()}/*"]
 
     def _serves(self) -> bool:
         """Whether it answers a request."""

@@ -7,9 +7,7 @@ pytest, which would have to bring the cluster up again; and it holds however pyt
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -19,6 +17,7 @@ from documents import backbone
 from local_cluster import (
     cluster,
     images,
+    new_namespace,
     pytest_sessionfinish,
     pytest_sessionstart,
     wait_condition,
@@ -69,17 +68,6 @@ def operator(cluster: Kubectl, images: dict[str, Image], testrun_uid: str) -> Ku
     settings = (f"operator.resyncSeconds={RESYNC_SECONDS}", "operator.checkRetrySeconds=3")
     once(testrun_uid, "operator", lambda: install(cluster, images, *settings))
     return cluster
-
-
-@contextmanager
-def new_namespace(operator: Kubectl) -> Iterator[Kubectl]:
-    """kubectl in a namespace that is gone afterwards."""
-    name = f"t-{secrets.token_hex(4)}"
-    operator.run("create", "namespace", name)
-    try:
-        yield operator.of(name)
-    finally:
-        operator.run("delete", "namespace", name, "--wait=false")
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""TimescaleDB and Redis on the machine that the cluster runs on, and the Secrets by which pods reach them."""
+"""TimescaleDB, Redis and Kafka on the machine that the cluster runs on, and the Secrets for pods."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 import psycopg
 
 from deployment import Kubectl, running_cluster
+from host_kafka import HostKafka, host_kafka
 from services.redis_server import RedisServer
 from services.timescaledb import TimescaleServer
 
@@ -19,13 +20,15 @@ SCHEMAS = ("market", "telemetry")
 
 @dataclass(frozen=True)
 class HostServices:
-    """Both servers, at an address that pods reach."""
+    """The servers, at an address that pods reach."""
 
     timescale: TimescaleServer
     redis: RedisServer
+    kafka: HostKafka
 
     def secrets(self, kubectl: Kubectl, password: str | None = None) -> None:
-        """Make the Secrets `timescale` and `redis`; with another password the first one leads nowhere."""
+        """Make a Secret for each, of its name; with another password that of TimescaleDB leads nowhere."""
+        self.kafka.secret(kubectl)
         for name, uri in (("timescale", self.timescale.uri(password=password)), ("redis", self.redis.uri())):
             kubectl.apply(
                 {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": {"uri": uri}}
@@ -52,10 +55,11 @@ class HostServices:
 
 @contextmanager
 def host_services(folder: Path) -> Iterator[HostServices]:
-    """Both servers, for as long as the block lasts."""
+    """The servers, for as long as the block lasts."""
     host = str(running_cluster()["host_address"])
     with (
         TimescaleServer(folder / "timescale", host=host) as timescale,
         RedisServer(folder / "redis", host=host) as redis,
+        host_kafka(folder / "kafka") as kafka,
     ):
-        yield HostServices(timescale, redis)
+        yield HostServices(timescale, redis, kafka)

@@ -8,8 +8,10 @@ A suite that runs on several processes has one cluster: the first process minds 
 from __future__ import annotations
 
 import json
+import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -61,6 +63,17 @@ def cluster() -> Kubectl:
 def images(cluster: Kubectl) -> dict[str, Image]:
     """The images of this checkout by target, built and loaded."""
     return ensure_images()
+
+
+@contextmanager
+def new_namespace(operator: Kubectl) -> Iterator[Kubectl]:
+    """kubectl in a namespace that is gone afterwards."""
+    name = f"t-{secrets.token_hex(4)}"
+    operator.run("create", "namespace", name)
+    try:
+        yield operator.of(name)
+    finally:
+        operator.run("delete", "namespace", name, "--wait=false")
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The institutional tier on a real cluster, with the real TimescaleDB and Redis beside it."""
+"""The institutional tier on a real cluster, with the real TimescaleDB, Redis and Kafka beside it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from backbone.parts.kafka.topics import OURS
 from backbone.vocabulary import FIELD_MANAGER, LABEL_MANAGED_BY
 from deployment import ROOT, Kubectl, until
 from documents import backbone, conditions, message, plan, run_again
@@ -16,6 +17,8 @@ from host_services import HostServices, host_services
 SAMPLES = ROOT / "manifests" / "samples" / "institutional"
 TIMESCALE = {"connection": {"secretName": "timescale"}}
 INSTITUTIONAL = {"mode": "Institutional", "timescale": TIMESCALE}
+CACHE = {"redis": {"connection": {"secretName": "redis"}}}
+STREAM = {"kafka": {"connection": {"secretName": "kafka"}}}
 LOOKS = "app.kubernetes.io/component=database"
 
 
@@ -69,6 +72,9 @@ def test_the_samples_migrate_fill_and_describe_an_empty_database(
     assert found["CacheHealthy"] == ("True", "CacheReachable")
     assert found["RetentionMet"] == ("True", "RetentionMet")
     assert found["OnRequestedTier"] == ("True", "OnTier")
+    streaming = wait_condition("databackbone/market", "TopicsProvisioned", "True", deadline=120)
+    assert conditions(streaming)["StreamHealthy"] == ("True", "StreamHealthy")
+    assert set(OURS) <= services.kafka.topics().keys()
 
     filled = wait_condition("ingestplan/sample", "Ready", "True", "Delivered", deadline=600)
     stored = {item["name"]: item["rows"] for item in filled["status"]["dimensions"]}
@@ -95,7 +101,8 @@ def test_the_samples_migrate_fill_and_describe_an_empty_database(
     table = kubectl.run("get", "databackbone")
     assert "RETENTION" in table and "Institutional" in table, table
     told = kubectl.run("describe", "databackbone", "market")
-    for password in (services.timescale.users["postgres"], services.redis.password):
+    passwords = (services.timescale.users["postgres"], services.redis.password)
+    for password in (*passwords, *services.kafka.passwords.values()):
         assert password not in told
     for log in ("-l", LOOKS), ("-l", "backbone.emp.dev/plan=sample"):
         assert services.timescale.users["postgres"] not in kubectl.run("logs", *log, "--tail=-1")
@@ -178,10 +185,11 @@ def test_redis_that_is_lost_makes_nothing_unready(
 ) -> None:
     services.secrets(kubectl)
     services.redis.kill()
-    cache = {"redis": {"connection": {"secretName": "redis"}}}
-    kubectl.apply(backbone(**INSTITUTIONAL, **cache), plan())
+    # Auto, since all three are named.
+    kubectl.apply(backbone(timescale=TIMESCALE, **CACHE, **STREAM), plan())
     seen = wait_condition("databackbone/market", "CacheHealthy", "False", "ConnectionRefused", deadline=240)
     assert conditions(seen)["Ready"] == ("True", "Available")
+    assert seen["status"]["tier"]["active"] == "Institutional"
     wait_condition("ingestplan/daily", "Ready", "True", "Delivered", deadline=240)
     services.redis.start()
     look_again(kubectl)
@@ -192,9 +200,10 @@ def test_rows_on_the_volume_keep_bootstrap(
     services: HostServices, kubectl: Kubectl, wait_condition: Any
 ) -> None:
     services.secrets(kubectl)
-    kubectl.apply(backbone(), plan())
+    kubectl.apply(backbone(timescale=TIMESCALE, **CACHE), plan())
     wait_condition("ingestplan/daily", "Ready", "True", "Delivered")
-    kubectl.run("patch", "databackbone", "market", "--type=merge", "-p", json.dumps({"spec": INSTITUTIONAL}))
+    # An Auto that was Bootstrap for want of Kafka asks for Institutional from now on.
+    kubectl.run("patch", "databackbone", "market", "--type=merge", "-p", json.dumps({"spec": STREAM}))
     seen = wait_condition("databackbone/market", "OnRequestedTier", "False", "SwitchNotAvailable")
     assert "create a new DataBackbone" in message(seen, "OnRequestedTier")
     seen = wait_condition("databackbone/market", "Migrated", "True", deadline=180)

@@ -24,6 +24,7 @@ ORDER = ("long", "", "short", "alone")
 TOGETHER = {
     "test_admission",
     "test_institutional",
+    "test_kafka",
     "test_plan",
     "test_providers",
     "test_quarantine",
