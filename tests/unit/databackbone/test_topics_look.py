@@ -13,6 +13,7 @@ from support.institutional import SPEC as INSTITUTIONAL
 from support.readings import MINUTE, NOW
 from support.topics import REPORT, SEEN, backbone, checked, checks, found, job, section, seen_with
 
+from backbone.databackbone import kafka_spec
 from backbone.databackbone.evaluate import evaluate
 from backbone.databackbone.measures import TOPICS
 from backbone.parts.kafka.topics import OURS
@@ -63,6 +64,25 @@ def test_a_changed_spec_is_planned_anew_and_checked_at_once() -> None:
     assert topics.topics(result).get("worst", []) == []
     assert conditions(result)["TopicsProvisioned"] == ("Unknown", "TopicsPending")
     assert len(checks(result)) == 1
+
+
+def test_a_changed_spec_keeps_what_is_known_of_the_last_job_and_of_the_annotation() -> None:
+    status = topics.after()
+    status["topics"] |= {"confirmed": "grow-1", "failures": 3}
+    result = evaluate(
+        backbone(status, section(topicPrefix="desk."), confirm="grow-1"), seen_with(job()), (), NOW + SECOND
+    )
+    found = topics.topics(result)
+    assert (found["job"], found["attemptedAt"], found["failures"]) == ("t", "2024-03-01T12:00:00Z", 0)
+    assert found["cause"] == status["topics"]["cause"]
+    assert "previous spec" not in message(result, "StreamHealthy")
+    assert "--confirm" not in arguments(result), "the last Job had it"
+
+
+def test_a_version_that_plans_other_topics_by_itself_checks_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    status = topics.after()
+    monkeypatch.setattr(kafka_spec, "OURS", (*OURS, "tier.changes"))
+    assert len(checks(evaluate(backbone(status), seen_with(job()), (), NOW + SECOND))) == 1
 
 
 def test_a_job_that_worked_by_the_previous_spec_says_nothing_of_this_one() -> None:

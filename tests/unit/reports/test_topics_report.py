@@ -65,6 +65,7 @@ def test_short_messages_keep_all_twenty() -> None:
 
 def test_long_messages_keep_some_of_the_worst_with_the_beginnings_of_their_messages() -> None:
     arrived = TopicsReport.decode(report(40, "m" * 320).encode().decode())
+    assert len(arrived.worst) >= 10
     assert arrived.worst[0].name.startswith("000x")
     assert arrived.worst[0].message.startswith("mm")
 
