@@ -37,6 +37,7 @@ class Attempt:
         self._name = f"{spelled(job)}-{attempt}"
         self._count = 0
         self._written: list[Path] = []
+        self._flushed: set[Path] = set()
         self._moving = False
 
     def __enter__(self) -> Self:
@@ -65,7 +66,7 @@ class Attempt:
             return None
         folder = self._folder.root / DATA / partition.path(self._dimension)
         with naming_target_faults(f"write to {folder}"):
-            make_folders(self._disk, self._folder.root, folder)
+            make_folders(self._disk, self._folder.root, folder, self._flushed)
             path, stream = self._create(folder)
             with stream, _Hashing(stream) as sink:
                 with pa.parquet.ParquetWriter(sink, self._dimension.schema) as writer:
@@ -111,7 +112,7 @@ class Attempt:
     def _publish(self, manifest: Manifest) -> None:
         """Give the manifest its name, which only one export can do."""
         path = self._folder.manifest_path(manifest.number)
-        make_folders(self._disk, self._folder.root, path.parent)
+        make_folders(self._disk, self._folder.root, path.parent, self._flushed)
         prepared = temporary(path)
         try:
             write_durably(self._disk, prepared, manifest.encode())

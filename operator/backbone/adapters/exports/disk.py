@@ -52,12 +52,17 @@ class Disk:
         path.unlink(missing_ok=True)
 
 
-def make_folders(disk: Disk, root: Path, folder: Path) -> None:
-    """Create a folder below `root` with those above it, each flushed into the one that has it."""
+def make_folders(disk: Disk, root: Path, folder: Path, flushed: set[Path]) -> None:
+    """Create a folder below `root` with those above it, each flushed into the one that has it.
+
+    A folder that exists may be of a process that died before it flushed it; `flushed` has those that are.
+    """
     for part in reversed([folder, *folder.parents]):
-        if part.is_relative_to(root) and part != root and not part.is_dir():
-            disk.make_folder(part)
+        if part.is_relative_to(root) and part != root and part not in flushed:
+            if not part.is_dir():
+                disk.make_folder(part)
             disk.sync_folder(part.parent)
+            flushed.add(part)
 
 
 def temporary(path: Path) -> Path:

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +22,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from ...errors import Rejected
+from ...parts.exports.document import manifest_number
 from ...parts.exports.faults import TargetError, TargetFault
 from ...parts.exports.manifest import Manifest
 from ...parts.exports.partitions import Partition
@@ -30,7 +30,6 @@ from .disk import Disk, naming_target_faults
 
 CURRENT, MANIFESTS, DATA, LOCK = "current", "manifests", "data", "lock"
 POLL_SECONDS = 0.05
-_NUMBERED = re.compile(r"([1-9][0-9]{0,17})\.json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +59,7 @@ class ExportFolder:
         with naming_target_faults(f"read the manifests of {self.root}"):
             current = self.current()
             unread = []
-            named = [int(current)] if current is not None and current.isdecimal() else []
+            named = _numbers(current)
             for number in [*named, *sorted(set(self.numbers()) - set(named), reverse=True)]:
                 try:
                     manifest = self.manifest(number)
@@ -73,10 +72,10 @@ class ExportFolder:
     def numbers(self) -> list[int]:
         """The numbers of all manifests, whether or not they were ever current. Raises OSError."""
         try:
-            names = [path.name for path in (self.root / MANIFESTS).iterdir()]
+            names = [path.stem for path in (self.root / MANIFESTS).iterdir() if path.suffix == ".json"]
         except FileNotFoundError:
             return []
-        return sorted(int(found[1]) for name in names if (found := _NUMBERED.fullmatch(name)))
+        return sorted(number for name in names for number in _numbers(name))
 
     def manifest(self, number: int) -> Manifest:
         """A manifest by its number. Raises Rejected where it is missing or not whole, and OSError."""
@@ -93,9 +92,8 @@ class ExportFolder:
 
     def next_number(self, found: Found) -> int:
         """The number of the next manifest: greater than any that was ever used here."""
-        used = [int(found.current)] if found.current is not None and found.current.isdecimal() else []
         with naming_target_faults(f"read the manifests of {self.root}"):
-            return max([0, *used, *self.numbers()]) + 1
+            return max([0, *_numbers(found.current), *self.numbers()]) + 1
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -125,6 +123,11 @@ class ExportFolder:
             for item in manifest.partitions
             if any(_size(self.root / file.path) != file.bytes for file in item.files)
         )
+
+
+def _numbers(text: str | None) -> list[int]:
+    number = None if text is None else manifest_number(text)
+    return [] if number is None else [number]
 
 
 def _locks(descriptor: int) -> bool:

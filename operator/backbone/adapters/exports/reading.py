@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.dataset
 import pyarrow.fs
+import pyarrow.parquet
 
 from ...errors import Rejected
 from ...market.canonical import arrow_type
-from ...parts.exports.document import read
+from ...market.dimensions import Dimension
+from ...market.lineage import completed
+from ...parts.exports.document import manifest_number, read
 from ...ports.store_errors import NothingPublished
 
 TRIES = 3
@@ -45,15 +49,26 @@ def open_export(folder: Path, number: int | None = None) -> Export:
     raise NothingPublished(f"{path} does not exist")
 
 
+def exported_rows(folder: Path, paths: Iterable[str], dimension: Dimension) -> pa.Table:
+    """Rows of files in the dimension's present schema, whichever they were written in."""
+    parts = [
+        completed(dimension, batch)
+        for path in paths
+        for batch in pa.parquet.ParquetFile(folder / path).iter_batches(use_threads=False)
+    ]
+    return pa.Table.from_batches(parts, schema=dimension.schema)
+
+
 def _current(folder: Path) -> int:
     path = folder / "current"
     try:
         text = path.read_text(encoding="utf-8", errors="replace").strip()
     except FileNotFoundError:
         raise NothingPublished(f"{folder} has no export", "the first export has not ended yet") from None
-    if not text.isdecimal():
+    number = manifest_number(text)
+    if number is None:
         raise Rejected(f"{path} is not the number of a manifest: {text[:40]!r}")
-    return int(text)
+    return number
 
 
 def _dataset(folder: Path, manifest: dict[str, Any]) -> pa.dataset.Dataset:

@@ -58,7 +58,7 @@ class Target:
         """The folder of one export, created where it is absent."""
         folder = self.root / name
         with naming_target_faults(f"create {folder}"):
-            make_folders(self._disk, self.root, folder)
+            make_folders(self._disk, self.root, folder, set())
         return ExportFolder(folder, self._disk)
 
     def _mark(self, owner: str) -> None:

@@ -6,6 +6,7 @@ The digest is the SHA-256 of the document without it, as JSON in ASCII with sort
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
@@ -13,8 +14,14 @@ from typing import Any
 from ...errors import Rejected
 
 DIGEST = "digest"
+_NUMBER = re.compile("[1-9][0-9]{0,17}")
 FORMAT = 1
 """Raised when a reader of this version would misread what a later one writes."""
+
+
+def manifest_number(text: str) -> int | None:
+    """The number of a manifest, from the text of `current` or the name of its file; None if it is none."""
+    return int(text) if _NUMBER.fullmatch(text) else None
 
 
 def written(fields: Mapping[str, Any]) -> bytes:

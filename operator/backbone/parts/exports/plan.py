@@ -156,7 +156,10 @@ def by_comparison(
     stored: Mapping[Partition, RowsHash],
     damaged: Collection[Partition] = (),
 ) -> Plan:
-    """The plan by the hashes of all partitions of which the store has rows."""
+    """The plan by the hashes of all partitions of which the store has rows.
+
+    A partition of which restricted rows were left out always differs.
+    """
     known = {partition: item.hash for partition, item in last.by_partition.items()}
     every = stored.keys() | known.keys()
     differing = {item for item in every if stored.get(item, RowsHash()) != known.get(item, RowsHash())}
@@ -202,6 +205,18 @@ def assembled(
         runs=tuple(known.get(run) or ManifestRun(run_id=run) for run in named),
         partitions=tuple(partitions),
     )
+
+
+def expected_bytes(plan: Plan, last: Manifest | None) -> int:
+    """How much the files of a plan will take, by those of the last manifest; 0 where there is none.
+
+    A partition that is new counts as the mean of the others.
+    """
+    known = (
+        {item.partition: sum(file.bytes for file in item.files) for item in last.partitions} if last else {}
+    )
+    mean = sum(known.values()) // len(known) if known else 0
+    return sum(known.get(item, mean) for item in plan.rewritten)
 
 
 def changed_meanwhile(

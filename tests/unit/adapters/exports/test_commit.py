@@ -88,7 +88,8 @@ def ended(
 
 def again(root: Path, job: str) -> Violations:
     """The next export mends everything: it is whole, has the present rows, and leaves what is explained."""
-    disk = FailingDisk(at=3, disturb=lambda: found.extend(wrong(root, FIRST, SECOND)))
+    # Before the second file: the first one is written, and replaced nothing.
+    disk = FailingDisk(2, lambda: found.extend(wrong(root, FIRST, SECOND)), flushes=False)
     found: list[str] = []
     export(folder(root, disk), THIRD, changed=(NEW, OTHER), job=job)
     yield from found
@@ -250,6 +251,17 @@ def explored(base: Path, disturbance: str) -> Violations:
 def test_no_disturbance_before_any_step_shows_a_reader_half_an_export(base: Path, disturbance: str) -> None:
     assert steps(base, flushes=True) > steps(base, flushes=False) >= 8
     assert list(explored(base, disturbance)) == []
+
+
+def test_a_folder_that_nobody_flushed_is_flushed_by_the_next_export(tmp_path: Path) -> None:
+    """The process that created it was killed before it flushed the name, and its system lives on."""
+    root, disk = tmp_path / "bars", FailingDisk()
+    root.mkdir()
+    for place in ("data", "data/dailyBars", "data/dailyBars/yahoo", "data/dailyBars/yahoo/2024", "manifests"):
+        disk.make_folder(root / place)
+    export(folder(root, disk), FIRST)
+    disk.cut_power(root, names=True)
+    assert list(wrong(root, FIRST)) == []
 
 
 Mutate = Callable[[pytest.MonkeyPatch], None]

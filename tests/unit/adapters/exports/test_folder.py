@@ -21,7 +21,7 @@ from backbone.adapters.exports.attempt import Attempt
 from backbone.adapters.exports.disk import Disk
 from backbone.adapters.exports.folder import ExportFolder
 from backbone.adapters.exports.pruning import prune
-from backbone.adapters.exports.reading import open_export
+from backbone.adapters.exports.reading import exported_rows, open_export
 from backbone.adapters.exports.target import MARKER, Target
 from backbone.adapters.exports.verifying import differences
 from backbone.errors import Rejected
@@ -122,7 +122,7 @@ def test_a_harmed_manifest_is_not_continued_from(folder: ExportFolder, harm: str
     assert same_rows(folder.root, STORED)
 
 
-@pytest.mark.parametrize("text", [None, "", "x", "9", "-1"], ids=repr)
+@pytest.mark.parametrize("text", [None, "", "x", "9", "-1", "9" * 5000, "\u0663"], ids=repr)
 def test_a_harmed_pointer_does_not_lose_the_export(folder: ExportFolder, text: str | None) -> None:
     export(folder, STORED)
     pointer = folder.root / "current"
@@ -254,6 +254,16 @@ def test_duckdb_reads_the_files_of_a_manifest_and_computes_its_hash(folder: Expo
         found = connection.execute(hash_sql(Engine.DUCKDB, hashed_schema(DAILY_BARS), "exported")).fetchone()
     assert found is not None
     assert RowsHash.of(*found) == manifest.hash
+
+
+def test_rows_of_an_earlier_schema_read_in_the_present_one(folder: ExportFolder) -> None:
+    rows = year("yahoo", 2024, 1.0)
+    pyarrow.parquet.write_table(rows.drop_columns(["flags", "provider"]), folder.root / "old.parquet")
+    pyarrow.parquet.write_table(rows, folder.root / "new.parquet")
+    found = exported_rows(folder.root, ["old.parquet", "new.parquet"], DAILY_BARS)
+    assert found.schema == DAILY_BARS.schema
+    assert found["provider"].to_pylist() == ["unknown"] * 3 + ["sample"] * 3
+    assert exported_rows(folder.root, [], DAILY_BARS) == rows.slice(0, 0)
 
 
 def test_an_empty_export_is_an_export(folder: ExportFolder) -> None:

@@ -25,6 +25,7 @@ from backbone.parts.exports.plan import (
     by_changes,
     by_comparison,
     changed_meanwhile,
+    expected_bytes,
     full,
 )
 
@@ -214,6 +215,13 @@ def test_a_manifest_has_what_was_kept_and_what_was_written_with_their_runs() -> 
 
 def test_a_run_that_no_journal_knows_is_named_all_the_same() -> None:
     assert LAST.runs == (ManifestRun(run_id="run-1"),)
+
+
+def test_the_room_that_an_export_takes_is_expected_by_the_last_one() -> None:
+    plan = by_changes(WANTED, LAST, AFTER, [Change(11, "yahoo", date(year, 1, 2)) for year in (2025, 2026)])
+    assert plan.rewritten == (A25, A26)
+    assert expected_bytes(plan, LAST) == 200
+    assert expected_bytes(plan, None) == expected_bytes(plan, manifest()) == 0
 
 
 def test_an_empty_store_makes_an_empty_export() -> None:
