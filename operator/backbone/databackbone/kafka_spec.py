@@ -50,6 +50,7 @@ TOO_MUCH_TEXT = (
 )
 
 TopicName = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_NAME, pattern=NAME_PATTERN)]
+TopicPrefix = Annotated[str, StringConstraints(max_length=64, pattern=PREFIX_PATTERN)]
 ConfigValue = Annotated[str, StringConstraints(max_length=1024, pattern=VALUE_PATTERN)]
 
 
@@ -159,7 +160,7 @@ class Kafka(Model):
         description="A user of its own for topics. If omitted, the Job that provisions topics uses "
         "kafka.connection.",
     )
-    topic_prefix: Annotated[str, StringConstraints(max_length=64, pattern=PREFIX_PATTERN)] = Field(
+    topic_prefix: TopicPrefix = Field(
         default="",
         description="Prefix of the name of every topic. Give each backbone a prefix of its own if several "
         "use one Kafka.",

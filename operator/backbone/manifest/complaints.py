@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from ..databackbone.api import StorageClassName
+from ..databackbone.kafka_spec import ConfigValue, TopicName, TopicPrefix
 from ..ingestplan.api import Image
 from ..ingestplan.dimensions import Name, Symbol
 from ..quantity import Quantity
@@ -30,6 +31,12 @@ _FORMS = {
         (Symbol, "is not a symbol; use capitals, digits and . ^ = & / _ -"),
         (Name, "is not a name; use letters, digits and . _ -, a letter or digit first"),
         (Image, "is not an image; it holds a space"),
+        (TopicName, "is not a topic's name; use letters, digits and . _ -"),
+        (TopicPrefix, "is not a prefix of topics' names; use letters, digits and . _ -"),
+        (
+            ConfigValue,
+            "is no value of a topic config; use letters, digits, blanks and . , : ; _ * / = + @ % -",
+        ),
     )
 }
 

@@ -112,3 +112,28 @@ def test_a_long_text_is_shown_by_its_beginning() -> None:
     said = of(IngestPlanSpec, bars(provider="x" * 500))
     assert len(said) < 120
     assert "…" in said
+
+
+@pytest.mark.parametrize(
+    ("kafka", "told"),
+    [
+        pytest.param(
+            {"topics": [{"name": "a b"}]},
+            "spec.kafka.topics[0].name: 'a b' is not a topic's name; use letters, digits and . _ -",
+            id="a topic's name",
+        ),
+        pytest.param(
+            {"topicPrefix": "a/"},
+            "spec.kafka.topicPrefix: 'a/' is not a prefix of topics' names; use letters, digits and . _ -",
+            id="a prefix",
+        ),
+        pytest.param(
+            {"topics": [{"name": "a", "config": {"retention.ms": "<1"}}]},
+            "spec.kafka.topics[0].config.retention.ms: '<1' is no value of a topic config; use letters, digits, "
+            "blanks and . , : ; _ * / = + @ % -",
+            id="a value of a config",
+        ),
+    ],
+)
+def test_what_kafka_does_not_take_is_told_with_what_it_takes(kafka: dict[str, Any], told: str) -> None:
+    assert of(DataBackboneSpec, {"kafka": {"connection": {"secretName": "kafka"}, **kafka}}) == told
