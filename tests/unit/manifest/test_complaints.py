@@ -129,8 +129,8 @@ def test_a_long_text_is_shown_by_its_beginning() -> None:
         ),
         pytest.param(
             {"topics": [{"name": "a", "config": {"retention.ms": "<1"}}]},
-            "spec.kafka.topics[0].config.retention.ms: '<1' is no value of a topic config; use letters, digits, "
-            "blanks and . , : ; _ * / = + @ % -",
+            "spec.kafka.topics[0].config.retention.ms: '<1' is no value of a topic config; use letters, "
+            "digits, blanks and . , : ; _ * / = + @ % -",
             id="a value of a config",
         ),
     ],
