@@ -118,6 +118,9 @@ class Manifest(Model):
     schema_version: Count = Field(description="Version of the dimension's schema.")
     partition_by: PartitionBy = Field(description="Length of a partition.")
     sources: tuple[str, ...] = Field(default=(), description="Sources that were exported; none named: all.")
+    licence_rules: Digest = Field(
+        description="SHA-256 of the rules by which rows were left out; under other rules an export is full."
+    )
     columns: tuple[ManifestColumn, ...] = Field(description="Columns of every file, in order.")
     key: tuple[str, ...] = Field(description="Columns that identify a row.")
     hashed: tuple[str, ...] = Field(description="Columns over which canonical hashes go, in order.")

@@ -6,14 +6,17 @@ the store's ledger of changes names their day, and the export reads the partitio
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
+from hashlib import sha256
 
 from ...errors import Rejected
 from ...market.canonical import RowsHash, hashed_schema, type_of
 from ...market.dimensions import SCHEMA_VERSION, Dimension
+from ...market.licences import COLUMN, LICENCES
 from .contents import written_value
 from .manifest import Manifest, ManifestColumn, ManifestPartition, ManifestRun
 from .partitions import Moment, Partition, PartitionBy
@@ -23,7 +26,8 @@ from .partitions import Moment, Partition, PartitionBy
 class Wanted:
     """An export as the plan describes it, of the store that serves.
 
-    `owner` is the plan's uid and `store` the identity of the store. No `sources`: all.
+    `owner` is the plan's uid and `store` the identity of the store. No `sources`: all. `declared` has the
+    licences that sources declare for all that they deliver.
     """
 
     name: str
@@ -32,6 +36,7 @@ class Wanted:
     partition_by: PartitionBy
     store: str
     sources: tuple[str, ...] = ()
+    declared: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     def selects(self, source: str) -> bool:
         """Whether rows of a source are exported."""
@@ -41,9 +46,16 @@ class Wanted:
     def columns(self) -> tuple[ManifestColumn, ...]:
         """The columns of each file that this version writes."""
         return tuple(
-            ManifestColumn(name=field.name, type=type_of(field.type).name, nullable=field.nullable)
-            for field in self.dimension.schema
+            ManifestColumn(name=item.name, type=type_of(item.type).name, nullable=item.nullable)
+            for item in self.dimension.schema
         )
+
+    @property
+    def licence_rules(self) -> str:
+        """The digest of what permits rows to be copied; of nothing where rows have no licence."""
+        listed = sorted((item.name, item.restricted) for item in LICENCES)
+        rules = [listed, sorted(self.declared.items())] if COLUMN in self.dimension.facts.names else []
+        return sha256(json.dumps(rules).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +84,7 @@ class Basis(StrEnum):
     """By what an export finds the partitions that it rewrites."""
 
     FULL = "Full"
-    """All of them: there is no last manifest, or it has other columns or sources."""
+    """All of them: there is no last manifest, or it has other columns, sources or rules of licences."""
     CHANGES = "Changes"
     """Those that the ledger of changes names after the watermark of the last manifest."""
     COMPARISON = "Comparison"
@@ -87,7 +99,7 @@ def basis(wanted: Wanted, last: Manifest | None, journal: Journal) -> Basis:
     if last is None:
         return Basis.FULL
     _expect_same(wanted, last)
-    if last.columns != wanted.columns or last.schema_version != SCHEMA_VERSION or _adds_sources(wanted, last):
+    if _other_rows(wanted, last) or _adds_sources(wanted, last):
         return Basis.FULL
     if last.store != wanted.store or journal.watermark < last.watermark:
         return Basis.COMPARISON
@@ -99,12 +111,18 @@ def _expect_same(wanted: Wanted, last: Manifest) -> None:
         "dimension": (last.dimension, wanted.dimension.name),
         "partitionBy": (last.partition_by, wanted.partition_by),
     }
-    for field, (before, now) in pairs.items():
+    for name, (before, now) in pairs.items():
         if before != now:
             raise Rejected(
-                f"exports[{wanted.name}].{field} is {now}, and the last manifest has {before}; "
+                f"exports[{wanted.name}].{name} is {now}, and the last manifest has {before}; "
                 "give the export another name, or set it back"
             )
+
+
+def _other_rows(wanted: Wanted, last: Manifest) -> bool:
+    """Whether a row that did not change is exported in another way, or no longer."""
+    before = (last.columns, last.schema_version, last.licence_rules)
+    return before != (wanted.columns, SCHEMA_VERSION, wanted.licence_rules)
 
 
 def _adds_sources(wanted: Wanted, last: Manifest) -> bool:
@@ -199,6 +217,7 @@ def assembled(
         schema_version=SCHEMA_VERSION,
         partition_by=wanted.partition_by,
         sources=wanted.sources,
+        licence_rules=wanted.licence_rules,
         columns=wanted.columns,
         key=wanted.dimension.key,
         hashed=tuple(hashed_schema(wanted.dimension).names),

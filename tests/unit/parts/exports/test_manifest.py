@@ -38,6 +38,7 @@ FIELDS: dict[str, Any] = {
     "schemaVersion": 3,
     "partitionBy": "Year",
     "sources": ["yahoo"],
+    "licenceRules": "c" * 64,
     "columns": [{"name": "source", "type": "string", "nullable": False}],
     "key": ["source", "symbol", "session_date"],
     "hashed": ["source"],

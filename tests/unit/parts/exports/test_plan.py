@@ -11,7 +11,7 @@ from support.exports import AT, WANTED, year
 
 from backbone.errors import Rejected
 from backbone.market.canonical import RowsHash, hashed_schema, rows_hash
-from backbone.market.dimensions import DAILY_BARS, INTRADAY_TRADES, SCHEMA_VERSION
+from backbone.market.dimensions import DAILY_BARS, INTRADAY_TRADES, MACRO_SERIES, SCHEMA_VERSION
 from backbone.parts.exports.contents import Contents
 from backbone.parts.exports.manifest import Manifest, ManifestPartition, ManifestRun
 from backbone.parts.exports.partitions import Partition, PartitionBy
@@ -94,6 +94,7 @@ def test_the_watermark_is_below_every_run_that_is_open(journal: Journal, waterma
         (manifest(A24, watermark=21), WANTED, Basis.COMPARISON),
         (manifest(A24, columns=LAST.columns[:-1]), WANTED, Basis.FULL),
         (manifest(A24, schema_version=SCHEMA_VERSION - 1), replace(WANTED, store="store-2"), Basis.FULL),
+        (manifest(A24, licence_rules="0" * 64), WANTED, Basis.FULL),
         (manifest(A24, sources=("yahoo",)), WANTED, Basis.FULL),
         (manifest(A24, sources=("yahoo",)), replace(WANTED, sources=("yahoo", "fred")), Basis.FULL),
         (manifest(A24, sources=("yahoo", "fred")), replace(WANTED, sources=("fred",)), Basis.CHANGES),
@@ -106,6 +107,7 @@ def test_the_watermark_is_below_every_run_that_is_open(journal: Journal, waterma
         "a store that went back in time",
         "a column more than before",
         "a later schema, and another store",
+        "other rules of licences",
         "all sources after one",
         "a source more",
         "a source less",
@@ -116,6 +118,13 @@ def test_an_export_knows_by_what_it_finds_partitions(
     last: Manifest | None, wanted: Any, expected: Basis
 ) -> None:
     assert basis(wanted, last, AFTER) is expected
+
+
+def test_rules_of_licences_matter_where_rows_have_a_licence() -> None:
+    series = replace(WANTED, dimension=MACRO_SERIES)
+    for wanted, matters in ((series, True), (WANTED, False)):
+        declared = replace(wanted, declared={"fred": "public domain"})
+        assert (declared.licence_rules != wanted.licence_rules) is matters
 
 
 @pytest.mark.parametrize(
