@@ -31,16 +31,16 @@ NONE = bars([])
 
 
 def test_a_row_that_retention_dropped_stays() -> None:
-    assert rows(merged(DAILY_BARS, one(EARLY, 1.0), NONE, LIMIT)) == [("A", EARLY, 1.0, "run-1")]
+    assert rows(merged(DAILY_BARS, one(EARLY, 1.0), NONE, NONE, LIMIT)) == [("A", EARLY, 1.0, "run-1")]
 
 
 def test_a_row_that_the_store_would_still_have_goes() -> None:
-    assert rows(merged(DAILY_BARS, one(LATE, 1.0), NONE, LIMIT)) == []
+    assert rows(merged(DAILY_BARS, one(LATE, 1.0), NONE, NONE, LIMIT)) == []
 
 
 @pytest.mark.parametrize("day", [EARLY, LATE])
 def test_a_row_that_only_the_store_has_comes(day: date) -> None:
-    assert rows(merged(DAILY_BARS, NONE, one(day, 1.0), LIMIT)) == [("A", day, 1.0, "run-1")]
+    assert rows(merged(DAILY_BARS, NONE, one(day, 1.0), NONE, LIMIT)) == [("A", day, 1.0, "run-1")]
 
 
 @pytest.mark.parametrize(
@@ -65,13 +65,35 @@ def test_a_row_that_only_the_store_has_comes(day: date) -> None:
     ],
 )
 def test_of_two_versions_the_greater_one_stays(exported: pa.Table, stored: pa.Table, close: float) -> None:
-    assert [row[2] for row in rows(merged(DAILY_BARS, exported, stored, LIMIT))] == [close]
+    assert [row[2] for row in rows(merged(DAILY_BARS, exported, stored, NONE, LIMIT))] == [close]
+
+
+@pytest.mark.parametrize(
+    ("removal", "close"),
+    [
+        (one(EARLY, 0.0, later=1), []),
+        (one(EARLY, 0.0), []),
+        (one(EARLY, 0.0, later=-1), [1.0]),
+        (one(EARLY - timedelta(1), 0.0, later=1), [1.0]),
+    ],
+    ids=["a greater removal", "one of this version", "a lesser removal", "a removal of another row"],
+)
+def test_a_row_that_was_removed_before_retention_dropped_it_goes(
+    removal: pa.Table, close: list[float]
+) -> None:
+    found = merged(DAILY_BARS, one(EARLY, 1.0), NONE, removal, LIMIT)
+    assert [row[2] for row in rows(found)] == close
+
+
+def test_a_row_of_the_store_stays_whatever_was_removed() -> None:
+    found = merged(DAILY_BARS, one(EARLY, 1.0), one(EARLY, 2.0), one(EARLY, 0.0, later=9), LIMIT)
+    assert [row[2] for row in rows(found)] == [2.0], "somebody released it"
 
 
 def test_rows_are_in_the_order_of_their_key() -> None:
     exported = bars([("yahoo", "C", EARLY, 1.0), ("yahoo", "A", EARLY, 1.0)])
     stored = bars([("yahoo", "B", LATE, 1.0), ("yahoo", "B", EARLY, 1.0), ("fred", "Z", LATE, 1.0)])
-    found = merged(DAILY_BARS, exported, stored, LIMIT).select(["source", "symbol", "session_date"])
+    found = merged(DAILY_BARS, exported, stored, NONE, LIMIT).select(["source", "symbol", "session_date"])
     keys = [tuple(row.values()) for row in found.to_pylist()]
     assert keys == sorted(keys)
     assert len(keys) == 5
@@ -94,7 +116,7 @@ def test_merging_is_the_greatest_version_of_each_key(
     expected: dict[tuple[str, date], tuple[int, int, str]] = {}
     for item in [*(item for item in old if item[1] < LIMIT), *new]:
         expected[item[:2]] = max(expected.get(item[:2], (0, 0, "")), item[2:])
-    found = merged(DAILY_BARS, table_of(old), table_of(new), LIMIT)
+    found = merged(DAILY_BARS, table_of(old), table_of(new), NONE, LIMIT)
     assert found.schema == DAILY_BARS.schema
     keys = found.select(["symbol", "session_date", "revision", "observed_at", "run_id"]).to_pylist()
     assert {
@@ -124,4 +146,4 @@ def table_of(items: list[tuple[str, date, int, int, str]]) -> pa.Table:
 @pytest.mark.parametrize("dimension", DIMENSIONS, ids=lambda item: item.name)
 def test_every_dimension_merges(dimension: Dimension) -> None:
     empty = dimension.schema.empty_table()
-    assert merged(dimension, empty, empty, datetime(2026, 3, 1, tzinfo=UTC)).schema == dimension.schema
+    assert merged(dimension, empty, empty, empty, datetime(2026, 3, 1, tzinfo=UTC)).schema == dimension.schema
