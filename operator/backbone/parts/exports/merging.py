@@ -20,9 +20,9 @@ def merged(
     """The rows of a partition, in the order of its key: per key the greater version.
 
     `exported` are rows of the last export and `stored` those of the store, in the dimension's schema.
-    `removed` has the columns of the key and of ORDER: removals that the store remembers, each a version of its
-    key, by which it has judged its own rows already. The store has every row from `confirmed_from` on, which
-    was asked for after `stored` was read: an exported row from then on that the store lacks was removed.
+    `removed` has the columns of the key and of ORDER: removals that the store remembers, each a version of
+    its key, by which it has judged its own rows already. The store has every row from `confirmed_from` on,
+    asked for after `stored` was read: an exported row from then on that the store lacks was removed.
     """
     limit = pa.scalar(in_type(dimension, confirmed_from), dimension.schema.field(dimension.time).type)
     earlier = exported.filter(pc.less(exported[dimension.time], limit))
