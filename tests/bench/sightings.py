@@ -1,4 +1,4 @@
-"""When one watching client saw what happened to backbones: applied, probe created, probe ended, Ready."""
+"""When one watching client saw what happened to backbones: applied, probed, Ready, topics provisioned."""
 
 from __future__ import annotations
 
@@ -25,6 +25,12 @@ class Life:
     probing: float | None = None
     probed: float | None = None
     ready: float | None = None
+    provisioned: float | None = None
+
+    @property
+    def topics(self) -> float:
+        """Seconds until each topic was found as the spec describes it."""
+        return (self.provisioned or 0) - (self.applied or 0)
 
     @property
     def pods(self) -> float:
@@ -79,6 +85,8 @@ class Sightings:
         life.applied = life.applied or now
         if life.ready is None and has(item, ConditionType.READY):
             life.ready = now
+        if life.provisioned is None and has(item, ConditionType.TOPICS_PROVISIONED):
+            life.provisioned = now
 
     def _job(self, item: dict[str, Any], now: float) -> None:
         name = item["metadata"].get("labels", {}).get(LABEL_BACKBONE)

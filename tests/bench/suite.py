@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import apply_to_ready
+import apply_to_topics
 import bulk_load
 import client_reads
 import kafka_topics
@@ -27,5 +28,6 @@ SUITE = (
     worker_start.BENCHMARK,
     operator_cost.BENCHMARK,
     apply_to_ready.BENCHMARK,
+    apply_to_topics.BENCHMARK,
     yahoo_run.BENCHMARK,
 )

@@ -72,7 +72,7 @@ def test_the_samples_migrate_fill_and_describe_an_empty_database(
     assert found["CacheHealthy"] == ("True", "CacheReachable")
     assert found["RetentionMet"] == ("True", "RetentionMet")
     assert found["OnRequestedTier"] == ("True", "OnTier")
-    streaming = wait_condition("databackbone/market", "TopicsProvisioned", "True", deadline=120)
+    streaming = wait_condition("databackbone/market", "TopicsProvisioned", "True", deadline=240)
     assert conditions(streaming)["StreamHealthy"] == ("True", "StreamHealthy")
     assert set(OURS) <= services.kafka.topics().keys()
 

@@ -31,7 +31,7 @@ def on_kafka(operator: Kubectl, kafka: HostKafka) -> Iterator[Kubectl]:
     with new_namespace(operator) as shared:
         kafka.secret(shared)
         shared.run("apply", "-f", str(SAMPLE))
-        wait_until_stands(shared, MARKET, "TopicsProvisioned", "True", deadline=120)
+        wait_until_stands(shared, MARKET, "TopicsProvisioned", "True", deadline=240)
         yield shared
 
 
@@ -91,7 +91,7 @@ def test_a_topic_that_was_made_again_by_hand_is_told(
 ) -> None:
     kafka.make_again("dead-letters")
     check_again(kubectl)
-    seen = wait_condition(MARKET, "TopicsProvisioned", "False", "Replaced")
+    seen = wait_condition(MARKET, "TopicsProvisioned", "False", "Replaced", deadline=240)
     (worst,) = seen["status"]["topics"]["worst"]
     assert (worst["name"], worst["word"]) == ("dead-letters", "Replaced")
     assert seen["status"]["topics"]["counts"] == {"Replaced": 1, "Ready": len(OURS) - 1}
@@ -105,7 +105,7 @@ def test_kafka_that_is_killed_leaves_ready_and_runs_alone(
     kafka.broker.kill()
     check_again(kubectl)
     kubectl.run("annotate", "ingestplan", "sample", "backbone.emp.dev/run-now=without-kafka", "--overwrite")
-    seen = wait_condition(MARKET, "StreamHealthy", "False", "ConnectionRefused")
+    seen = wait_condition(MARKET, "StreamHealthy", "False", "ConnectionRefused", deadline=240)
     assert conditions(seen)["Ready"] == ("True", "Available")
     assert conditions(seen)["TopicsProvisioned"][0] == "Unknown"
     assert "Rows are stored and read meanwhile" in message(seen, "StreamHealthy")
@@ -117,5 +117,5 @@ def test_kafka_that_is_killed_leaves_ready_and_runs_alone(
     )
     kafka.broker.start()
     check_again(kubectl)
-    seen = wait_condition(MARKET, "StreamHealthy", "True", "StreamHealthy")
+    seen = wait_condition(MARKET, "StreamHealthy", "True", "StreamHealthy", deadline=240)
     assert seen["status"]["topics"]["counts"] == {"Ready": len(OURS)}
