@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from socketserver import BaseRequestHandler, ThreadingTCPServer
 
 import pytest
 
@@ -106,6 +108,35 @@ def test_all_calls_together_keep_one_deadline(plain: KafkaSettings) -> None:
     assert 1.0 <= time.monotonic() - started < SECONDS / 2
     assert [trouble and trouble.fault for trouble in troubles] == [KafkaFault.TIMED_OUT] * 3
     assert "not everything was done within 1 s; the next check continues" in str(troubles[-1])
+
+
+class Web(BaseRequestHandler):
+    """Answers a request that it does not understand, as web servers do."""
+
+    def handle(self) -> None:
+        self.request.recv(4096)
+        self.request.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+
+@contextmanager
+def web() -> Iterator[int]:
+    """The port of a web server."""
+    with ThreadingTCPServer(("127.0.0.1", 0), Web) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield int(server.server_address[1])
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_who_speaks_another_protocol_is_no_kafka(plain: KafkaSettings) -> None:
+    with web() as port:
+        named, message = found(replace(plain, servers=(f"127.0.0.1:{port}",)), 4.0)
+    assert named is KafkaFault.FAILED
+    assert "no Kafka: its answer begins with 'HTTP'" in message
+    assert "correct bootstrapServers" in message
 
 
 def test_a_broker_that_freezes_is_too_slow_and_is_asked_again_when_it_goes_on(

@@ -161,7 +161,7 @@ def _read_back(
             break
         if left:
             pause(PAUSE_SECONDS)
-    unread = f"was changed, and no broker describes it so after {seconds:g} s; the next check continues"
+    unread = f"was changed, and no broker describes it so after {seconds:g} s; check again"
     return verdicts | {
         topic.name: replace(verdicts[topic.name], message=f"topic {topic.name} {unread}") for topic in left
     }

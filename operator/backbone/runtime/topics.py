@@ -70,6 +70,8 @@ def provision(files: list[Path], confirm: str | None, given: Path | None) -> Non
     typer.echo(_counted(told.counts))
     for item in told.worst:
         notice(f"{item.word}: {item.message}")
+    for waiting in told.unconfirmed:
+        notice(f"topic {waiting.name} gets {waiting.partitions} partitions with --confirm {waiting.token}")
     raise typer.Exit(EXIT_OK)
 
 

@@ -25,7 +25,8 @@ def provision_topics(filename: Files, confirm: Confirm = None, data_dir: DataDir
     """Bring Kafka to the topics of a backbone.
 
     Creates topics that do not exist; alters topics with management Reconcile. A topic is never deleted. A
-    second run changes nothing.
+    second run changes nothing. Exits with 0 once Kafka described the topics, whatever their words are, and
+    with 3 if Kafka could not be asked.
     """
     with interruptible("what was done stays; run it again for the rest"):
         from .topics import provision

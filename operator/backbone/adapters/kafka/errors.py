@@ -18,6 +18,8 @@ from .settings import KafkaSettings
 _BROKER = re.compile(r"(?P<place>[^\s/]+:\d+)/(?P<node>bootstrap|\d+): ")
 _SPENT = re.compile(r" ?\(after \d+ms in state (?P<state>\w+).*?\)$")
 _OPENSSL = re.compile(r"error:[0-9A-F]+:[^:]*:")
+_SIZE = re.compile(r"Invalid response size (?P<size>\d+) .*?: increase receive\.message\.max\.bytes")
+"""The first four bytes of an answer, which Kafka's protocol takes for its length."""
 
 _TEXTS = (
     (re.compile("Failed to resolve"), KafkaFault.NAME_NOT_RESOLVED),
@@ -63,7 +65,8 @@ _ADVICE = {
     KafkaFault.CONNECTION_LOST: "the broker ended the connection: it may be restarting, or ask for a login "
     "that "
     "securityProtocol does not give",
-    KafkaFault.AUTHENTICATION_FAILED: "correct username, password and saslMechanism in the Secret",
+    KafkaFault.AUTHENTICATION_FAILED: "correct username, password and saslMechanism in the Secret, or "
+    "securityProtocol if the broker asks for no login",
     KafkaFault.BROKERS_MISSING: "start the broker, or correct its advertised.listeners: clients go where "
     "those "
     "say",
@@ -85,14 +88,27 @@ def sign_of(text: str, code: int | None = None) -> Sign | None:
     broker = _BROKER.search(text)
     if broker is None:
         return None
+    node = None if broker["node"] == "bootstrap" else int(broker["node"])
+    if foreign := _foreign(text):
+        return Sign(broker["place"], node, KafkaFault.FAILED, foreign)
     fault = _CODES.get(code) if code is not None else None
     if fault is None:
         fault = next((fault for sign, fault in _TEXTS if sign.search(text)), None)
     if fault is None:
         return None
     said = _OPENSSL.sub("", _SPENT.sub("", text[broker.end() :]))
-    node = None if broker["node"] == "bootstrap" else int(broker["node"])
     return Sign(broker["place"], node, fault, said)
+
+
+def _foreign(text: str) -> str:
+    """What an answer says that is text of another protocol, such as HTTP; empty where it is none."""
+    size = _SIZE.search(text)
+    first = int(size["size"]).to_bytes(8, "big")[4:] if size else b""
+    if not (first.isascii() and first.decode("ascii").isprintable() and first):
+        return ""
+    return (
+        f"what listens there is no Kafka: its answer begins with {first.decode()!r}; correct bootstrapServers"
+    )
 
 
 def trouble_of_signs(

@@ -97,6 +97,23 @@ RESOLVE, TRANSPORT, SSL, AUTHENTICATION = (
             "Disconnected: SSL connection closed by peer",
             id="an end in the middle",
         ),
+        pytest.param(
+            f"{AT}Receive failed: Invalid response size 1213486160 (0..100000000): increase "
+            "receive.message.max.bytes (after 1ms in state APIVERSION_QUERY)",
+            TRANSPORT,
+            KafkaFault.FAILED,
+            "what listens there is no Kafka: its answer begins with 'HTTP'; correct bootstrapServers",
+            id="a server of another protocol",
+        ),
+        pytest.param(
+            f"{AT}Receive failed: Invalid response size 352518912 (0..100000000): increase "
+            "receive.message.max.bytes (after 1ms in state APIVERSION_QUERY)",
+            TRANSPORT,
+            KafkaFault.TLS_FAILED,
+            "Receive failed: Invalid response size 352518912 (0..100000000): increase "
+            "receive.message.max.bytes",
+            id="an alert of TLS, to whom speaks none",
+        ),
     ],
 )
 def test_a_line_names_broker_and_fault(text: str, code: int | None, fault: KafkaFault, said: str) -> None:
