@@ -30,6 +30,9 @@ LABEL_CAUSE = f"{GROUP}/cause"
 LABEL_PLAN_UID = f"{GROUP}/plan-uid"
 """On a Job of a plan: the plan's identity. A plan can adopt the CronJob of an earlier plan of its name."""
 
+DIMENSION_NAMES = ("dailyBars", "intradayBars", "intradayTrades", "macroSeries", "macroEvents")
+"""As they stand in specs, in journals and in names of topics."""
+
 ANNOTATION_DESIRED = f"{GROUP}/desired"
 """On a child: hash of the desired object, which tells a new desired state from somebody else's change."""
 

@@ -11,14 +11,13 @@ from ..market.defects import Defect
 from ..ports.readings import JobReading
 from ..reports.run import RunReport
 from ..tokens import QUARANTINE_RELEASE, fresh
-from ..vocabulary import Outcome, Reason
+from ..vocabulary import DIMENSION_NAMES, Outcome, Reason
 from .api import IngestPlanStatus, ReleaseStatus
 from .children import Plan, run_name
 from .observation import Observation
 from .starts import Triggers
 
 EVERYTHING = "all"
-DIMENSION_NAMES = ("dailyBars", "intradayBars", "intradayTrades", "macroSeries", "macroEvents")
 
 
 @dataclass(frozen=True, slots=True)

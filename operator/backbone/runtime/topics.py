@@ -16,7 +16,7 @@ from ..adapters.kafka.identities import known_identities, remember_identities
 from ..adapters.kafka.topics import KafkaTopics
 from ..databackbone.kafka_spec import topics_request_of
 from ..manifest.objects import Backbone
-from ..parts.kafka.topics import Configure, Create, Grow, Step, Verdict, planned, summary
+from ..parts.kafka.topics import Configure, Create, Grow, Step, TopicSummary, Verdict, planned, summary
 from ..ports.store_errors import StoreError
 from ..ports.stream import KafkaUnavailable
 from ..ports.topics import PlannedTopic
@@ -24,7 +24,7 @@ from ..reports.envelope import EXIT_OK, EXIT_RUN_FAILED
 from ..reports.topics import TOPICS_CHECKED, TopicFinding, TopicFindings, TopicsReport, UnconfirmedTopic
 from ..stores.places import folder_of, only_backbone
 from ..stores.services import kafka_of, kafka_provisioner
-from ..tokens import entries_of
+from ..tokens import KEPT_LIMIT, entries_of
 from .console import EXIT_FAILED, Progress, failed, notice
 from .environment import auto_create_topics
 from .forms import TopicsForm
@@ -34,8 +34,6 @@ from .tables import table
 
 WITHIN_SECONDS = 150.0
 """For all that a check asks of Kafka; what is left then, the next one does."""
-CONFIRMED = 253
-"""Characters of the confirm annotation that a report has room for."""
 
 
 def provision(files: list[Path], confirm: str | None, given: Path | None) -> None:
@@ -60,7 +58,7 @@ def provision(files: list[Path], confirm: str | None, given: Path | None) -> Non
         told = told.model_copy(update={"outcome": str(error.fault), "message": str(error)})
     else:
         found = dict(_findings(request, verdicts, brokers))
-        told = told.model_copy(update={**found, "confirmed": confirm and confirm[:CONFIRMED]})
+        told = told.model_copy(update={**found, "confirmed": confirm and confirm[:KEPT_LIMIT]})
     write_termination_log(told)
     # Afterwards: a topic that was created again is told twice rather than never.
     if verdicts:
@@ -82,7 +80,7 @@ def show_topics(files: list[Path], confirm: str | None, given: Path | None, form
         typer.echo(json.dumps(_as_json(verdicts), indent=2))
         return
     rows = [(topic.name, verdicts[topic.name].word, verdicts[topic.name].message) for topic in request.plan]
-    table(_counted(_counts(verdicts)), ("topic", "word", "message"), rows)
+    table(_counted(_by_name(summary(verdicts))), ("topic", "word", "message"), rows)
 
 
 def show_plan(files: list[Path], confirm: str | None, given: Path | None, form: TopicsForm) -> None:
@@ -160,11 +158,12 @@ def _remember(volume: Path, known: Mapping[str, str], verdicts: Mapping[str, Ver
 
 
 def _findings(request: TopicsRequest, verdicts: Mapping[str, Verdict], brokers: Brokers) -> TopicFindings:
-    worst = summary(verdicts).worst
+    found = summary(verdicts)
     return TopicFindings(
-        counts=_counts(verdicts),
+        counts=_by_name(found),
         worst=tuple(
-            TopicFinding(name=name, word=verdict.word, message=verdict.message) for name, verdict in worst
+            TopicFinding(name=name, word=verdict.word, message=verdict.message)
+            for name, verdict in found.worst
         ),
         unconfirmed=tuple(
             UnconfirmedTopic(name=topic.name, partitions=topic.partitions, token=token)
@@ -176,8 +175,8 @@ def _findings(request: TopicsRequest, verdicts: Mapping[str, Verdict], brokers: 
     )
 
 
-def _counts(verdicts: Mapping[str, Verdict]) -> dict[str, int]:
-    return {str(word): count for word, count in summary(verdicts).counts.items()}
+def _by_name(found: TopicSummary) -> dict[str, int]:
+    return {str(word): count for word, count in found.counts.items()}
 
 
 def _counted(counts: Mapping[str, int]) -> str:
@@ -190,7 +189,7 @@ def _as_json(verdicts: Mapping[str, Verdict]) -> dict[str, object]:
     topics = [
         {"name": name, "word": verdict.word, "message": verdict.message} for name, verdict in verdicts.items()
     ]
-    return {"counts": _counts(verdicts), "topics": topics}
+    return {"counts": _by_name(summary(verdicts)), "topics": topics}
 
 
 def _step(topic: PlannedTopic, step: Step) -> str:

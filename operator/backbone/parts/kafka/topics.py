@@ -12,9 +12,7 @@ from dataclasses import dataclass, field
 
 from ...naming import digest
 from ...ports.topics import Described, Management, PlannedTopic, Refusal, Seen, TopicWord
-from ...vocabulary import ANNOTATION_CONFIRM
-
-DIMENSIONS = ("dailyBars", "intradayBars", "intradayTrades", "macroSeries", "macroEvents")
+from ...vocabulary import ANNOTATION_CONFIRM, DIMENSION_NAMES
 
 
 def topic_of(dimension: str) -> str:
@@ -22,7 +20,7 @@ def topic_of(dimension: str) -> str:
     return f"ingest.{dimension}"
 
 
-INGEST = tuple(topic_of(dimension) for dimension in DIMENSIONS)
+INGEST = tuple(topic_of(dimension) for dimension in DIMENSION_NAMES)
 """Topics of events that have keys: an event finds its partition by its key."""
 DEAD_LETTERS = "dead-letters"
 OURS = (*INGEST, DEAD_LETTERS)
