@@ -28,7 +28,7 @@ class Export:
 
     number: int
     manifest: dict[str, Any]
-    rows: pa.dataset.Dataset
+    rows: pa.dataset.FileSystemDataset
 
 
 def open_export(folder: Path, number: int | None = None) -> Export:
@@ -71,7 +71,7 @@ def _current(folder: Path) -> int:
     return number
 
 
-def _dataset(folder: Path, manifest: dict[str, Any]) -> pa.dataset.Dataset:
+def _dataset(folder: Path, manifest: dict[str, Any]) -> pa.dataset.FileSystemDataset:
     columns = [
         pa.field(item["name"], arrow_type(item["type"]), item["nullable"]) for item in manifest["columns"]
     ]

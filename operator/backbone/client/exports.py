@@ -1,0 +1,40 @@
+"""Exports as Arrow datasets: the current one, or an older one by the number of its manifest.
+
+    bars = exports.open(Path("exports/bars"))
+    bars.to_table(filter=pc.field("symbol") == "AAPL")
+
+Other tools read `bars.files`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..adapters.exports.reading import open_export
+from ..errors import Rejected
+from ..ports.store_errors import NothingPublished
+
+if TYPE_CHECKING:
+    from pyarrow.dataset import FileSystemDataset
+
+__all__ = ["NothingPublished", "Rejected", "open"]
+
+OWNER = "owner.json"
+"""What the folder of all exports of a plan has."""
+
+
+def open(target: Path, manifest: int | None = None) -> FileSystemDataset:  # noqa: A001 - exports.open(...)
+    """The rows of one whole export, whose folder is <target of the plan>/<name of the export>.
+
+    Without `manifest`, of the current one. Files are never changed: exports that are committed later do not
+    change the dataset, whose files stay for a day at least. Raises NothingPublished where there is no export
+    yet or no such manifest; Rejected where the folder has the exports of a plan, or a manifest is not as it
+    was written.
+    """
+    if (target / OWNER).exists():
+        names = sorted(path.name for path in target.iterdir() if (path / "current").exists())
+        raise Rejected(
+            f"{target} is a target of exports; name the folder of one: {', '.join(names) or 'none yet'}"
+        )
+    return open_export(target, manifest).rows
