@@ -1,9 +1,6 @@
 """Exports as Arrow datasets: the current one, or an older one by the number of its manifest.
 
-    bars = exports.open(Path("exports/bars"))
-    bars.to_table(filter=pc.field("symbol") == "AAPL")
-
-Other tools read `bars.files`.
+Other tools read the paths that the dataset has in `files`.
 """
 
 from __future__ import annotations
