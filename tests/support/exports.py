@@ -17,7 +17,8 @@ from backbone.market.lineage import Lineage, stamp
 from backbone.parts.exports.contents import Contents
 from backbone.parts.exports.manifest import Manifest, ManifestPartition, ManifestRun
 from backbone.parts.exports.partitions import Partition, PartitionBy
-from backbone.parts.exports.plan import Basis, Journal, Plan, Wanted, assembled, basis, full
+from backbone.parts.exports.plan import Basis, Plan, Wanted, assembled, basis, full
+from backbone.ports.exports import Journal
 
 AT = datetime(2026, 3, 9, 22, 30, tzinfo=UTC)
 WANTED = Wanted("bars", "uid-1", DAILY_BARS, PartitionBy.YEAR, "store-1")

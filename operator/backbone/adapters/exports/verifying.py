@@ -15,10 +15,11 @@ from ...parts.exports.manifest import Manifest, ManifestFile
 
 def differences(folder: Path, manifest: Manifest) -> list[str]:
     """What differs from the manifest, a sentence each; none: the export is whole. Raises OSError."""
-    return [found for file in manifest.files for found in _differences(folder, manifest, file)]
+    return [found for file in manifest.files for found in file_differences(folder, manifest, file)]
 
 
-def _differences(folder: Path, manifest: Manifest, file: ManifestFile) -> Iterator[str]:
+def file_differences(folder: Path, manifest: Manifest, file: ManifestFile) -> Iterator[str]:
+    """What differs of one file, a sentence each. Raises OSError."""
     path = folder / file.path
     if not path.is_file():
         yield f"{file.path} is missing"

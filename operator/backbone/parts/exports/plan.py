@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256
 
@@ -17,6 +17,7 @@ from ...errors import Rejected
 from ...market.canonical import RowsHash, hashed_schema, type_of
 from ...market.dimensions import SCHEMA_VERSION, Dimension
 from ...market.licences import COLUMN, LICENCES
+from ...ports.exports import Change, Journal
 from .contents import written_value
 from .manifest import Manifest, ManifestColumn, ManifestPartition, ManifestRun
 from .partitions import Moment, Partition, PartitionBy
@@ -56,28 +57,6 @@ class Wanted:
         listed = sorted((item.name, item.restricted) for item in LICENCES)
         rules = [listed, sorted(self.declared.items())] if COLUMN in self.dimension.facts.names else []
         return sha256(json.dumps(rules).encode()).hexdigest()
-
-
-@dataclass(frozen=True, slots=True)
-class Journal:
-    """The journal of runs, as one statement saw it: the sequences of its newest and its oldest open run."""
-
-    newest: int
-    oldest_open: int | None = None
-
-    @property
-    def watermark(self) -> int:
-        """The sequence up to which each run has ended: runs overlap, and one of them may still store rows."""
-        return self.newest if self.oldest_open is None else self.oldest_open - 1
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """A run changed rows of a source on a day (UTC)."""
-
-    sequence: int
-    source: str
-    day: date
 
 
 class Basis(StrEnum):
@@ -226,16 +205,23 @@ def assembled(
     )
 
 
-def expected_bytes(plan: Plan, last: Manifest | None) -> int:
-    """How much the files of a plan will take, by those of the last manifest; 0 where there is none.
+LEAST_BYTES = 1 << 20
+"""An export without rows needs room for its manifest all the same."""
+ROW_BYTES = 16
+"""Fewer than rows of most dimensions take in a file, so that no export is refused that has room."""
 
-    A partition that is new counts as the mean of the others.
+
+def expected_bytes(plan: Plan, last: Manifest | None, rows: Mapping[Partition, int]) -> int:
+    """How much the files of a plan will take, by those of the last manifest; at least LEAST_BYTES.
+
+    A partition that is new counts by its rows, where `rows` has them, and else as the mean of the others.
     """
     known = (
         {item.partition: sum(file.bytes for file in item.files) for item in last.partitions} if last else {}
     )
     mean = sum(known.values()) // len(known) if known else 0
-    return sum(known.get(item, mean) for item in plan.rewritten)
+    fallback = {item: count * ROW_BYTES for item, count in rows.items()}
+    return max(LEAST_BYTES, sum(known.get(item, fallback.get(item, mean)) for item in plan.rewritten))
 
 
 def changed_meanwhile(

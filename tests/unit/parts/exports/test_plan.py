@@ -16,9 +16,9 @@ from backbone.parts.exports.contents import Contents
 from backbone.parts.exports.manifest import Manifest, ManifestPartition, ManifestRun
 from backbone.parts.exports.partitions import Partition, PartitionBy
 from backbone.parts.exports.plan import (
+    LEAST_BYTES,
+    ROW_BYTES,
     Basis,
-    Change,
-    Journal,
     Plan,
     assembled,
     basis,
@@ -28,6 +28,7 @@ from backbone.parts.exports.plan import (
     expected_bytes,
     full,
 )
+from backbone.ports.exports import Change, Journal
 
 A24, A25, A26 = (Partition("yahoo", period) for period in ("2024", "2025", "2026"))
 B26 = Partition("fred", "2026")
@@ -229,8 +230,11 @@ def test_a_run_that_no_journal_knows_is_named_all_the_same() -> None:
 def test_the_room_that_an_export_takes_is_expected_by_the_last_one() -> None:
     plan = by_changes(WANTED, LAST, AFTER, [Change(11, "yahoo", date(year, 1, 2)) for year in (2025, 2026)])
     assert plan.rewritten == (A25, A26)
-    assert expected_bytes(plan, LAST) == 200
-    assert expected_bytes(plan, None) == expected_bytes(plan, manifest()) == 0
+    assert expected_bytes(plan, LAST, {}) == expected_bytes(plan, manifest(), {}) == LEAST_BYTES
+    rows = {A25: 2_000_000, A26: 3_000_000}
+    assert expected_bytes(plan, None, rows) == 5_000_000 * ROW_BYTES
+    large = replace(plan, rewritten=plan.rewritten * LEAST_BYTES)
+    assert expected_bytes(large, LAST, {}) == 200 * LEAST_BYTES
 
 
 def test_an_empty_store_makes_an_empty_export() -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from functools import partial
@@ -14,29 +15,14 @@ import pytest
 from support.exports import AT, WANTED, bars
 from support.failing_disk import FailingDisk
 
-from backbone.adapters.exports.attempt import Attempt
 from backbone.adapters.exports.folder import ExportFolder
-from backbone.adapters.exports.pruning import prune
-from backbone.adapters.exports.reading import exported_rows, open_export
+from backbone.adapters.exports.reading import open_export
 from backbone.adapters.exports.verifying import differences
-from backbone.market.canonical import RowsHash, hashed_schema, rows_hash
-from backbone.market.dimensions import DAILY_BARS
-from backbone.parts.exports.contents import Contents
-from backbone.parts.exports.manifest import Manifest, ManifestPartition
-from backbone.parts.exports.merging import merged
+from backbone.market.dimensions import DAILY_BARS, Dimension
 from backbone.parts.exports.partitions import Partition, PartitionBy
-from backbone.parts.exports.plan import (
-    Basis,
-    Change,
-    Journal,
-    Plan,
-    Wanted,
-    assembled,
-    basis,
-    by_changes,
-    by_comparison,
-    full,
-)
+from backbone.parts.exports.plan import Wanted
+from backbone.ports.exports import Bound, Change, Journal, Provenance, Unit
+from backbone.runtime.exporting import Exported, ExportJob, exported
 
 Key = tuple[str, str, date]
 Version = tuple[int, int, str, float]
@@ -52,12 +38,14 @@ class Store:
 
     random: Random
     rows: Rows = field(default_factory=dict)
-    removed: Rows = field(default_factory=dict)
-    changes: set[Change] = field(default_factory=set)
+    withdrawn: Rows = field(default_factory=dict)
+    ledger: set[Change] = field(default_factory=set)
     open_runs: set[int] = field(default_factory=set)
     newest: int = 0
     whole_from: date | None = None
     identity: str = "store-1"
+    meanwhile: list[Callable[[], object]] = field(default_factory=list)
+    """What happens, one by one, once a statement has read a partition."""
 
     def begin(self) -> None:
         self.newest += 1
@@ -83,16 +71,16 @@ class Store:
             before = self.rows.get(key)
             if before is None or version > before:
                 self.rows[key] = version
-                self.changes.add(Change(run, key[0], key[2]))
+                self.ledger.add(Change(run, key[0], key[2]))
         return keys
 
     def withdraw(self) -> list[Key]:
         if not self.rows:
             return []
         key = self.random.choice(sorted(self.rows))
-        self.removed[key] = self.rows.pop(key)
+        self.withdrawn[key] = self.rows.pop(key)
         self.begin()
-        self.changes.add(Change(self.newest, key[0], key[2]))
+        self.ledger.add(Change(self.newest, key[0], key[2]))
         self.end()
         return [key]
 
@@ -105,21 +93,44 @@ class Store:
             del self.rows[key]
         return dropped
 
-    def table(self, partition: Partition) -> pa.Table:
-        first, end = partition.bounds(DAILY_BARS)
-        inside = {
-            key: version
-            for key, version in self.rows.items()
-            if key[0] == partition.source and first <= key[2] and (end is None or key[2] < end)
-        }
-        return table_of(inside)
+    def journal(self) -> Journal:
+        return Journal(self.newest, min(self.open_runs, default=None))
 
-    def partitions(self, by: PartitionBy) -> set[Partition]:
-        return {Partition.of(source, day, by) for source, _, day in self.rows}
+    def changes(self, _dimension: Dimension, after: int) -> frozenset[Change]:
+        return frozenset(item for item in self.ledger if item.sequence > after)
+
+    def partitions(self, _dimension: Dimension, unit: Unit) -> dict[tuple[str, date], int]:
+        by = PartitionBy(unit.title())
+        return Counter((source, Partition.of(source, day, by).first) for source, _, day in self.rows)
+
+    def partition(
+        self, _dimension: Dimension, source: str, start: Bound, end: Bound | None
+    ) -> Iterator[pa.RecordBatch]:
+        rows = table_of(within(self.rows, source, start, end)).to_batches()
+        if self.meanwhile:
+            self.meanwhile.pop(0)()
+        yield from rows
+
+    def removed(self, _dimension: Dimension, source: str, start: Bound, end: Bound | None) -> pa.Table:
+        return table_of(within(self.withdrawn, source, start, end))
+
+    def confirmed_from(self, _dimension: Dimension) -> Bound | None:
+        return self.whole_from
+
+    def runs(self, _dimension: Dimension) -> tuple[Provenance, ...]:
+        return ()
 
     def _key(self) -> Key:
         day = FIRST_DAY + timedelta(self.random.randint(0, DAYS))
         return (self.random.choice(["fred", "a/b"]), self.random.choice("AB"), day)
+
+
+def within(rows: Rows, source: str, start: Bound, end: Bound | None) -> Rows:
+    return {
+        key: version
+        for key, version in rows.items()
+        if key[0] == source and start <= key[2] and (end is None or key[2] < end)
+    }
 
 
 def table_of(rows: Rows) -> pa.Table:
@@ -151,50 +162,21 @@ def rows_of(table: pa.Table) -> Rows:
     }
 
 
-def planned(store: Store, wanted: Wanted, last: Manifest | None) -> Plan:
-    journal = Journal(store.newest, min(store.open_runs, default=None))
-    found = basis(wanted, last, journal)
-    if last is None or found is Basis.FULL:
-        return full(wanted, last, journal, store.partitions(wanted.partition_by))
-    if found is Basis.CHANGES:
-        return by_changes(wanted, last, journal, store.changes)
-    hashes: dict[Partition, RowsHash] = {
-        item: rows_hash(store.table(item), hashed_schema(DAILY_BARS))
-        for item in store.partitions(wanted.partition_by)
-    }
-    return by_comparison(wanted, last, journal, hashes)
+def export_now(folder: ExportFolder, store: Store, wanted: Wanted, job: str, keep: int = 3) -> Exported:
+    """One export, as a Job makes it."""
+    return exported(store, folder, wanted, ExportJob(job, 1, keep, _silent, _go_on, _room))
 
 
-def exported(folder: ExportFolder, store: Store, wanted: Wanted, job: str) -> Plan:
-    """One export, as a worker does it."""
-    found = folder.found()
-    plan = planned(store, wanted, found.manifest)
-    before = found.manifest.by_partition if found.manifest else {}
-    entries: list[ManifestPartition] = []
-    with Attempt(folder, DAILY_BARS, job, 1) as attempt:
-        for item in plan.rewritten:
-            rows = store.table(item)
-            if store.whole_from and item.begins_before(DAILY_BARS, store.whole_from) and item in before:
-                paths = [file.path for file in before[item].files]
-                old = exported_rows(folder.root, paths, DAILY_BARS)
-                rows = merged(DAILY_BARS, old, rows, table_of(store.removed), store.whole_from)
-            contents = Contents(DAILY_BARS, {})
-            file = attempt.write(item, rows.to_batches(), contents)
-            entry = contents.entry(item, [file] if file else [])
-            entries += [entry] if entry else []
-        manifest = assembled(
-            wanted,
-            plan,
-            entries,
-            [],
-            found.manifest,
-            number=folder.next_number(found),
-            engine="Worker",
-            written_at=AT,
-            confirmed_from=store.whole_from,
-        )
-        attempt.commit(manifest, found)
-    return plan
+def _silent(_text: str) -> None:
+    pass
+
+
+def _go_on() -> None:
+    pass
+
+
+def _room(_needed: int) -> None:
+    pass
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -218,8 +200,7 @@ def test_an_incremental_export_equals_the_store_and_what_it_once_had(tmp_path: P
             truth |= {key: seen[key]} if key in seen else {}
         if random.random() < 0.1:
             store.identity = f"store-{step}"
-        exported(folder, store, replace(WANTED, partition_by=by, store=store.identity), f"bars-{step}")
-        prune(folder, keep=3)
+        export_now(folder, store, replace(WANTED, partition_by=by, store=store.identity), f"bars-{step}")
         opened = open_export(tmp_path)
         seen = rows_of(opened.rows.to_table())
         assert seen == truth
@@ -231,8 +212,61 @@ def test_what_did_not_change_is_not_written_again(tmp_path: Path) -> None:
     for _ in range(20):
         store.deliver()
     store.end()
-    export_days = partial(exported, folder, store, replace(WANTED, partition_by=PartitionBy.DAY))
-    assert len(export_days("bars-1").rewritten) > 30
-    assert export_days("bars-2").rewritten == ()
+    export_days = partial(export_now, folder, store, replace(WANTED, partition_by=PartitionBy.DAY))
+    assert export_days("bars-1").rewritten > 30
+    assert export_days("bars-2").rewritten == 0
     store.deliver()
-    assert 0 < len(export_days("bars-3").rewritten) <= 5
+    assert 0 < export_days("bars-3").rewritten <= 5
+
+
+def test_what_happens_while_a_partition_is_read_is_in_this_export_or_the_next(tmp_path: Path) -> None:
+    store, folder = Store(Random(1)), ExportFolder(tmp_path, FailingDisk())
+    for _ in range(20):
+        store.deliver()
+    store.end()
+    export_now(folder, store, WANTED, "bars-1")
+    before = rows_of(open_export(tmp_path).rows.to_table())
+    store.deliver()
+    # First rows change, then retention drops rows of the same partition.
+    store.meanwhile = [store.deliver, store.retain]
+    export_now(folder, store, WANTED, "bars-2")
+    export_now(folder, store, WANTED, "bars-3")
+    after = rows_of(open_export(tmp_path).rows.to_table())
+    assert before.keys() <= after.keys() and store.rows.items() <= after.items()
+    assert store.whole_from and min(day for _, _, day in after) < store.whole_from
+
+
+def test_a_partition_that_always_changes_is_read_twice_and_left_to_the_next_export(tmp_path: Path) -> None:
+    store, folder = Store(Random(1)), ExportFolder(tmp_path, FailingDisk())
+    reads: list[int] = []
+
+    def change() -> None:
+        reads.append(1)
+        store.begin()
+        store.ledger.add(Change(store.newest, "fred", FIRST_DAY))
+        store.meanwhile = [change] if len(reads) < 10 else []
+
+    store.rows[("fred", "A", FIRST_DAY)] = (1, 1, "run-1", 1.0)
+    store.begin()
+    store.meanwhile = [change]
+    export_now(folder, store, WANTED, "bars-1")
+    assert len(reads) == 2
+
+
+def test_a_damaged_file_of_dropped_rows_is_told_and_taken_for_lost(tmp_path: Path) -> None:
+    store, folder = Store(Random(1)), ExportFolder(tmp_path, FailingDisk())
+    for day in (FIRST_DAY, FIRST_DAY + timedelta(20)):
+        store.rows[("fred", "A", day)] = (1, 1, "run-1", 1.0)
+    first = export_now(folder, store, WANTED, "bars-1").manifest
+    store.whole_from = FIRST_DAY + timedelta(10)
+    del store.rows["fred", "A", FIRST_DAY]
+    (file,) = first.files
+    content = bytearray((tmp_path / file.path).read_bytes())
+    content[40] ^= 1
+    (tmp_path / file.path).write_bytes(content)
+    store.begin()
+    store.ledger.add(Change(store.newest, "fred", FIRST_DAY))
+    told: list[str] = []
+    exported(store, folder, WANTED, ExportJob("bars-2", 1, 3, told.append, _go_on, _room))
+    assert any("other bytes than were written" in text for text in told)
+    assert rows_of(open_export(tmp_path).rows.to_table()) == store.rows
