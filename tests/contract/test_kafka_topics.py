@@ -131,6 +131,12 @@ def test_what_kafka_refuses_to_make(
     assert found[good.name].word is TopicWord.READY, "the others are made all the same"
 
 
+def test_a_refusal_that_no_other_word_is_for_is_told_as_kafka_says_it(own: OwnTopics) -> None:
+    verdict = own.provision(PlannedTopic("__cluster_metadata", 1))["__cluster_metadata"]
+    assert verdict.word is TopicWord.FAILED
+    assert "is prohibited" in verdict.message
+
+
 def test_replicas_that_differ_are_told(own: OwnTopics) -> None:
     topic = own.plan(replicas=2, management=RECONCILE)
     own.make(topic.name)

@@ -110,7 +110,13 @@ def test_a_topic_that_was_created_again_is_told_once_also_with_a_file_that_did_n
     code, shown, told = topics("provision-topics")
     assert (code, shown) == (0, "6 topics: 6 Ready\n")
     assert "looks/kafka.json does not read" in told
-    assert sorted(json.loads(job.known.read_text())["topics"]) == own.names()
+    kept = json.loads(job.known.read_text())
+    assert sorted(kept["topics"]) == own.names()
+    job.known.write_text(
+        json.dumps({**kept, "cluster": "another", "topics": dict.fromkeys(own.names(), "x")})
+    )
+    assert topics("provision-topics")[1] == "6 topics: 6 Ready\n", "what another Kafka had says nothing of it"
+    assert json.loads(job.known.read_text()) == kept
 
 
 def test_a_job_that_dies_before_it_remembers_has_told_of_a_topic_that_was_created_again(
@@ -278,7 +284,7 @@ def test_a_job_whose_broker_freezes_for_a_while_ends_its_work(
         kafka_server.pause()
         try:
             with job.running() as process:
-                time.sleep(4)
+                time.sleep(12)
                 kafka_server.resume()
                 told, _ = process.communicate(timeout=DEADLINE)
         finally:

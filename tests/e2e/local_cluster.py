@@ -18,6 +18,8 @@ import pytest
 
 from console import Failure
 from deployment import (
+    RELEASE,
+    SYSTEM_NAMESPACE,
     Image,
     Kubectl,
     cluster_status,
@@ -86,6 +88,14 @@ def wait_condition(kubectl: Kubectl) -> Wait:
         return wait_until_stands(kubectl, target, kind, status, reason, deadline=deadline)
 
     return wait
+
+
+def fetch(operator: Kubectl, port: int, path: str) -> str:
+    """A page of the operator, through the API server's proxy to its pod."""
+    system = operator.of(SYSTEM_NAMESPACE)
+    pods = system.get("pods", "-l", f"app.kubernetes.io/name={RELEASE}")["items"]
+    name = next(pod["metadata"]["name"] for pod in pods if pod["status"]["phase"] == "Running")
+    return system.run("get", "--raw", f"/api/v1/namespaces/{SYSTEM_NAMESPACE}/pods/{name}:{port}/proxy{path}")
 
 
 def wait_until_stands(

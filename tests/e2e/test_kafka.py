@@ -12,10 +12,11 @@ from backbone.parts.kafka.topics import OURS, PARTITIONS
 from deployment import RELEASE, ROOT, SYSTEM_NAMESPACE, Kubectl, until
 from documents import conditions, message
 from host_kafka import PROVISIONER, HostKafka, host_kafka
-from local_cluster import new_namespace, wait_until_stands
+from local_cluster import fetch, new_namespace, wait_until_stands
 
 SAMPLE = ROOT / "manifests" / "samples" / "kafka"
 CHECKS = "app.kubernetes.io/component=topics"
+RUNS = "app.kubernetes.io/component=run"
 MARKET = "databackbone/market"
 
 
@@ -57,8 +58,16 @@ def test_the_sample_alone_gives_topics(kafka: HostKafka, kubectl: Kubectl, wait_
     wait_condition("ingestplan/sample", "Ready", "True", "Delivered", deadline=240)
 
 
+def ports_of(system: Kubectl, pod: str) -> set[int]:
+    """The ports that a pod is connected to now, as its kernel says."""
+    read = "import glob; print(*(open(name).read() for name in glob.glob('/proc/net/tcp*')))"
+    lines = system.run("exec", pod, "--", "python3", "-c", read).splitlines()
+    remote = [line.split()[2] for line in lines if line.strip()[:1].isdigit()]
+    return {int(address.rpartition(":")[2], 16) for address in remote} - {0}
+
+
 def test_the_operator_goes_nowhere_near_kafka_and_no_password_is_told(
-    kafka: HostKafka, kubectl: Kubectl
+    operator: Kubectl, kafka: HostKafka, kubectl: Kubectl
 ) -> None:
     system = kubectl.of(SYSTEM_NAMESPACE)
     pods = system.get("pods", "-l", f"app.kubernetes.io/name={RELEASE}")["items"]
@@ -76,11 +85,17 @@ def test_the_operator_goes_nowhere_near_kafka_and_no_password_is_told(
     # On some clusters a pod comes from its node's address.
     assert came[PROVISIONER] & (checks | nodes), "the Job's pod is in the log, so another would be too"
     assert not set().union(*came.values()) & {pod["status"]["podIP"] for pod in pods}
+    for pod in pods:
+        remote = ports_of(system, pod["metadata"]["name"])
+        assert remote, "the operator's connections to the API server are seen, so another would be too"
+        assert kafka.broker.port not in remote
 
     told = [kubectl.run("get", "databackbone,ingestplan,events,configmaps,jobs,pods", "-o", "yaml")]
     told.append(kubectl.run("describe", "databackbone,ingestplan"))
     told.append(kubectl.run("logs", "-l", CHECKS, "--tail=-1"))
+    told.append(kubectl.run("logs", "-l", RUNS, "--tail=-1"))
     told.append(system.run("logs", "-l", f"app.kubernetes.io/name={RELEASE}", "--tail=-1"))
+    told.append(fetch(operator, 8081, "/metrics"))
     assert all(told)
     for password in kafka.passwords.values():
         assert not [text for text in told if password in text]

@@ -8,14 +8,7 @@ import pytest
 
 from deployment import RELEASE, ROOT, SYSTEM_NAMESPACE, Image, Kubectl, install, program, until
 from documents import backbone, plan
-
-
-def fetch(operator: Kubectl, port: int, path: str) -> str:
-    """A page of the operator, through the API server's proxy to its pod."""
-    system = operator.of(SYSTEM_NAMESPACE)
-    pods = system.get("pods", "-l", "app.kubernetes.io/name=databackbone")["items"]
-    name = next(pod["metadata"]["name"] for pod in pods if pod["status"]["phase"] == "Running")
-    return system.run("get", "--raw", f"/api/v1/namespaces/{SYSTEM_NAMESPACE}/pods/{name}:{port}/proxy{path}")
+from local_cluster import fetch
 
 
 def test_health_and_metrics_answer(operator: Kubectl, kubectl: Kubectl, wait_condition: Any) -> None:

@@ -53,8 +53,9 @@ def _version(folder: Path) -> str:
 
 def _texts(name: str, folder: Path, keys: Iterable[str], first: str) -> dict[str, str]:
     if not _holds_any(folder):
+        state = "is empty" if folder.is_dir() else "is no folder"
         raise SecretMissing(
-            f"there is no Secret {name}, or it has no key at all: {folder} is empty; make it, with {first}"
+            f"there is no Secret {name}, or it has no key at all: {folder} {state}; make it, with {first}"
         )
     found = {}
     for key in keys:

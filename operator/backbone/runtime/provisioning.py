@@ -16,6 +16,10 @@ from ..ports.topics import PlannedTopic, Refusal, Seen, Topics, TopicWord
 
 READ_BACK_SECONDS = 10.0
 """A new topic is unknown to some brokers for a moment, and a quota lets a call through some seconds later."""
+LOG_SECONDS = 0.01
+"""More for each partition: a broker creates its logs one after the other, in some milliseconds each."""
+LOGS_SECONDS = 90.0
+"""But at most that many for all of them: a check has an end, and the next one reads back the rest."""
 PAUSE_SECONDS = 0.2
 QUOTA_PAUSE_SECONDS = 1.0
 BATCH = 100
@@ -72,9 +76,10 @@ def provisioned(
     pause: Pause = time.sleep,
     tell: Tell = _silent,
 ) -> dict[str, Verdict]:
-    """As `compared`, after the steps were taken; waits at most `seconds` for a quota, and to read back.
+    """As `compared`, after the steps were taken.
 
-    `tell` is told each step. Raises KafkaUnavailable.
+    Waits at most `seconds` for a quota, and to read back, with more time where many logs are made. `tell` is
+    told each step. Raises KafkaUnavailable.
     """
     verdicts = compared(topics, request)
     new = [topic for topic in request.plan if Create() in verdicts[topic.name].steps]
@@ -144,11 +149,17 @@ def _delayed(said: Refusal | None) -> bool:
     return said is not None and said.word is TopicWord.QUOTA_EXCEEDED
 
 
+def logs_seconds(changed: Sequence[PlannedTopic]) -> float:
+    """How long brokers may take to create the logs of these topics, in seconds."""
+    return min(LOG_SECONDS * sum(topic.partitions for topic in changed), LOGS_SECONDS)
+
+
 def _read_back(
     topics: Topics, request: TopicsRequest, changed: Sequence[PlannedTopic], seconds: float, pause: Pause
 ) -> dict[str, Verdict]:
     """Verdicts on topics that were changed just now, once no step is left of any, or the time is over."""
-    until = time.monotonic() + seconds
+    patience = seconds + logs_seconds(changed)
+    until = time.monotonic() + patience
     verdicts: dict[str, Verdict] = {}
     left = list(changed)
     while left:
@@ -161,7 +172,7 @@ def _read_back(
             break
         if left:
             pause(PAUSE_SECONDS)
-    unread = f"was changed, and no broker describes it so after {seconds:g} s; check again"
+    unread = f"was changed, and no broker describes it so after {patience:.0f} s; check again"
     return verdicts | {
         topic.name: replace(verdicts[topic.name], message=f"topic {topic.name} {unread}") for topic in left
     }

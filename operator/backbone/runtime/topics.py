@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -43,8 +44,7 @@ def provision(files: list[Path], confirm: str | None, given: Path | None) -> Non
     """
     backbone = only_backbone(files)
     volume, progress = folder_of(backbone, given), Progress()
-    known = known_identities(volume, notice)
-    request = _request(backbone, confirm, known)
+    request, cluster = _request(backbone, confirm), ""
     told = TopicsReport(
         outcome=TOPICS_CHECKED, request=topics_request_of(kafka_of(backbone)), at=datetime.now(UTC)
     )
@@ -52,6 +52,8 @@ def provision(files: list[Path], confirm: str | None, given: Path | None) -> Non
         with _kafka(backbone) as connection:
             brokers = brokers_of(connection)
             _tell_of_brokers(brokers)
+            request = replace(request, known=known_identities(volume, brokers.cluster, notice))
+            cluster = brokers.cluster
             verdicts = provisioned(KafkaTopics(connection), request, tell=progress)
     except KafkaUnavailable as error:
         verdicts = {}
@@ -62,7 +64,7 @@ def provision(files: list[Path], confirm: str | None, given: Path | None) -> Non
     write_termination_log(told)
     # Afterwards: a topic that was created again is told twice rather than never.
     if verdicts:
-        _remember(volume, known, verdicts)
+        _remember(volume, cluster, request.known, verdicts)
     if told.outcome != TOPICS_CHECKED:
         raise typer.Exit(failed(f"{told.outcome}: {told.message}", EXIT_RUN_FAILED))
     typer.echo(_counted(told.counts))
@@ -101,12 +103,11 @@ def show_plan(files: list[Path], confirm: str | None, given: Path | None, form: 
             notice(f"topic {topic.name} gets {topic.partitions} partitions with --confirm {token}")
 
 
-def _request(backbone: Backbone, confirm: str | None, known: Mapping[str, str]) -> TopicsRequest:
+def _request(backbone: Backbone, confirm: str | None) -> TopicsRequest:
     kafka, create = kafka_of(backbone), auto_create_topics(backbone)
     return TopicsRequest(
         planned(kafka.entries, kafka.topic_prefix),
         create=create is None or create.value,
-        known=known,
         confirmed=frozenset(entries_of(confirm)),
     )
 
@@ -116,10 +117,13 @@ def _compared(
 ) -> tuple[TopicsRequest, dict[str, Verdict]]:
     """What is desired, and the verdicts. A Kafka that cannot be asked ends the command."""
     backbone = only_backbone(files)
-    request = _request(backbone, confirm, known_identities(folder_of(backbone, given), notice))
+    request = _request(backbone, confirm)
     try:
         with _kafka(backbone) as connection:
-            _tell_of_brokers(brokers_of(connection))
+            brokers = brokers_of(connection)
+            _tell_of_brokers(brokers)
+            known = known_identities(folder_of(backbone, given), brokers.cluster, notice)
+            request = replace(request, known=known)
             Progress()(f"topics: asking for {len(request.plan)}")
             return request, compared(KafkaTopics(connection), request)
     except KafkaUnavailable as error:
@@ -143,14 +147,14 @@ def _tell_of_brokers(brokers: Brokers) -> None:
         )
 
 
-def _remember(volume: Path, known: Mapping[str, str], verdicts: Mapping[str, Verdict]) -> None:
+def _remember(volume: Path, cluster: str, known: Mapping[str, str], verdicts: Mapping[str, Verdict]) -> None:
     """Of a topic that was not described, what was known before stays."""
     seen = {name: verdict.identity or known.get(name) for name, verdict in verdicts.items()}
     identities = {name: identity for name, identity in seen.items() if identity is not None}
     if identities == known:
         return
     try:
-        remember_identities(volume, identities)
+        remember_identities(volume, cluster, identities)
     except StoreError as error:
         notice(
             f"{error}: the next check cannot say which topics somebody deletes and creates again until then"

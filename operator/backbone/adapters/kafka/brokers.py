@@ -1,4 +1,4 @@
-"""The brokers of one Kafka: how many there are, and whether they create topics by themselves."""
+"""The brokers of one Kafka: their cluster and number, and whether they create topics by themselves."""
 
 from __future__ import annotations
 
@@ -25,14 +25,17 @@ class Brokers:
     It is None where the user may not read that of a broker, or a broker did not answer.
     """
 
+    cluster: str
+    """The id that Kafka gave the cluster."""
     count: int
     create_topics: bool | None
 
 
 def brokers_of(connection: KafkaConnection, seconds: float = ANSWER_SECONDS) -> Brokers:
     """The brokers that answer. Raises KafkaUnavailable with the first thing that is wrong."""
-    nodes = [node.id for node in connection.described(seconds).nodes]
-    return Brokers(len(nodes), _create_topics(connection, nodes))
+    described = connection.described(seconds)
+    nodes = [node.id for node in described.nodes]
+    return Brokers(str(described.cluster_id), len(nodes), _create_topics(connection, nodes))
 
 
 def _create_topics(connection: KafkaConnection, nodes: Sequence[int]) -> bool | None:

@@ -15,19 +15,20 @@ from pathlib import Path
 from ..duckdb.volume import INCOMING, naming_faults, sync_folder
 
 FILE = Path("looks") / "kafka.json"
-VERSION = 1
+VERSION = 2
 LARGEST_BYTES = 4 << 20
 """Far more than the names and identities of a thousand topics."""
 
 
-def known_identities(volume: Path, tell: Callable[[str], None]) -> dict[str, str]:
-    """The UUID of each topic at the last check, by name; empty before the first one.
+def known_identities(volume: Path, cluster: str, tell: Callable[[str], None]) -> dict[str, str]:
+    """The UUID of each topic of a Kafka cluster at the last check, by name; empty before the first one.
 
-    A file that cannot be read counts as none, and `tell` says so: the next check replaces it.
+    What was seen on another cluster says nothing of this one. A file that cannot be read counts as none, and
+    `tell` says so: the next check replaces it.
     """
     path = volume / FILE
     try:
-        return _topics(_content(path))
+        return _topics(_content(path), cluster)
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, RecursionError) as error:
@@ -39,11 +40,11 @@ def known_identities(volume: Path, tell: Callable[[str], None]) -> dict[str, str
         return {}
 
 
-def remember_identities(volume: Path, identities: Mapping[str, str]) -> None:
-    """Replace what is known. Raises StoreError; then the former file is still there."""
+def remember_identities(volume: Path, cluster: str, identities: Mapping[str, str]) -> None:
+    """Replace what is known by this cluster's. Raises StoreError; then the former file is still there."""
     path = volume / FILE
     prepared = path.with_name(f"{INCOMING}{os.getpid()}-{path.name}")
-    content = {"version": VERSION, "topics": dict(sorted(identities.items()))}
+    content = {"version": VERSION, "cluster": cluster, "topics": dict(sorted(identities.items()))}
     with naming_faults(f"write {FILE}"):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -69,12 +70,15 @@ def _content(path: Path) -> bytes:
     return content
 
 
-def _topics(content: bytes) -> dict[str, str]:
-    """The identities in the file's content. Raises ValueError for what no check has written."""
+def _topics(content: bytes, cluster: str) -> dict[str, str]:
+    """The identities in the file's content, if they are of the cluster.
+
+    Raises ValueError for what no check has written.
+    """
     found = json.loads(content)
     if not isinstance(found, dict) or found.get("version") != VERSION:
         raise ValueError(f"it is not of version {VERSION}")
     topics = found.get("topics")
     if not isinstance(topics, dict) or not all(isinstance(item, str) for item in topics.values()):
         raise ValueError("it has no identities of topics")
-    return topics
+    return topics if found.get("cluster") == cluster else {}

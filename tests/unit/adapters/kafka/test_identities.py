@@ -22,12 +22,13 @@ from backbone.adapters.kafka.identities import (
 from backbone.ports.store_errors import StoreError
 from backbone.vocabulary import Outcome
 
+CLUSTER = "4L6g3nShT-eMCtK--X86sw"
 TOPICS = {"ingest.dailyBars": "AAAAAAAAAAAAAAAAAAAAAQ", "dead-letters": "AAAAAAAAAAAAAAAAAAAAAg"}
 
 
 def known(volume: Path) -> tuple[dict[str, str], list[str]]:
     told: list[str] = []
-    return known_identities(volume, told.append), told
+    return known_identities(volume, CLUSTER, told.append), told
 
 
 def test_before_the_first_check_nothing_is_known_and_nothing_is_wrong(tmp_path: Path) -> None:
@@ -36,28 +37,33 @@ def test_before_the_first_check_nothing_is_known_and_nothing_is_wrong(tmp_path: 
 
 
 def test_what_one_check_remembers_the_next_one_knows(tmp_path: Path) -> None:
-    remember_identities(tmp_path / "new", TOPICS)
+    remember_identities(tmp_path / "new", CLUSTER, TOPICS)
     assert known(tmp_path / "new") == (TOPICS, [])
-    remember_identities(tmp_path / "new", {"ingest.dailyBars": "another"})
+    remember_identities(tmp_path / "new", CLUSTER, {"ingest.dailyBars": "another"})
     assert known(tmp_path / "new") == ({"ingest.dailyBars": "another"}, [])
     assert [item.name for item in (tmp_path / "new" / FILE).parent.iterdir()] == [FILE.name]
 
 
+def test_what_was_seen_on_another_cluster_says_nothing_of_this_one(tmp_path: Path) -> None:
+    remember_identities(tmp_path, "another", TOPICS)
+    assert known(tmp_path) == ({}, [])
+
+
 def test_a_thousand_topics_with_the_longest_names_have_room(tmp_path: Path) -> None:
     topics = {f"{number:04}{'x' * 245}": "AAAAAAAAAAAAAAAAAAAAAQ" for number in range(1006)}
-    remember_identities(tmp_path, topics)
+    remember_identities(tmp_path, CLUSTER, topics)
     assert known(tmp_path) == (topics, [])
 
 
 def test_a_torn_file_is_told_and_nothing_is_known(tmp_path: Path) -> None:
-    remember_identities(tmp_path, TOPICS)
+    remember_identities(tmp_path, CLUSTER, TOPICS)
     whole = (tmp_path / FILE).read_bytes()
     for length in range(len(whole) - 1):
         (tmp_path / FILE).write_bytes(whole[:length])
         topics, told = known(tmp_path)
         assert topics == {}
         assert len(told) == 1, length
-    remember_identities(tmp_path, TOPICS)
+    remember_identities(tmp_path, CLUSTER, TOPICS)
     assert known(tmp_path) == (TOPICS, [])
 
 
@@ -66,11 +72,11 @@ def test_a_torn_file_is_told_and_nothing_is_known(tmp_path: Path) -> None:
     [
         pytest.param(b"", "Expecting value", id="empty"),
         pytest.param(b"\xff\xfe\x00", "", id="no text"),
-        pytest.param(b"[1, 2]", "not of version 1", id="a list"),
-        pytest.param(b'{"topics": {"t": "u"}}', "not of version 1", id="no version"),
-        pytest.param(b'{"version": 2, "topics": {}}', "not of version 1", id="of a later version"),
+        pytest.param(b"[1, 2]", "not of version 2", id="a list"),
+        pytest.param(b'{"topics": {"t": "u"}}', "not of version 2", id="no version"),
+        pytest.param(b'{"version": 3, "topics": {}}', "not of version 2", id="of a later version"),
         pytest.param(json.dumps({"version": VERSION}).encode(), "no identities", id="no topics"),
-        pytest.param(b'{"version": 1, "topics": {"t": 5}}', "no identities", id="an identity that is none"),
+        pytest.param(b'{"version": 2, "topics": {"t": 5}}', "no identities", id="an identity that is none"),
         pytest.param(b"[" * 100_000, "", id="too deep"),
         pytest.param(b" " * (LARGEST_BYTES + 1), "more than", id="too large"),
     ],
@@ -101,7 +107,7 @@ def test_what_is_no_file_is_told_and_does_not_block(tmp_path: Path, make: Callab
 def test_where_nothing_can_be_written_the_fault_is_named(tmp_path: Path) -> None:
     (tmp_path / FILE.parent).write_text("in the way")
     with pytest.raises(StoreError) as caught:
-        remember_identities(tmp_path, TOPICS)
+        remember_identities(tmp_path, CLUSTER, TOPICS)
     assert caught.value.outcome is Outcome.STORE_INACCESSIBLE
     assert "write looks/kafka.json" in str(caught.value)
 
@@ -110,13 +116,13 @@ def keep_replacing(volume: Path) -> None:
     """Until somebody kills us."""
     while True:
         for word in ("one", "two"):
-            remember_identities(volume, {f"topic-{number}": word for number in range(1000)})
+            remember_identities(volume, CLUSTER, {f"topic-{number}": word for number in range(1000)})
 
 
 def test_whoever_reads_while_it_is_replaced_or_its_writer_is_killed_sees_one_check_in_full(
     tmp_path: Path,
 ) -> None:
-    remember_identities(tmp_path, {f"topic-{number}": "one" for number in range(1000)})
+    remember_identities(tmp_path, CLUSTER, {f"topic-{number}": "one" for number in range(1000)})
     for _ in range(3):
         writer = multiprocessing.get_context("fork").Process(target=keep_replacing, args=(tmp_path,))
         writer.start()
