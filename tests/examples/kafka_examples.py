@@ -23,15 +23,33 @@ def topics(count: int, length: int = 8, **fields: Any) -> Document:
     return kafka(topics=[{"name": f"{number:05}".ljust(length, "x"), **fields} for number in range(count)])
 
 
-def largest() -> Document:
-    """As many topics as are taken, with every field at its limit and as much text as is taken in all."""
+def group(**fields: Any) -> Document:
+    return kafka(consumerGroups=[{"name": "desk", "topics": ["ingest.dailyBars"], **fields}])
+
+
+def groups(count: int, length: int = 8, **fields: Any) -> Document:
+    """Groups with names of this length, each with the same fields and a topic."""
+    names = [f"{number:05}".ljust(length, "x") for number in range(count)]
+    return kafka(consumerGroups=[{"name": name, "topics": ["orders"], **fields} for name in names])
+
+
+def largest_groups(topics: int = 100, length: int = 20, name: int = 32) -> list[Document]:
+    """As many groups as are taken, with every number at its limit; by default with as much text as well."""
+    most = {"warnRecords": 10**15, "failRecords": 10**15, "toleratedRecords": 10**15}
+    names = [f"{number:02}".ljust(length, "t") for number in range(topics)]
+    return [{"name": f"{at:05}".ljust(name, "g"), "topics": names, **most} for at in range(50)]
+
+
+def largest(length: int = 95) -> Document:
+    """As many topics as are taken, with every field at its limit; by default with as much text as well."""
     value = {"retention.bytes": "9" * 12}
-    return topics(1000, 95, partitions=10_000, replicas=32_767, config=value, management="CreateOnly")
+    return topics(1000, length, partitions=10_000, replicas=32_767, config=value, management="CreateOnly")
 
 
 TOO_FEW = "config has min.insync.replicas above replicas"
 NOT_ACCEPTED = "Kafka does not accept the names . and .."
-TOO_MUCH = "the names and configs of kafka.topics have more than 128000 characters"
+TOO_MUCH = "kafka.topics and kafka.consumerGroups have more than 128000 characters"
+WARNS_FIRST = "failRecords is below warnRecords"
 KEY = "a key of config is a name"
 
 ACCEPTED = (
@@ -70,6 +88,15 @@ ACCEPTED = (
     Example("a thousand topics", topics(1000)),
     Example("a thousand topics with as much text as there is room for", largest()),
     Example("the longest name of a topic", kafka(topics=[{"name": "x" * 249}])),
+    Example("a consumer group by its name and topics", group()),
+    Example("a name as frameworks choose them", group(name="connect/sink:orders@v2+a=b#1.c_d-e")),
+    Example("thresholds that are equal", group(warnRecords=1, failRecords=1)),
+    Example("a threshold alone", group(failRecords=10)),
+    Example("a group that tolerates markers of transactions", group(toleratedRecords=6)),
+    Example("fifty consumer groups", groups(50)),
+    Example("consumer groups with as much text as there is room for", kafka(consumerGroups=largest_groups())),
+    Example("the shortest interval of lag", kafka(lag={"intervalSeconds": 180})),
+    Example("the longest interval of lag", kafka(lag={"intervalSeconds": 86_400})),
     Example("Kafka that is taken away", backbone({}), before=kafka()),
 )
 
@@ -138,4 +165,41 @@ REJECTED = (
         "must have at most 16 items",
     ),
     Example("a field that no topic has", topic(retention="7d"), UNKNOWN, "unknown field"),
+    Example("fifty-one consumer groups", groups(51), "at most 50 items", "must have at most 50 items"),
+    Example(
+        "a group twice",
+        kafka(consumerGroups=[{"name": "desk", "topics": ["a"]}] * 2),
+        "named twice: desk",
+        "Duplicate value",
+    ),
+    Example("a group without a name", group(name=""), "at least 1 character", "at least 1 chars"),
+    Example("a group with a space", group(name="my desk"), PATTERN, "should match"),
+    Example("a group's name of 256 characters", group(name="x" * 256), "at most 255", "Too long"),
+    Example(
+        "a group that reads nothing", group(topics=[]), "at least 1 item", "should have at least 1 items"
+    ),
+    Example("a group without topics", kafka(consumerGroups=[{"name": "desk"}]), "Field required", "Required"),
+    Example("a topic of a group twice", group(topics=["a", "a"]), "named twice: a", "Duplicate value"),
+    Example(
+        "a hundred and one topics of a group",
+        group(topics=[f"t{number}" for number in range(101)]),
+        "at most 100 items",
+        "must have at most 100 items",
+    ),
+    Example("a topic of a group with a space", group(topics=["my orders"]), PATTERN, "should match"),
+    Example(
+        "a letter more than there is room for in groups",
+        kafka(consumerGroups=[*largest_groups()[:-1], {**largest_groups()[-1], "name": "x" * 33}]),
+        TOO_MUCH,
+        TOO_MUCH,
+    ),
+    Example("failing before warning", group(warnRecords=10, failRecords=9), WARNS_FIRST, WARNS_FIRST),
+    Example("a threshold of nothing", group(warnRecords=0), "or equal to 1", "or equal to 1"),
+    Example("a threshold as text", group(failRecords="9"), "valid integer", "must be of type integer"),
+    Example("less than nothing tolerated", group(toleratedRecords=-1), "or equal to 0", "or equal to 0"),
+    Example("lag every second", kafka(lag={"intervalSeconds": 179}), "or equal to 180", "or equal to 180"),
+    Example(
+        "lag less than once a day", kafka(lag={"intervalSeconds": 86_401}), "equal to 86400", "equal to 86400"
+    ),
+    Example("a field that no group has", group(word="OK"), UNKNOWN, "unknown field"),
 )

@@ -40,7 +40,7 @@ def fullest_pods() -> dict[str, Any]:
 
 def largest() -> dict[str, Any]:
     """Every section, with the most topics and the most text that are taken."""
-    document = kafka_examples.largest()
+    document = kafka_examples.largest(68)
     kafka = document["spec"]["kafka"]
     secret = {"secretName": "s" * 253}
     document["metadata"]["name"] = "n" * 63
@@ -48,7 +48,14 @@ def largest() -> dict[str, Any]:
         "mode": "Institutional",
         "timescale": {"connection": secret, "readerRole": "r" * 63},
         "redis": {"connection": secret, "namespace": "n" * 64},
-        "kafka": {**kafka, "connection": secret, "admin": {"connection": secret}, "topicPrefix": "p" * 64},
+        "kafka": {
+            **kafka,
+            "connection": secret,
+            "admin": {"connection": secret},
+            "topicPrefix": "p" * 64,
+            "consumerGroups": kafka_examples.largest_groups(20, 13, 72),
+            "lag": {"intervalSeconds": 86_400},
+        },
         "pods": fullest_pods(),
     }
     return document

@@ -31,8 +31,15 @@ MOST_TEXT = 128_000
 API server takes 256 KiB of annotations: a thousand topics fit into that with everything else of a spec."""
 ENTRY = 6
 """Characters around an entry of a config, as JSON has it."""
+AROUND_GROUP, AROUND_NAME = 128, 4
+"""Characters around a group with all its numbers, and around a name in its list of topics."""
+
+MOST_GROUPS = 50
+MOST_TOPICS_OF_A_GROUP = 100
+MOST_RECORDS = 10**15
 
 NAME_PATTERN = "^[A-Za-z0-9._-]+$"
+GROUP_PATTERN = "^[A-Za-z0-9._:/@#+=-]+$"
 PREFIX_PATTERN = "^[A-Za-z0-9._-]*$"
 KEY_PATTERN = "^[A-Za-z0-9._-]{1,128}$"
 VALUE_PATTERN = "^[A-Za-z0-9 .,:;_*/=+@%-]*$"
@@ -44,12 +51,14 @@ TOO_FEW_REPLICAS = (
     f"config has {MIN_ISR} above replicas, so no record could be written: lower {MIN_ISR} or raise replicas."
 )
 TOO_MUCH_TEXT = (
-    f"the names and configs of kafka.topics have more than {MOST_TEXT} characters in all, and kubectl apply "
-    "has no room for them: shorten names, leave out entries of config that Kafka has by default, or name "
-    "fewer topics."
+    "the names and configs of kafka.topics and kafka.consumerGroups have more than "
+    f"{MOST_TEXT} characters in all, and kubectl apply has no room for them: shorten names, leave out "
+    "entries of config that Kafka has by default, or name fewer topics or groups."
 )
+FAILS_BEFORE_WARNING = "failRecords is below warnRecords: raise failRecords or lower warnRecords."
 
 TopicName = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_NAME, pattern=NAME_PATTERN)]
+GroupName = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=GROUP_PATTERN)]
 TopicPrefix = Annotated[str, StringConstraints(max_length=64, pattern=PREFIX_PATTERN)]
 ConfigValue = Annotated[str, StringConstraints(max_length=1024, pattern=VALUE_PATTERN)]
 
@@ -137,8 +146,81 @@ class Topic(Model):
         return self
 
 
+class ConsumerGroup(Model):
+    """A consumer group whose lag is watched."""
+
+    model_config = ConfigDict(
+        json_schema_extra=cel(
+            (
+                "!has(self.warnRecords) || !has(self.failRecords) || self.failRecords >= self.warnRecords",
+                FAILS_BEFORE_WARNING,
+            ),
+        )
+    )
+
+    name: GroupName = Field(description="Name of the consumer group, its group.id.")
+    topics: tuple[TopicName, ...] = Field(
+        min_length=1,
+        max_length=MOST_TOPICS_OF_A_GROUP,
+        json_schema_extra={"x-kubernetes-list-type": "set"},
+        description="Topics that the group reads, without kafka.topicPrefix.",
+    )
+    warn_records: Whole | None = Field(
+        default=None,
+        ge=1,
+        le=MOST_RECORDS,
+        description="Number of unread records from which readiness is Warn. It does not change the word of "
+        "the group. If omitted, the word alone counts.",
+    )
+    fail_records: Whole | None = Field(
+        default=None,
+        ge=1,
+        le=MOST_RECORDS,
+        description="Number of unread records from which readiness is Fail; at least warnRecords. It does "
+        "not change the word of the group. If omitted, the word alone counts.",
+    )
+    tolerated_records: Whole = Field(
+        default=0,
+        ge=0,
+        le=MOST_RECORDS,
+        description="Number of unread records per partition that count as no lag. Set it to 1 or more for "
+        "topics with transactions, where the last offset is a marker that no consumer reads.",
+    )
+
+    @field_validator("topics")
+    @classmethod
+    def _named_once(cls, topics: tuple[str, ...]) -> tuple[str, ...]:
+        return named_once(topics)
+
+    @model_validator(mode="after")
+    def _warns_first(self) -> Self:
+        warn, fail = self.warn_records, self.fail_records
+        if warn is not None and fail is not None and fail < warn:
+            raise ValueError(FAILS_BEFORE_WARNING)
+        return self
+
+
+class LagSettings(Model):
+    """How often the lag of consumer groups is sampled."""
+
+    interval_seconds: Whole = Field(
+        default=900,
+        ge=180,
+        le=86_400,
+        description="Seconds between the end of one look at the lag and the start of the next. A look takes "
+        "about a minute. After three intervals without a look the word is Unknown.",
+    )
+
+
+Named = Topic | ConsumerGroup
+
+
 def _text_of(topic: Topic) -> int:
     return len(topic.name) + sum(len(key) + len(value) + ENTRY for key, value in (topic.config or {}).items())
+
+
+def _text_of_group(group: ConsumerGroup) -> int:
+    return len(group.name) + AROUND_GROUP + sum(len(name) + AROUND_NAME for name in group.topics)
 
 
 class Kafka(Model):
@@ -148,7 +230,9 @@ class Kafka(Model):
         json_schema_extra=cel(
             (
                 "self.topics.map(topic, size(topic.name) + (has(topic.config) ? topic.config.map(key, "
-                f"size(key) + size(topic.config[key]) + {ENTRY}).sum() : 0)).sum() <= {MOST_TEXT}",
+                f"size(key) + size(topic.config[key]) + {ENTRY}).sum() : 0)).sum() + "
+                f"self.consumerGroups.map(group, size(group.name) + {AROUND_GROUP} + group.topics.map(name, "
+                f"size(name) + {AROUND_NAME}).sum()).sum() <= {MOST_TEXT}",
                 TOO_MUCH_TEXT,
             ),
         )
@@ -176,16 +260,25 @@ class Kafka(Model):
         description=f"Topics besides those that every backbone has, {', '.join(OURS)}; or other settings of "
         "those.",
     )
+    consumer_groups: tuple[ConsumerGroup, ...] = Field(
+        default=(),
+        max_length=MOST_GROUPS,
+        json_schema_extra=BY_NAME,
+        description="Consumer groups whose lag is watched. Without any, nobody looks at lag.",
+    )
+    lag: LagSettings = Field(
+        default_factory=LagSettings, description="How often the lag of consumer groups is sampled."
+    )
 
-    @field_validator("topics")
+    @field_validator("topics", "consumer_groups")
     @classmethod
-    def _named_once(cls, topics: tuple[Topic, ...]) -> tuple[Topic, ...]:
-        named_once(tuple(topic.name for topic in topics))
-        return topics
+    def _named_once(cls, entries: tuple[Named, ...]) -> tuple[Named, ...]:
+        named_once(tuple(entry.name for entry in entries))
+        return entries
 
     @model_validator(mode="after")
     def _fits_an_apply(self) -> Self:
-        if sum(map(_text_of, self.topics)) > MOST_TEXT:
+        if sum(map(_text_of, self.topics)) + sum(map(_text_of_group, self.consumer_groups)) > MOST_TEXT:
             raise ValueError(TOO_MUCH_TEXT)
         return self
 
@@ -203,6 +296,10 @@ class Kafka(Model):
             for topic in self.topics
         )
 
+    def topics_of(self, group: ConsumerGroup) -> tuple[str, ...]:
+        """Names of the topics of a group as Kafka has them, with the prefix."""
+        return tuple(f"{self.topic_prefix}{topic}" for topic in group.topics)
+
     @property
     def provisioner(self) -> KafkaConnection:
         """The connection of the Job that provisions topics."""
@@ -210,9 +307,24 @@ class Kafka(Model):
 
 
 def topics_request_of(kafka: Kafka) -> str:
-    """Hash of the section and of the topics that this version plans by itself.
+    """Hash of what the section says of topics, and of the topics that this version plans by itself.
 
     A report with another hash belongs to another spec, or to a worker of another version.
     """
-    dumped = [list(OURS), kafka.model_dump(mode="json", by_alias=True, exclude_none=True)]
+    dumped = kafka.model_dump(
+        mode="json", by_alias=True, exclude_none=True, exclude={"consumer_groups", "lag"}
+    )
+    return _hash_of([list(OURS), dumped])
+
+
+def lag_request_of(kafka: Kafka) -> str:
+    """Hash of what a look at lag goes by: connection, prefix and groups, without the groups' thresholds.
+
+    A report with another hash belongs to another spec, or to a worker of another version.
+    """
+    groups = sorted([item.name, list(item.topics), item.tolerated_records] for item in kafka.consumer_groups)
+    return _hash_of([kafka.connection.secret_name, kafka.topic_prefix, groups])
+
+
+def _hash_of(dumped: object) -> str:
     return digest(json.dumps(dumped, sort_keys=True), length=16)

@@ -81,14 +81,18 @@ def plan_file(plan: Plan, backbone: BackboneReading) -> dict[str, Any]:
     )
 
 
-def _for_a_run(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """A backbone's spec without what pods are made of and without its topics.
+_OF_NO_RUN = {"topics", "consumerGroups", "lag"}
+"""Fields of spec.kafka that a run has no use for."""
 
-    Neither is a run's business, and a thousand topics are too long to stand beside every plan.
+
+def _for_a_run(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """A backbone's spec without what pods are made of, its topics, and the groups that read them.
+
+    None of it is a run's business, and a thousand topics are too long to stand beside every plan.
     """
     kept = {key: value for key, value in spec.items() if key != "pods"}
     if kept.get("kafka"):
-        kept["kafka"] = {key: value for key, value in kept["kafka"].items() if key != "topics"}
+        kept["kafka"] = {key: value for key, value in kept["kafka"].items() if key not in _OF_NO_RUN}
     return kept
 
 

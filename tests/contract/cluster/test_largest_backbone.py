@@ -13,7 +13,7 @@ from support.topics import NOW, SEEN, checks
 from backbone.conditions import transition
 from backbone.databackbone.api import DataBackboneSpec
 from backbone.databackbone.evaluate import evaluate
-from backbone.databackbone.kafka_spec import MOST_TOPICS
+from backbone.databackbone.kafka_spec import MOST_GROUPS, MOST_TOPICS
 from backbone.evaluation import Apply, Start, Subject
 from backbone.jobs.pods import claim_name
 from backbone.ports.cluster import CONFIG_MAP
@@ -48,4 +48,4 @@ async def test_the_largest_backbone_is_taken_and_so_is_what_a_visit_writes(place
             await place.cluster.create(action.document)
     binding = await place.cluster.get(CONFIG_MAP, place.namespace, f"{about['name']}-binding")
     assert binding is not None
-    assert binding["data"]["databackbone.yaml"].count("- name: ") == MOST_TOPICS
+    assert binding["data"]["databackbone.yaml"].count("- name: ") == MOST_TOPICS + MOST_GROUPS
