@@ -8,14 +8,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..adapters.exports.reading import open_export
+from ..adapters.exports.reading import Export, open_export
 from ..errors import Rejected
 from ..ports.store_errors import NothingPublished
 
 if TYPE_CHECKING:
     from pyarrow.dataset import FileSystemDataset
 
-__all__ = ["NothingPublished", "Rejected", "open"]
+__all__ = ["Export", "NothingPublished", "Rejected", "find", "open"]
 
 OWNER = "owner.json"
 """What the folder of all exports of a plan has."""
@@ -29,9 +29,13 @@ def open(target: Path, manifest: int | None = None) -> FileSystemDataset:  # noq
     yet or no such manifest; Rejected where the folder has the exports of a plan, or a manifest is not as it
     was written.
     """
+    return find(target, manifest).rows
+
+
+def find(target: Path, manifest: int | None = None) -> Export:
+    """The same export with its manifest. Raises as `open` does."""
     if (target / OWNER).exists():
         names = sorted(path.name for path in target.iterdir() if (path / "current").exists())
-        raise Rejected(
-            f"{target} is a target of exports; name the folder of one: {', '.join(names) or 'none yet'}"
-        )
-    return open_export(target, manifest).rows
+        found = ", ".join(names) or "none yet"
+        raise Rejected(f"{target} is a target of exports; name the folder of one: {found}")
+    return open_export(target, manifest)

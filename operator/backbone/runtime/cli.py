@@ -9,24 +9,31 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from datetime import UTC, datetime
 from io import TextIOWrapper
 from pathlib import Path
 from traceback import extract_tb
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from .. import __version__
 from ..errors import BackboneError, Rejected
 from .console import EXIT_BAD_INPUT, EXIT_FAILED, Progress, failed, interruptible
-from .forms import DimensionName, FileForm, RowForm, SummaryForm
-from .options import DataDir, Files, OptionalFiles, dimension_name
+from .exports_cli import app as exports
+from .forms import DimensionName, RowForm, SummaryForm
+from .options import (
+    DataDir,
+    End,
+    Files,
+    OptionalFiles,
+    Source,
+    Start,
+    dimension_name,
+    dimension_of,
+    moment_of,
+)
 from .quarantine_cli import app as quarantine
 from .topics_cli import app as topics
-
-if TYPE_CHECKING:
-    from ..market.dimensions import Dimension
 
 UNUSABLE = (errno.ENAMETOOLONG, errno.ENOTDIR, errno.ELOOP)
 """What a system says of a path that can never be one."""
@@ -42,6 +49,7 @@ app = typer.Typer(
 sample = typer.Typer(no_args_is_help=True, help="Recorded market data, for work without a network.")
 app.add_typer(sample, name="sample")
 app.add_typer(quarantine, name="quarantine")
+app.add_typer(exports, name="export")
 app.add_typer(topics)
 
 DimensionArgument = Annotated[
@@ -49,13 +57,6 @@ DimensionArgument = Annotated[
     typer.Argument(
         parser=dimension_name, metavar="DIMENSION", help="Which kind of data; dailyBars will do too."
     ),
-]
-Source = Annotated[str | None, typer.Option(help="Only rows of this source.")]
-Start = Annotated[
-    str | None, typer.Option(help="First day or moment, included; UTC unless it says otherwise.")
-]
-End = Annotated[
-    str | None, typer.Option(help="Last day or moment, not included; UTC unless it says otherwise.")
 ]
 
 
@@ -118,37 +119,9 @@ def read(
     from .reading import RowRequest, read_rows
 
     request = RowRequest(
-        _dimension(dimension), tuple(dict.fromkeys(symbols)), source, _moment(start), _moment(end), last
+        dimension_of(dimension), tuple(dict.fromkeys(symbols)), source, moment_of(start), moment_of(end), last
     )
     read_rows(request, filename or [], data_dir, wait, output)
-
-
-@app.command()
-def export(
-    dimension: DimensionArgument,
-    form: Annotated[
-        FileForm | None, typer.Option("--format", help="Form of the file; the ending of --to, else parquet.")
-    ] = None,
-    to: Annotated[
-        Path | None, typer.Option(help="File to write; in the data folder's exports if left out.")
-    ] = None,
-    symbol: Annotated[list[str] | None, typer.Option(help="Only this symbol; may be repeated.")] = None,
-    start: Start = None,
-    end: End = None,
-    source: Source = None,
-    data_dir: DataDir = None,
-    filename: OptionalFiles = None,
-) -> None:
-    """Write rows to a file, with a manifest.
-
-    The manifest tells rows, digest, sources and runs, and what a licence kept from being copied.
-    """
-    from .reading import RowRequest, export_rows
-
-    request = RowRequest(
-        _dimension(dimension), tuple(symbol or ()), source, _moment(start), _moment(end), None
-    )
-    export_rows(request, filename or [], data_dir, form, to)
 
 
 @app.command()
@@ -223,28 +196,6 @@ def sample_list() -> None:
     from .commands import list_recordings
 
     list_recordings()
-
-
-def _dimension(name: DimensionName) -> Dimension:
-    from ..market.dimensions import DIMENSIONS
-
-    return next(item for item in DIMENSIONS if item.command_name == name)
-
-
-def _moment(given: str | None) -> datetime | None:
-    if given is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(given)
-    except ValueError:
-        raise Rejected(
-            f"{given!r} is not a day or moment; write it as 2013-03-01 or 2013-03-01T14:30:00Z"
-        ) from None
-    if moment.utcoffset() is None:
-        return moment.replace(tzinfo=UTC)
-    from ..client.questions import moment as in_utc
-
-    return in_utc("the moment", moment)
 
 
 def main() -> None:

@@ -41,7 +41,7 @@ class RowForm(StrEnum):
 
 
 class FileForm(StrEnum):
-    """Forms of an export."""
+    """Forms of a file of rows."""
 
     CSV = "csv"
     PARQUET = "parquet"
@@ -59,3 +59,11 @@ class TopicsForm(StrEnum):
 
     TABLE = "table"
     JSON = "json"
+
+
+class ExportForm(StrEnum):
+    """Forms of what an export has."""
+
+    COUNTS = "counts"
+    JSON = "json"
+    CSV = "csv"

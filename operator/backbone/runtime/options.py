@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..errors import Rejected
 from .forms import DimensionName
+
+if TYPE_CHECKING:
+    from ..market.dimensions import Dimension
 
 Files = Annotated[
     list[Path],
@@ -31,9 +36,42 @@ DataDir = Annotated[
 ]
 
 
+Source = Annotated[str | None, typer.Option(help="Only rows of this source.")]
+Start = Annotated[
+    str | None, typer.Option(help="First day or moment, included; UTC unless it says otherwise.")
+]
+End = Annotated[
+    str | None, typer.Option(help="Last day or moment, not included; UTC unless it says otherwise.")
+]
+
+
 def dimension_name(word: str) -> DimensionName:
     """The dimension of a word on the command line. Raises BadParameter."""
     try:
         return DimensionName.parse(word)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
+
+
+def dimension_of(name: DimensionName) -> Dimension:
+    """The dimension that the command line calls by a name."""
+    from ..market.dimensions import DIMENSIONS
+
+    return next(item for item in DIMENSIONS if item.command_name == name)
+
+
+def moment_of(given: str | None) -> datetime | None:
+    """The moment of a text on the command line, in UTC. Raises Rejected."""
+    if given is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(given)
+    except ValueError:
+        raise Rejected(
+            f"{given!r} is not a day or moment; write it as 2013-03-01 or 2013-03-01T14:30:00Z"
+        ) from None
+    if moment.utcoffset() is None:
+        return moment.replace(tzinfo=UTC)
+    from ..client.questions import moment as in_utc
+
+    return in_utc("the moment", moment)

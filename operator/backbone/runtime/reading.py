@@ -246,7 +246,7 @@ def _print(portions: list[Portion], form: RowForm) -> None:
         _print_csv(portions)
     elif form == "json":
         rows = (row for portion in portions for row in portion.rows())
-        typer.echo("[" + ",\n ".join(json.dumps(row, default=_plain) for row in rows) + "]")
+        typer.echo("[" + ",\n ".join(json.dumps(row, default=json_value) for row in rows) + "]")
     else:
         for portion in portions:
             _print_table(portion)
@@ -274,7 +274,8 @@ def _print_table(portion: Portion) -> None:
     tables.table(", ".join(told), columns, ([row[name] for name in columns] for row in rows), spare=_SPARED)
 
 
-def _plain(value: object) -> str:
+def json_value(value: object) -> str:
+    """A time of a row as JSON has it. Raises TypeError."""
     if isinstance(value, datetime):
         return value.isoformat().replace("+00:00", "Z")
     if isinstance(value, date):

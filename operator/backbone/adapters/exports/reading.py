@@ -24,8 +24,9 @@ TRIES = 3
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """One whole export: the number of its manifest, the manifest as the file has it, and the rows."""
+    """One whole export: its folder, the number of its manifest, the manifest's fields, and the rows."""
 
+    folder: Path
     number: int
     manifest: dict[str, Any]
     rows: pa.dataset.FileSystemDataset
@@ -45,7 +46,7 @@ def open_export(folder: Path, number: int | None = None) -> Export:
         except FileNotFoundError:
             continue
         manifest = read(content, str(path))
-        return Export(chosen, manifest, _dataset(folder, manifest))
+        return Export(folder, chosen, manifest, _dataset(folder, manifest))
     raise NothingPublished(f"{path} does not exist")
 
 

@@ -1,0 +1,97 @@
+"""`emp-runtime export`: what its commands are called and take.
+
+`emp-runtime export DIMENSION` is the command without a name: it writes rows to one file.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from .console import interruptible
+from .forms import DimensionName, ExportForm, FileForm
+from .options import DataDir, End, OptionalFiles, Source, Start, dimension_name, dimension_of, moment_of
+
+FILE = "file"
+
+
+class _Named(TyperGroup):
+    """Takes a word that is not the name of a command for the first argument of `file`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - its type is private
+        given = [FILE, *args] if args and args[0] not in {*self.commands, "--help"} else args
+        return super().parse_args(ctx, given)
+
+
+app = typer.Typer(
+    cls=_Named,
+    no_args_is_help=True,
+    help="Rows as one file (`export DIMENSION`), and exports that are tables.",
+)
+
+Folder = Annotated[Path, typer.Argument(help="Folder of the export: <target>/<name of the export>.")]
+Number = Annotated[
+    int | None, typer.Option("--manifest", min=1, help="Number of the manifest; the current one if left out.")
+]
+
+
+@app.command(FILE)
+def write_file(
+    dimension: Annotated[
+        DimensionName,
+        typer.Argument(
+            parser=dimension_name, metavar="DIMENSION", help="Which kind of data; dailyBars will do too."
+        ),
+    ],
+    form: Annotated[
+        FileForm | None, typer.Option("--format", help="Form of the file; the ending of --to, else parquet.")
+    ] = None,
+    to: Annotated[
+        Path | None, typer.Option(help="File to write; in the data folder's exports if left out.")
+    ] = None,
+    symbol: Annotated[list[str] | None, typer.Option(help="Only this symbol; may be repeated.")] = None,
+    start: Start = None,
+    end: End = None,
+    source: Source = None,
+    data_dir: DataDir = None,
+    filename: OptionalFiles = None,
+) -> None:
+    """Write rows to one file, with a manifest; `file` may be left out.
+
+    The manifest tells rows, digest, sources and runs, and what a licence kept from being copied.
+    """
+    from .reading import RowRequest, export_rows
+
+    request = RowRequest(
+        dimension_of(dimension), tuple(symbol or ()), source, moment_of(start), moment_of(end), None
+    )
+    export_rows(request, filename or [], data_dir, form, to)
+
+
+@app.command()
+def verify(folder: Folder, manifest: Number = None) -> None:
+    """Check that an export is as its manifest says.
+
+    Compares the rows, the SHA-256 and the canonical hash of every file. Exits with 1 if anything differs.
+    """
+    with interruptible("nothing was changed"):
+        from .exports import verify_export
+
+        verify_export(folder, manifest)
+
+
+@app.command()
+def read(
+    folder: Folder,
+    manifest: Number = None,
+    output: Annotated[
+        ExportForm, typer.Option("-o", "--output", help="Counts of the partitions, or the rows.")
+    ] = ExportForm.COUNTS,
+) -> None:
+    """Print what an export has: counts of its partitions, or its rows."""
+    from .exports import read_export
+
+    read_export(folder, manifest, output)
