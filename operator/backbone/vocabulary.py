@@ -238,7 +238,7 @@ class Reason(Documented):
 
 
 class Outcome(Documented):
-    """How a run, or one dimension of it, ended."""
+    """How a run, one dimension of it, or an export ended."""
 
     SUCCEEDED = ("Succeeded", "Everything that was requested was stored.", _NORMAL)
     PARTIAL = ("Partial", "Some data was stored and some is missing; the rest of the report says which.")
@@ -288,6 +288,16 @@ class Outcome(Documented):
     STORE_READ_ONLY = ("StoreReadOnly", "The database does not accept writes: it is a replica, or read-only.")
     VOLUME_FULL = ("VolumeFull", "The volume has no space left.")
     VOLUME_READ_ONLY = ("VolumeReadOnly", "The volume does not accept writes.")
+    QUERY_FAILED = ("QueryFailed", "An export could not read the store; the last whole export is untouched.")
+    TARGET_FULL = ("TargetFull", "The target has too little space for the export.")
+    TARGET_MISSING = ("TargetMissing", "The target of an export, a claim or a folder, does not exist.")
+    TARGET_TAKEN = ("TargetTaken", "The target belongs to another plan.")
+    TARGET_FAILED = ("TargetFailed", "The target does not accept files, or the system refused a call.")
+    SUPERSEDED = (
+        "Superseded",
+        "Another export of the same name committed first; this one changed nothing.",
+        _NORMAL,
+    )
     DIED_WITHOUT_MESSAGE = ("DiedWithoutMessage", "The worker ended and left no report.")
     OUT_OF_MEMORY = ("OutOfMemory", "The worker exceeded its memory limit and was killed.")
     EVICTED = ("Evicted", "The node evicted the worker's pod.")

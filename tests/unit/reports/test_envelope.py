@@ -16,12 +16,13 @@ from backbone.errors import Rejected
 from backbone.plain_text import plain
 from backbone.reports.database import DatabaseReport
 from backbone.reports.envelope import LARGEST, MESSAGE_BYTES, NAME, Report
+from backbone.reports.exports import ExportReport
 from backbone.reports.run import RunReport
 from backbone.reports.volume import VolumeProbeReport
 from backbone.schema import Model
 
 NOW = datetime(2024, 3, 1, 12, 0, tzinfo=UTC)
-REPORTS = (RunReport, DatabaseReport, VolumeProbeReport)
+REPORTS = (RunReport, DatabaseReport, VolumeProbeReport, ExportReport)
 LETTERS = {
     "one byte": "x",
     "two bytes": "ü",
@@ -106,8 +107,8 @@ def test_a_report_of_any_size_fits_and_arrives(
     sent = filled(report, letter, text, items)
     encoded = sent.encode()
     assert len(encoded) <= MESSAGE_BYTES
-    assert report.decode(encoded.decode()).model_dump(include={"at", "end"}) == sent.model_dump(
-        include={"at", "end"}
+    assert report.decode(encoded.decode()).model_dump(include={"at", "end", "ended_at"}) == sent.model_dump(
+        include={"at", "end", "ended_at"}
     )
 
 
