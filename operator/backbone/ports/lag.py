@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from ..documented import Documented
 
@@ -95,3 +95,55 @@ class GroupSample:
     members: Members | None
     readings: Mapping[Partition, Reading] = field(hash=False)
     fault: str = ""
+
+
+class Commit(NamedTuple):
+    """What a group committed of one partition; `offset` is None where it has committed nothing."""
+
+    offset: int | None
+    leader_epoch: int | None = None
+
+
+class Bounds(NamedTuple):
+    """The first record that a log still has, and the place of the next one."""
+
+    low: int
+    end: int
+    leader_epoch: int | None = None
+
+
+Written = datetime | None
+"""UTC; None where no record is behind an offset, though the log goes on: markers of transactions alone."""
+
+
+class ConsumerGroups(Protocol):
+    """Consumer groups of one Kafka. Each call raises KafkaUnavailable where Kafka cannot be asked.
+
+    What could not be read of one group, topic or partition is a text that says why, without a secret.
+    """
+
+    def partitions(self, topics: Collection[str]) -> dict[str, tuple[Partition, ...] | str]:
+        """The partitions of each topic."""
+        ...
+
+    def members(self, groups: Collection[str]) -> dict[str, Members | str]:
+        """Who is in each group."""
+        ...
+
+    def commits(
+        self, wanted: Mapping[str, Collection[Partition]]
+    ) -> dict[str, dict[Partition, Commit] | str]:
+        """What each group committed; without the partitions whose commit could not be read."""
+        ...
+
+    def bounds(self, partitions: Collection[Partition]) -> dict[Partition, Bounds | str]:
+        """Where each log begins and ends."""
+        ...
+
+    def written(self, wanted: Mapping[str, Mapping[Partition, int]]) -> dict[str, dict[Partition, Written]]:
+        """When the first record at or behind these offsets was written, as far as it could be read."""
+        ...
+
+    def retention(self, topics: Collection[str]) -> dict[str, int]:
+        """How long each topic keeps records, in milliseconds; -1 for ever. Without those that do not tell."""
+        ...

@@ -14,11 +14,11 @@ import pytest
 
 from backbone.adapters.kafka.identities import (
     FILE,
-    LARGEST_BYTES,
     VERSION,
     known_identities,
     remember_identities,
 )
+from backbone.adapters.kafka.look_files import LARGEST_BYTES
 from backbone.ports.store_errors import StoreError
 from backbone.vocabulary import Outcome
 
