@@ -147,6 +147,9 @@ def test_the_summary_shows_a_setting_and_where_it_comes_from(home: Path, tmp_pat
     assert f"autoCreateTopics false {variable}" in words(emp(*asked, **{variable: "OFF"}).stdout)
     (found,) = json.loads(emp(*asked, "-o", "json").stdout)["backbones"]
     assert found["settings"] == [{"name": "autoCreateTopics", "value": True, "origin": "default"}]
+    before = emp("summary", "-f", path, "--data-dir", tmp_path / "new", **{variable: "off"})
+    assert (before.returncode, before.stdout) == (1, "")
+    assert f"backbone market: autoCreateTopics is false, from {variable}\n" in before.stderr
     refused = emp(*asked, **{variable: "perhaps"})
     assert (refused.returncode, refused.stdout) == (2, "")
     assert f"error: {variable} is 'perhaps'; write one of 1, true" in refused.stderr

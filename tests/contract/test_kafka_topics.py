@@ -16,7 +16,7 @@ from backbone.adapters.kafka.settings import from_keys
 from backbone.adapters.kafka.topics import KafkaTopics
 from backbone.parts.kafka.topics import TopicEntry, planned
 from backbone.ports.stream import KafkaFault, KafkaTrouble, KafkaUnavailable
-from backbone.ports.topics import Management, PlannedTopic, Refusal, Seen, TopicWord
+from backbone.ports.topics import Described, Management, PlannedTopic, Refusal, Seen, TopicWord
 from backbone.runtime.provisioning import TopicsRequest, provisioned
 from kafka_place import PATIENCE
 from kafka_topics_place import OwnTopics, own_topics
@@ -135,6 +135,15 @@ def test_a_refusal_that_no_other_word_is_for_is_told_as_kafka_says_it(own: OwnTo
     verdict = own.provision(PlannedTopic("__cluster_metadata", 1))["__cluster_metadata"]
     assert verdict.word is TopicWord.FAILED
     assert "is prohibited" in verdict.message
+
+
+def test_a_topic_that_somebody_deletes_while_it_is_looked_at_or_altered(own: OwnTopics) -> None:
+    topic = own.plan(config={"retention.ms": "1000"}, management=RECONCILE)
+    gone = own.topics._with_config({topic.name: Described("one", 2, 1)})
+    assert gone == {topic.name: None}
+    refused = own.topics.configure({topic.name: topic.config})[topic.name]
+    assert refused.word is TopicWord.FAILED
+    assert "the next check tries again" in refused.message
 
 
 def test_replicas_that_differ_are_told(own: OwnTopics) -> None:

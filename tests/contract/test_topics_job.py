@@ -183,7 +183,10 @@ def test_variables_go_before_the_spec_and_json_has_every_topic(
 def test_where_kafka_is_away_the_fault_is_the_outcome(job: TopicsJob, topics: Callable[..., Any]) -> None:
     (job.folder / "backbone.yaml").write_text((SAMPLES / "backbone.yaml").read_text())
     code, _, told = topics("topics")
-    assert (code, "spec.kafka is missing; add kafka.connection.secretName" in told) == (2, True)
+    assert (code, "backbone.yaml: DataBackbone market: spec.kafka is missing; add kafka.c" in told) == (
+        2,
+        True,
+    )
     job.write()
     job.connect(bootstrapServers="kafka.nowhere.invalid:9092")
     code, _, told = topics("provision-topics")

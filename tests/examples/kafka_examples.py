@@ -121,6 +121,10 @@ REJECTED = (
     ),
     Example("an admin without a connection", kafka(admin={}), "Field required", "Required value"),
     Example("a prefix with a slash", kafka(topicPrefix="desk/"), PATTERN, "should match"),
+    *(
+        Example(f"the prefix {dots}", kafka(topicPrefix=dots), PATTERN, "should match")
+        for dots in (".", "..")
+    ),
     Example("a prefix of 65 characters", kafka(topicPrefix="x" * 65), "at most 64 characters", "Too long"),
     Example("a switch for topics as text", kafka(autoCreateTopics="yes"), "valid boolean", "type boolean"),
     Example("1,001 topics", topics(1001), "at most 1000 items", "spec.kafka.topics: Too many: 1001"),

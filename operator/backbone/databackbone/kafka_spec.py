@@ -40,7 +40,8 @@ MOST_RECORDS = 10**15
 
 NAME_PATTERN = "^[A-Za-z0-9._-]+$"
 GROUP_PATTERN = "^[A-Za-z0-9._:/@#+=-]+$"
-PREFIX_PATTERN = "^[A-Za-z0-9._-]*$"
+PREFIX_PATTERN = "^([A-Za-z0-9_-][A-Za-z0-9._-]*)?$"
+"""None begins with a dot: `.` and `..` are slips, of a path or of a separator without a name before it."""
 KEY_PATTERN = "^[A-Za-z0-9._-]{1,128}$"
 VALUE_PATTERN = "^[A-Za-z0-9 .,:;_*/=+@%-]*$"
 MIN_ISR = "min.insync.replicas"

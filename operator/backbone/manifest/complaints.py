@@ -32,7 +32,7 @@ _FORMS = {
         (Name, "is not a name; use letters, digits and . _ -, a letter or digit first"),
         (Image, "is not an image; it holds a space"),
         (TopicName, "is not a topic's name; use letters, digits and . _ -"),
-        (TopicPrefix, "is not a prefix of topics' names; use letters, digits and . _ -"),
+        (TopicPrefix, "is not a prefix of topics' names; use letters, digits and . _ -, no dot first"),
         (
             ConfigValue,
             "is no value of a topic config; use letters, digits, blanks and . , : ; _ * / = + @ % -",

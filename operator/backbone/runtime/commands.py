@@ -13,7 +13,7 @@ from ..adapters.duckdb.reader import holds_rows
 from ..adapters.duckdb.volume import Volume
 from ..errors import Rejected
 from ..manifest.objects import Manifest, Plan, read_manifest
-from ..ports.store_errors import StoreError
+from ..ports.store_errors import NothingPublished, StoreError
 from ..providers.sample.files import sample_root
 from ..providers.sample.recordings import RECORDINGS
 from ..reports.envelope import EXIT_OK, EXIT_RUN_FAILED
@@ -68,9 +68,14 @@ def summarize(files: list[Path], given: Path | None, form: SummaryForm) -> None:
     summaries = []
     for place in places_of(files, given, notice):
         setting = auto_create_topics(place.backbone) if place.backbone is not None else None
-        with open_reader(place) as opened:
-            settings = (setting,) if setting is not None else ()
-            summaries.append(Summary.of(place.name, opened.place, opened.reader, settings))
+        settings = (setting,) if setting is not None else ()
+        try:
+            with open_reader(place) as opened:
+                summaries.append(Summary.of(place.name, opened.place, opened.reader, settings))
+        except NothingPublished:
+            for item in settings:
+                notice(f"backbone {place.name}: {item.words}")
+            raise
     show(summaries, form)
 
 

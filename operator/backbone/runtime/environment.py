@@ -13,7 +13,7 @@ from ..errors import Rejected
 from ..manifest.objects import Backbone
 
 AUTO_CREATE_TOPICS = ("KAFKA_INGEST_AUTO_CREATE_TOPICS", "KAFKA_AUTO_CREATE_TOPICS")
-"""The first that is set counts."""
+"""The first that is set counts; an empty one is not set, as where a template fills in nothing."""
 SPEC, DEFAULT = "spec.kafka.autoCreateTopics", "default"
 
 _TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
@@ -26,6 +26,11 @@ class Effective:
     name: str
     value: bool
     origin: str
+
+    @property
+    def words(self) -> str:
+        """The setting in a sentence."""
+        return f"{self.name} is {str(self.value).lower()}, from {self.origin}"
 
 
 def auto_create_topics(backbone: Backbone, environment: Mapping[str, str] = os.environ) -> Effective | None:
@@ -41,7 +46,7 @@ def auto_create_topics(backbone: Backbone, environment: Mapping[str, str] = os.e
         found = {
             variable: _switch(variable, environment[variable])
             for variable in AUTO_CREATE_TOPICS
-            if variable in environment
+            if environment.get(variable)
         }
         for variable, value in found.items():
             return Effective(name, value, variable)

@@ -16,6 +16,7 @@ from ..adapters.kafka.connection import KafkaConnection
 from ..adapters.kafka.identities import known_identities, remember_identities
 from ..adapters.kafka.topics import KafkaTopics
 from ..databackbone.kafka_spec import topics_request_of
+from ..errors import Rejected
 from ..manifest.objects import Backbone
 from ..parts.kafka.topics import Configure, Create, Grow, Step, TopicSummary, Verdict, planned, summary
 from ..ports.store_errors import StoreError
@@ -42,7 +43,7 @@ def provision(files: list[Path], confirm: str | None, given: Path | None) -> Non
 
     Raises Rejected where the files do not say which Kafka, or a variable has a word that is not one.
     """
-    backbone = only_backbone(files)
+    backbone = _with_kafka(files)
     volume, progress = folder_of(backbone, given), Progress()
     request, cluster = _request(backbone, confirm), ""
     told = TopicsReport(
@@ -103,6 +104,16 @@ def show_plan(files: list[Path], confirm: str | None, given: Path | None, form: 
             notice(f"topic {topic.name} gets {topic.partitions} partitions with --confirm {token}")
 
 
+def _with_kafka(files: list[Path]) -> Backbone:
+    """The only backbone of some files. Raises Rejected, with the files, where it has no Kafka."""
+    backbone = only_backbone(files)
+    try:
+        kafka_of(backbone)
+    except Rejected as error:
+        raise Rejected(f"{', '.join(map(str, files))}: {error}") from None
+    return backbone
+
+
 def _request(backbone: Backbone, confirm: str | None) -> TopicsRequest:
     kafka, create = kafka_of(backbone), auto_create_topics(backbone)
     return TopicsRequest(
@@ -116,7 +127,7 @@ def _compared(
     files: list[Path], confirm: str | None, given: Path | None
 ) -> tuple[TopicsRequest, dict[str, Verdict]]:
     """What is desired, and the verdicts. A Kafka that cannot be asked ends the command."""
-    backbone = only_backbone(files)
+    backbone = _with_kafka(files)
     request = _request(backbone, confirm)
     try:
         with _kafka(backbone) as connection:

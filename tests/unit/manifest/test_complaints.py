@@ -124,7 +124,8 @@ def test_a_long_text_is_shown_by_its_beginning() -> None:
         ),
         pytest.param(
             {"topicPrefix": "a/"},
-            "spec.kafka.topicPrefix: 'a/' is not a prefix of topics' names; use letters, digits and . _ -",
+            "spec.kafka.topicPrefix: 'a/' is not a prefix of topics' names; use letters, digits and . _ -, "
+            "no dot first",
             id="a prefix",
         ),
         pytest.param(

@@ -36,11 +36,13 @@ _WORDS = {
     KafkaError.TOPIC_EXCEPTION: TopicWord.NAME_INVALID,
 }
 _COLLIDES = "collides"
+_GONE = {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC}
 _REMEDIES = {
     TopicWord.REPLICATION_IMPOSSIBLE: "set replicas to at most the number of brokers, or start more brokers",
     TopicWord.CONFIG_INVALID: "correct config of the topic",
     TopicWord.REFUSED_BY_POLICY: "change what the policy refuses, or ask who keeps the brokers",
     TopicWord.QUOTA_EXCEEDED: "wait, or raise controller_mutation_rate for the user",
+    TopicWord.FAILED: "the next check tries again; if it stays, look at the brokers' log",
     TopicWord.NAME_INVALID: "use letters, digits, dots, underscores and hyphens",
     TopicWord.NAME_COLLIDES: "rename the topic, or set topicPrefix",
 }
@@ -115,7 +117,7 @@ class KafkaTopics:
 
     def _seen(self, name: str, answer: Any) -> Seen:  # noqa: ANN401 - a description or an error
         if isinstance(answer, KafkaError):
-            if answer.code() in {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC}:
+            if answer.code() in _GONE:
                 return None
             return refusal(answer, name, "Describe", self._connection.settings)
         replicas = [len(partition.replicas) for partition in answer.partitions]
@@ -132,7 +134,10 @@ class KafkaTopics:
         for name, answer in self._each(ask, list(found)).items():
             seen = found[name]
             if isinstance(answer, KafkaError):
-                completed[name] = refusal(answer, name, "DescribeConfigs", self._connection.settings)
+                # None: somebody deleted it since it was described.
+                gone = answer.code() in _GONE
+                settings = self._connection.settings
+                completed[name] = None if gone else refusal(answer, name, "DescribeConfigs", settings)
             elif isinstance(seen, Described):
                 config = {key: entry.value for key, entry in answer.items()}
                 completed[name] = Described(seen.identity, seen.partitions, seen.replicas, config)
