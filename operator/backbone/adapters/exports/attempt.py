@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import io
+from collections import deque
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -24,6 +26,8 @@ from ...parts.exports.partitions import Partition, spelled
 from .disk import make_folders, naming_target_faults, temporary, write_durably
 from .folder import CURRENT, DATA, ExportFolder, Found, superseded
 
+AHEAD = 4
+"""Batches that may wait to be counted."""
 GROUP_ROWS = 1 << 17
 """Rows of a row group, but for the last of a file: a cursor's batches are too small."""
 
@@ -60,7 +64,7 @@ class Attempt:
 
         Raises TargetError, and what reading the batches raises.
         """
-        groups = _groups(kept for batch in batches if (kept := contents.passed(batch)).num_rows)
+        groups = _groups(_counted(batches, contents))
         first = next(groups, None)
         if first is None:
             return None
@@ -171,6 +175,22 @@ class _Hashing(io.RawIOBase):
         self._digest.update(part)
         self.size += part.nbytes
         return part.nbytes
+
+
+def _counted(batches: Iterable[pa.RecordBatch], contents: Contents) -> Iterator[pa.RecordBatch]:
+    """The rows that may be exported; a second thread counts them while this one reads and writes."""
+    waiting: deque[Future[None]] = deque()
+    with ThreadPoolExecutor(1, "exports") as counting:
+        for batch in batches:
+            kept = contents.permitted(batch)
+            if not kept.num_rows:
+                continue
+            waiting.append(counting.submit(contents.count, kept))
+            while len(waiting) > AHEAD:
+                waiting.popleft().result()
+            yield kept
+        for item in waiting:
+            item.result()
 
 
 def _groups(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:

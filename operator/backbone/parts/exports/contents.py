@@ -36,9 +36,17 @@ class Contents:
 
     def passed(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """The rows of a batch that may be exported, counted; the others are counted by name."""
-        kept = self._gate.passed(batch)
-        if not kept.num_rows:
-            return kept
+        kept = self.permitted(batch)
+        if kept.num_rows:
+            self.count(kept)
+        return kept
+
+    def permitted(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """The rows of a batch that may be exported, still to be counted; the others are counted by name."""
+        return self._gate.passed(batch)
+
+    def count(self, kept: pa.RecordBatch) -> None:
+        """Count permitted rows, of which there are some. Another thread may do it; it is most of the work."""
         self.hash += rows_hash(kept, self._hashed)
         self._runs |= set(kept["run_id"].unique().to_pylist())
         if "price_basis" in kept.schema.names:
@@ -47,7 +55,6 @@ class Contents:
             ends = pc.min_max(kept[name]).as_py()
             self._least[name] = min(self._least.get(name, ends["min"]), ends["min"])
             self._greatest[name] = max(self._greatest.get(name, ends["max"]), ends["max"])
-        return kept
 
     def file(self, path: str, size: int, sha256: str) -> ManifestFile:
         """The manifest's entry of the file into which the rows went."""
