@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import export_examples
 import institutional_examples
 import kafka_examples
 import pod_examples
@@ -32,6 +33,7 @@ BAD_SCHEDULE = "schedule needs five cron fields"
 NEEDS_KEY = "Fred needs connection.secretName"
 
 ACCEPTED = (
+    *export_examples.ACCEPTED,
     *institutional_examples.ACCEPTED,
     *kafka_examples.ACCEPTED,
     *pod_examples.ACCEPTED,
@@ -98,6 +100,7 @@ ACCEPTED = (
 )
 
 REJECTED = (
+    *export_examples.REJECTED,
     *institutional_examples.REJECTED,
     *kafka_examples.REJECTED,
     *pod_examples.REJECTED,

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import reduce
 from typing import Any, Literal
 
 from kubernetes.client import V1Container, V1PodSpec
@@ -24,6 +23,10 @@ POD_SETTINGS |= {"labels", "annotations"}
 SECRET = re.compile("secret|credential|password|token", re.IGNORECASE)
 OF_PODS = re.compile("claim|image|serviceaccount|configmap|keyref|valuefrom|^env|volumename", re.IGNORECASE)
 DESTINATION = re.compile("url|uri|host|address|endpoint|proxy", re.IGNORECASE)
+ENTRIES: dict[str, Document] = {
+    "exports": {"name": "x", "dimension": "dailyBars", "schedule": "@daily", "partitionBy": "Year"}
+}
+"""What an entry of a list needs beside a reference."""
 GRANT = re.compile("role|grant", re.IGNORECASE)
 
 
@@ -59,10 +62,9 @@ def references(schema: Document, path: tuple[str, ...] = ()) -> Iterator[Referen
 
 def with_reference(document: Document, schema: Document, reference: Reference) -> Document:
     """The document with the field set, and with the provider, if it has one, that takes a connection."""
-    *sections, name = reference.path
-    inner: Document = {}
-    outer: Document = reduce(lambda within, key: {key: within}, reversed(sections), inner)
-    inner[name] = reference.value()
+    outer: Any = reference.value()
+    for key, section in zip(reversed(reference.path), reversed(("", *reference.path[:-1])), strict=True):
+        outer = [_merged(ENTRIES[section], outer)] if key == "[]" else {key: outer}
     spec = _merged(document["spec"], outer)
     providers = schema["properties"][reference.path[0]].get("properties", {}).get("provider", {}).get("enum")
     if providers:

@@ -13,11 +13,13 @@ from pydantic import (
 )
 
 from ..jobs.pod_settings import PodSettings
+from ..jobs.pods import claim_name
 from ..reports.run import DimensionResult, StoreRecoveryReport
 from ..schema import AGE, BackboneRef, Column, CutAt, Flag, Model, Resource, Whole, cel
 from ..tokens import ENTRIES_LIMIT, Kept
 from ..vocabulary import ConditionType
 from .dimensions import DailyBars, Dimension, IntradayBars, IntradayTrades, MacroEvents, MacroSeries
+from .export_spec import OWN_CLAIM, Exports
 from .schedule import NO_SCHEDULE, SCHEDULE_PATTERN, Schedule
 from .starts import FiresStatus, Triggers
 
@@ -67,6 +69,11 @@ class IngestPlanSpec(Model):
                 "backboneRef cannot change: create a new IngestPlan for the other backbone and delete this "
                 "one.",
             ),
+            (
+                "!has(self.exports) || "
+                "self.exports.all(item, item.target.claimName != self.backboneRef.name + '-data')",
+                OWN_CLAIM,
+            ),
         )
     )
 
@@ -95,6 +102,10 @@ class IngestPlanSpec(Model):
         default=None, description="Economic series, one value per period and vintage."
     )
     macro_events: MacroEvents | None = Field(default=None, description="Dated events of economic calendars.")
+    exports: Exports | None = Field(
+        default=None,
+        description="Dimensions that are exported as tables of Parquet files, each on a schedule.",
+    )
     worker: Worker = Field(
         default_factory=Worker,
         description="Settings of runs and of their pods. Entries of this field override entries of the "
@@ -105,6 +116,13 @@ class IngestPlanSpec(Model):
     def _one_dimension(self) -> Self:
         if not self.dimensions:
             raise ValueError(ONE_DIMENSION)
+        return self
+
+    @model_validator(mode="after")
+    def _exports_go_elsewhere(self) -> Self:
+        own = claim_name(self.backbone_ref.name)
+        if any(export.target.claim_name == own for export in self.exports or ()):
+            raise ValueError(OWN_CLAIM)
         return self
 
     @property
