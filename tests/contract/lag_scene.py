@@ -192,7 +192,8 @@ class Scene:
         until = time.monotonic() + PATIENCE
         while True:
             try:
-                settled(self.admin.alter_consumer_group_offsets(wanted))
+                (found,) = settled(self.admin.alter_consumer_group_offsets(wanted))
+                assert all(item.error is None for item in found.topic_partitions)
             except Exception:  # noqa: BLE001 - a coordinator that is not there yet, or a member that is
                 assert time.monotonic() < until
                 time.sleep(0.2)

@@ -89,7 +89,7 @@ class GroupLag:
     """One group after a look.
 
     `window` is the word that this window gives by itself, `entered` the one that is shown; `reason` belongs
-    to the worst partition. `lag` sums up the partitions that were measured and is None where there are none.
+    to the worst partition. `lag` is None unless every partition was measured: a part is not the sum.
     """
 
     window: LagWord
@@ -120,7 +120,7 @@ def judged_group(
         window=judgement.word,
         reason=judgement.reason or (LagReason.FILLING if entered.word is LagWord.UNKNOWN else None),
         entered=entered,
-        lag=sum(measured) if measured else None,
+        lag=sum(measured) if measured and len(measured) == len(found) else None,
         expired=sum(item.expired for item in found.values()),
         worst=worst,
         partitions=found,

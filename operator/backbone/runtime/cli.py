@@ -21,6 +21,7 @@ from ..errors import BackboneError, Rejected
 from .console import EXIT_BAD_INPUT, EXIT_FAILED, Progress, failed, interruptible
 from .exports_cli import app as exports
 from .forms import DimensionName, RowForm, SummaryForm
+from .lag_cli import app as lag
 from .options import (
     DataDir,
     End,
@@ -51,6 +52,7 @@ app.add_typer(sample, name="sample")
 app.add_typer(quarantine, name="quarantine")
 app.add_typer(exports, name="export")
 app.add_typer(topics)
+app.add_typer(lag)
 
 DimensionArgument = Annotated[
     DimensionName,

@@ -143,9 +143,18 @@ def kafka_provisioner(backbone: Backbone) -> Callable[[], KafkaSettings]:
 
     Raises Rejected if spec.kafka is not set; a call does where the Secret does not have them.
     """
+    return _kafka_settings(kafka_of(backbone).provisioner.secret_name)
+
+
+def kafka_reader(backbone: Backbone) -> Callable[[], KafkaSettings]:
+    """Reads the settings of who looks at lag; raises as `kafka_provisioner` does."""
+    return _kafka_settings(kafka_of(backbone).connection.secret_name)
+
+
+def _kafka_settings(name: str) -> Callable[[], KafkaSettings]:
     from ..adapters.kafka.settings import from_folder
 
-    found = secret(kafka_of(backbone).provisioner.secret_name)
+    found = secret(name)
     return lambda: from_folder(found.name, found.folder)
 
 

@@ -334,8 +334,13 @@ def test_a_group_has_the_word_of_its_worst_partition(
     assert (group.window, group.entered.word, group.worst) == (word, word, worst)
     assert group.entered.since == NOW - LOOK
     assert set(kept.commits) == {ONE, TWO}
-    measured = [item.lag for item in group.partitions.values() if item.lag is not None]
-    assert group.lag == sum(measured)
+    assert group.lag == sum(item.lag or 0 for item in group.partitions.values())
+
+
+def test_a_part_is_not_the_sum() -> None:
+    samples = with_two(steady(50, 50), steady(None, 60))
+    group, _ = judged_group(samples, [ONE, TWO], GroupMemory(), LagRules(), NOW)
+    assert (group.partitions[ONE].lag, group.lag) == (0, None)
 
 
 def test_a_group_without_partitions_is_unknown() -> None:
