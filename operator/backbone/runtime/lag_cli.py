@@ -15,7 +15,7 @@ app = typer.Typer()
 
 @app.command("sample-lag")
 def sample_lag(filename: Files, data_dir: DataDir = None) -> None:
-    """Look once at the lag of a backbone's consumer groups, and report it.
+    """Report the lag of a backbone's consumer groups.
 
     Takes ten samples, six seconds apart, and remembers in the data folder what the next look must know.
     Changes nothing in Kafka. Exits with 0 once Kafka was asked, whatever the words are, with 3 if Kafka
@@ -36,7 +36,7 @@ def lag(
         TopicsForm, typer.Option("-o", "--output", help="Form of the answer.")
     ] = TopicsForm.TABLE,
 ) -> None:
-    """Show the lag of each consumer group of a backbone.
+    """Show the lag of a backbone's consumer groups.
 
     A look takes a minute: ten samples, six seconds apart. The word is what this look says by itself;
     nothing is changed or remembered. Exits with 0 once Kafka was asked, whatever the words are, with 1 if
