@@ -66,8 +66,12 @@ class ExportSource(Protocol):
         """The newest run, and the oldest one that has not ended."""
         ...
 
-    def changes(self, dimension: Dimension, after: int) -> frozenset[Change]:
-        """What runs after a sequence changed. A run that only stamped a row later changed nothing."""
+    def changes(self, dimension: Dimension, after: int) -> frozenset[Change] | None:
+        """What runs after a sequence changed; None where one of them is of a version that does not tell it.
+
+        A run that only stamped a row later changed nothing. Of several runs that changed one day, the last
+        one is enough.
+        """
         ...
 
     def partitions(self, dimension: Dimension, unit: Unit) -> dict[tuple[str, date], int]:

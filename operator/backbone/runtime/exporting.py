@@ -104,7 +104,9 @@ class _Export:
             journal.watermark if found is not Basis.CHANGES or self._last is None else self._last.watermark
         )
         changes = self._source.changes(self._dimension, after)
-        plan, rows = self._plan(found, journal, changes)
+        if found is Basis.CHANGES and changes is None:
+            found = Basis.COMPARISON
+        plan, rows = self._plan(found, journal, changes or frozenset())
         self._job.progress(
             f"export {self._wanted.name}: {len(plan.rewritten):,} partitions to write by {found}, "
             f"{len(plan.kept):,} as they are"
@@ -148,13 +150,13 @@ class _Export:
         self, attempt: Attempt, partition: Partition, after: int, which: str
     ) -> ManifestPartition | None:
         """Write a partition whole; what changed since it was read the second time is the next export's."""
-        before = self._source.changes(self._dimension, after)
+        before = self._changes(after)
         merges = self._merges(partition)
         for read in range(1, READS + 1):
             contents = Contents(self._dimension, self._wanted.declared)
             batches = self._merged(partition) if merges else self._stored(partition)
             file = attempt.write(partition, batches, contents)
-            now = self._source.changes(self._dimension, after)
+            now = self._changes(after)
             dropped = not merges and self._merges(partition)
             changed = partition in changed_meanwhile(before, now, self._wanted.partition_by)
             if read == READS or not (dropped or (changed and read == 1)):
@@ -197,6 +199,10 @@ class _Export:
             else:
                 self._job.progress(f"{wrong}: rows of it that retention dropped are lost")
         return exported_rows(self._folder.root, paths, self._dimension)
+
+    def _changes(self, after: int) -> frozenset[Change]:
+        """Of a store that does not tell them none: the next export compares hashes."""
+        return self._source.changes(self._dimension, after) or frozenset()
 
     def _confirmed_from(self) -> Moment | None:
         return self._source.confirmed_from(self._dimension)

@@ -23,6 +23,7 @@ from .services import cache_of, settings_of
 if TYPE_CHECKING:
     from ..adapters.timescale.settings import ConnectionSettings
     from ..client import Snapshot
+    from ..ports.exports import ExportSource
     from ..ports.quarantine import QuarantineReader
 
 Tell = Callable[[str], None]
@@ -136,6 +137,23 @@ def open_quarantine(place: Place) -> Iterator[QuarantineReader]:
         # Raises NothingPublished for a database that has no tables yet.
         database_mark_of(pool)
         yield TimescaleQuarantineReader(pool)
+
+
+@contextmanager
+def open_export_source(place: Place) -> Iterator[ExportSource]:
+    """What exports read of a backbone. Raises Rejected, NothingPublished, StoreError."""
+    backbone = _on_database(place)
+    if backbone is None:
+        from ..adapters.duckdb.export_source import exporting as of_volume
+
+        with of_volume(place.folder) as found:
+            yield found
+        return
+    from ..adapters.timescale.export_source import exporting as of_database
+    from ..adapters.timescale.pool import DatabasePool
+
+    with DatabasePool(settings_of(backbone)) as pool, of_database(pool) as source:
+        yield source
 
 
 def _on_database(place: Place) -> Backbone | None:
