@@ -16,6 +16,8 @@ from .forms import DimensionName, ExportForm, FileForm
 from .options import DataDir, End, OptionalFiles, Source, Start, dimension_name, dimension_of, moment_of
 
 FILE = "file"
+TARGET_VARIABLE = "EMP_EXPORTS_DIR"
+"""Where the claim of the target is mounted."""
 
 
 class _Named(TyperGroup):
@@ -29,7 +31,7 @@ class _Named(TyperGroup):
 app = typer.Typer(
     cls=_Named,
     no_args_is_help=True,
-    help="Rows as one file (`export DIMENSION`), and exports that are tables.",
+    help="Write rows to one file, or export tables.",
 )
 
 Folder = Annotated[Path, typer.Argument(help="Folder of the export: <target>/<name of the export>.")]
@@ -69,6 +71,37 @@ def write_file(
         dimension_of(dimension), tuple(symbol or ()), source, moment_of(start), moment_of(end), None
     )
     export_rows(request, filename or [], data_dir, form, to)
+
+
+@app.command()
+def run(
+    filename: Annotated[
+        list[Path],
+        typer.Option(
+            "-f",
+            "--filename",
+            "--plan",
+            help="File or folder with an IngestPlan and its DataBackbone; may be repeated.",
+        ),
+    ],
+    name: Annotated[str, typer.Option(help="Name of the export in spec.exports of the plan.")],
+    to: Annotated[
+        Path,
+        typer.Option(
+            envvar=TARGET_VARIABLE,
+            help="Folder of the target, which exists; exports of one plan can share it.",
+        ),
+    ],
+    data_dir: DataDir = None,
+) -> None:
+    """Export a dimension as a table.
+
+    Rewrites the partitions that changed since the last export, and commits a manifest of the whole table.
+    Exits with 3 and a report of what failed; the last whole export then is untouched.
+    """
+    from .export_job import run_export
+
+    run_export(filename, name, to, data_dir)
 
 
 @app.command()
