@@ -33,6 +33,11 @@ def bar(day: int, close: float = 1.5, **changes: object) -> Row:
     }
 
 
+def trade(at: datetime, price: float = 5.0) -> Row:
+    told = {"source": "t", "symbol": "AAPL", "ts": at, "ordinal": 1, "price": price}
+    return {**told, "size": 1, "price_basis": "asTraded", "revision": 0}
+
+
 def ingest(
     folder: Path,
     rows: list[Row],

@@ -94,11 +94,13 @@ def test_a_database_of_the_second_version_gets_the_present_key(
     tier = OnTimescale(database.settings)
     # What a run of now needs of later versions is there for its time alone.
     database.execute("ALTER TABLE telemetry.ingest_runs ADD COLUMN backbone TEXT NOT NULL DEFAULT ''")
-    for statement in (text for item in now if item.number in {9, 12, 13} for text in item.statements):
+    for statement in (text for item in now if item.number in {9, 12, 13, 14} for text in item.statements):
         database.execute(statement)
     run(tier, [*[{**row, "actual": float("nan")} for row in TWO], event("odd", float("inf"), kind="a\0b")])
-    database.execute("ALTER TABLE telemetry.ingest_runs DROP COLUMN backbone, DROP COLUMN plan_metadata")
-    database.execute("DROP TABLE telemetry.confirmations, telemetry.verdicts, telemetry.whole_windows")
+    for column in ("backbone", "plan_metadata", "tells_changes"):
+        database.execute(f"ALTER TABLE telemetry.ingest_runs DROP COLUMN {column}")
+    for table in ("confirmations", "verdicts", "whole_windows", "ingest_changes"):
+        database.execute(f"DROP TABLE telemetry.{table}")
     database.execute(f'UPDATE telemetry.quarantine SET "key" = ({BEFORE})')
     database.execute(
         "INSERT INTO market.macro_events (source, calendar, event, kind, period, vintage, revision, run_id, "

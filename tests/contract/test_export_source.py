@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -13,17 +13,22 @@ import pytest
 from backbone.adapters.duckdb.export_source import exporting as of_volume
 from backbone.adapters.exports.folder import ExportFolder
 from backbone.adapters.timescale.export_source import exporting as of_database
+from backbone.adapters.timescale.export_source import partition_sql
 from backbone.adapters.timescale.pool import DatabasePool
+from backbone.adapters.timescale.session import connected
+from backbone.adapters.timescale.settings import ConnectionSettings
 from backbone.client import exports
 from backbone.market.canonical import hashed_schema, rows_hash
-from backbone.market.dimensions import DAILY_BARS
-from backbone.parts.exports.partitions import PartitionBy
+from backbone.market.dimensions import DAILY_BARS, INTRADAY_TRADES, Dimension
+from backbone.migrations import packaged
+from backbone.parts.exports.partitions import PartitionBy, in_type
 from backbone.parts.exports.plan import Wanted
 from backbone.ports.exports import ExportSource
 from backbone.ports.store import Selection
 from backbone.ports.store_errors import NothingPublished
 from backbone.runtime.exporting import Exported, ExportJob, exported
-from small_copies import bar, ingest_into
+from databases import Database
+from small_copies import bar, ingest_into, trade
 from stores import OnDuckDB, OnTimescale, Tier
 
 LONG_AGO = {"session_date": date(2014, 2, 3)}
@@ -109,3 +114,27 @@ def test_another_store_is_compared_by_hash(tier: Tier, tmp_path: Path) -> None:
 def test_a_volume_without_a_run_says_so(tmp_path: Path) -> None:
     with pytest.raises(NothingPublished, match="the next export after the first run"):
         export_of(OnDuckDB(tmp_path), tmp_path / "bars", "bars-1")
+
+
+YEARS = (2014, 2020, 2024)
+
+
+@pytest.mark.parametrize("dimension", [DAILY_BARS, INTRADAY_TRADES], ids=lambda item: item.table)
+def test_one_partition_is_read_from_the_chunks_of_its_time_alone(
+    timescale: ConnectionSettings, dimension: Dimension
+) -> None:
+    Database("timescale", timescale, packaged()).migrator().migrate()
+    tier = OnTimescale(timescale)
+    rows = {
+        DAILY_BARS.name: [bar(1, session_date=date(year, 6, 3)) for year in YEARS],
+        INTRADAY_TRADES.name: [trade(datetime(year, 6, 3, tzinfo=UTC)) for year in YEARS],
+    }[dimension.name]
+    ingest_into(tier.store(), rows, dimension)
+    chunks = tier.query(f"SELECT show_chunks('market.{dimension.table}')::text")
+    assert len(chunks) == len(YEARS)
+    start, end = (in_type(dimension, datetime(year, 1, 1, tzinfo=UTC)) for year in (2020, 2021))
+    statement = f"EXPLAIN {partition_sql(dimension, bounded=True)}".encode()
+    given: dict[str, object] = {"source": rows[0]["source"], "start": start, "end": end}
+    with connected(timescale) as connection:
+        plan = " ".join(line for (line,) in connection.execute(statement, given))
+    assert sum(name.split(".")[1] in plan for (name,) in chunks) == 1, plan

@@ -41,6 +41,8 @@ DUCKDB_TYPES = {
     "BIGINT": "bigint",
     "INTEGER": "integer",
     "DOUBLE": "double precision",
+    "BOOLEAN": "boolean",
+    "DATE": "date",
     "TIMESTAMP WITH TIME ZONE": "timestamp with time zone",
 }
 INSTITUTIONAL = ("authority", "policies", "configuration_changes", "configuration_salt")

@@ -22,6 +22,7 @@ from backbone.ports.store import Selection
 from backbone.ports.store_errors import StoreError
 from backbone.vocabulary import Outcome
 from small_copies import NOW, bar, ingest
+from stores import OnDuckDB
 from worker import ROOT, Emp, command, report
 
 FORMER_VERSION = "5f5c9761d68cd95b76486661c3583b3972b093e7"
@@ -177,9 +178,14 @@ def test_the_versions_take_over_from_each_other(
     assert done.returncode == 0, done.stderr
     assert "was rewritten from format" in report(tmp_path)["message"]
     assert content.digest(data) == before
+    days = "SELECT count(*) FROM (SELECT DISTINCT source, session_date FROM market.daily_bars)"
+    noted = "SELECT count(*) FROM telemetry.ingest_changes WHERE sequence = 1 AND dimension = 'dailyBars'"
+    assert OnDuckDB(data).query(noted) == OnDuckDB(data).query(days), "rows of the version before"
     read = formerly("read", "daily-bars", "AAPL", "--last", "1")
     assert (read.returncode, "AAPL" in read.stdout) == (0, True), read.stderr
     again = formerly("ingest-once", "-f", plan)
     assert again.returncode == 0, again.stderr
     assert (content.digest(data), report(tmp_path)["sequence"]) == (before, 3)
     assert format_of(Volume(data).published) == "v1.4.0+"
+    telling = "SELECT sequence FROM telemetry.ingest_runs WHERE tells_changes"
+    assert OnDuckDB(data).query(telling) == [(2,)]

@@ -41,8 +41,8 @@ class DuckDBJournal:
             )
             self._statements.execute(
                 "INSERT INTO telemetry.ingest_runs "
-                "(sequence, run_id, plan, plan_generation, started_at, plan_metadata) "
-                "SELECT coalesce(max(sequence), 0) + 1, ?, ?, ?, ?, ? FROM telemetry.ingest_runs",
+                "(sequence, run_id, plan, plan_generation, started_at, plan_metadata, tells_changes) "
+                "SELECT coalesce(max(sequence), 0) + 1, ?, ?, ?, ?, ?, TRUE FROM telemetry.ingest_runs",
                 run.run_id,
                 run.plan,
                 run.generation,

@@ -22,15 +22,18 @@ from ...ports.store_errors import NothingPublished
 from . import quarantine_sql as sql
 from . import sql as duckdb_sql
 from . import verdicts_sql
+from .changes import DuckDBChanges
 from .session import attached, registered, settled, translated
 from .volume import Volume
+from .writing_sql import merge
 
 
 class DuckDBQuarantine:
     """A quarantine.Quarantine on the connection of a writer, within its transaction."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, changes: DuckDBChanges) -> None:
         self._connection = connection
+        self._changes = changes
 
     def add(self, dimension: Dimension, rows: pa.Table, reasons: pa.Array, origin: Origin) -> None:
         """Keep raw rows with a reason each."""
@@ -72,7 +75,7 @@ class DuckDBQuarantine:
                     connection.execute(sql.SETTLE, [at])
                     connection.execute(verdicts_sql.OVERRULED)
                     supersede(connection, dimension)
-                    connection.execute(duckdb_sql.merge(dimension))
+                    self._changes.noted(dimension, merge(dimension))
                     stored += [(dimension.name, *counted) for counted in found]
                 for statement in sql.END_RELEASE:
                     connection.execute(statement)
@@ -88,7 +91,7 @@ class DuckDBQuarantine:
             for dimension in DIMENSIONS if chosen.dimension is None else (chosen.dimension,):
                 given = {**values, "table": dimension.name}
                 connection.execute(verdicts_sql.gone_waiting(dimension, condition), given)
-                removed += _number(connection, verdicts_sql.delete(dimension))
+                removed += self._changes.noted(dimension, verdicts_sql.delete(dimension))
                 connection.execute("DROP TABLE gone")
             entries = _number(connection, verdicts_sql.acknowledge(condition), {**values, "at": at})
         return Acknowledged(entries, removed)

@@ -10,6 +10,7 @@ import pyarrow as pa
 from ...market.defects import Defect
 from ...market.dimensions import DIMENSIONS, LINEAGE, Dimension
 from ...market.knowing import ends_late
+from .changes_sql import TABLE as CHANGES
 from .quarantine_sql import QUARANTINE
 from .verdicts_sql import TABLES as VERDICTS
 
@@ -38,7 +39,8 @@ JOURNAL = (
         changed BIGINT NOT NULL DEFAULT 0,
         message VARCHAR NOT NULL DEFAULT '',
         backbone VARCHAR NOT NULL DEFAULT '',
-        plan_metadata VARCHAR NOT NULL DEFAULT '{}'
+        plan_metadata VARCHAR NOT NULL DEFAULT '{}',
+        tells_changes BOOLEAN NOT NULL DEFAULT FALSE
     )
     """,
     """
@@ -79,9 +81,10 @@ JOURNAL = (
     """,
 )
 """`outcome` is null from the start of a run to its end. `backbone` is empty: a volume has one, and the column
-is there so that both tiers have the same journal. `plan_metadata` is JSON. An attempt is the last of its plan
-and dimension. A confirmation is an answer that found rows as they are stored, as market.confirmations packs
-it."""
+is there so that both tiers have the same journal. `plan_metadata` is JSON. `tells_changes` is whether the
+run's worker writes telemetry.ingest_changes, which earlier versions know nothing of. An attempt is the last
+of its plan and dimension. A confirmation is an answer that found rows as they are stored, as
+market.confirmations packs it."""
 
 _FINISHED = "SELECT * FROM telemetry.ingest_runs WHERE outcome IS NOT NULL"
 _LAST = 'ORDER BY "sequence" DESC'
@@ -139,7 +142,7 @@ def table_of(dimension: Dimension) -> str:
 def definitions() -> tuple[str, ...]:
     """Statements that create whatever is missing."""
     tables = (_table(item) for item in DIMENSIONS)
-    return ("CREATE SCHEMA IF NOT EXISTS market", *tables, *JOURNAL, QUARANTINE, *VERDICTS)
+    return ("CREATE SCHEMA IF NOT EXISTS market", *tables, *JOURNAL, CHANGES, QUARANTINE, *VERDICTS)
 
 
 def before(dimension: Dimension) -> str:
@@ -163,45 +166,6 @@ def _table(dimension: Dimension) -> str:
         for field in dimension.schema
     )
     return f"CREATE TABLE IF NOT EXISTS {table_of(dimension)} ({columns})"
-
-
-def alike_keys(dimension: Dimension) -> str:
-    """How many rows of the view `incoming` share the hash of their key with another; a quick first look."""
-    return f"SELECT count(*) - count(DISTINCT hash({_columns(dimension.key)})) FROM incoming"  # noqa: S608
-
-
-def doubled_keys(dimension: Dimension) -> str:
-    """How many keys the view `incoming` holds more than once."""
-    key = _columns(dimension.key)
-    return f"SELECT count(*) FROM (SELECT {key} FROM incoming GROUP BY {key} HAVING count(*) > 1)"  # noqa: S608
-
-
-def known_sources(dimension: Dimension) -> str:
-    """Whether rows of a source of the view `incoming` are stored already."""
-    incoming = "SELECT DISTINCT source FROM incoming"
-    return f"SELECT EXISTS (SELECT 1 FROM {table_of(dimension)} WHERE source IN ({incoming}))"  # noqa: S608
-
-
-def insert(dimension: Dimension) -> str:
-    """Bring the view `incoming` into the dimension's table, where no row of its sources is."""
-    return f"INSERT INTO {table_of(dimension)} BY NAME SELECT * FROM incoming"  # noqa: S608
-
-
-def merge(dimension: Dimension) -> str:
-    """Bring the view `incoming` into the dimension's table.
-
-    The table has no index: the one writer joins on the key, which is faster and takes an eighth of the space.
-    """
-    same_key = " AND ".join(f'stored."{name}" = incoming."{name}"' for name in dimension.key)
-    content = [name for name in dimension.schema.names if name not in _LINEAGE and name not in dimension.key]
-    differs = " OR ".join(f'stored."{name}" IS DISTINCT FROM incoming."{name}"' for name in content)
-    order = ("revision", "observed_at", "run_id")
-    later = f"({_columns(order, 'incoming')}) > ({_columns(order, 'stored')})"
-    return f"""
-        MERGE INTO {table_of(dimension)} AS stored USING incoming ON {same_key}
-        WHEN MATCHED AND ({differs}) AND {later} THEN UPDATE BY NAME
-        WHEN NOT MATCHED THEN INSERT BY NAME
-    """
 
 
 def _columns(names: tuple[str, ...], table: str = "") -> str:

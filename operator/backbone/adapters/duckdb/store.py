@@ -19,6 +19,7 @@ from ...ports.store import Recovery
 from ...ports.store_errors import StoreCorrupt, StoreError
 from ...vocabulary import Outcome
 from . import publishing, recovery, sql
+from .changes import DuckDBChanges
 from .journal import DuckDBJournal
 from .quarantine import DuckDBQuarantine
 from .session import format_of, opened, translated
@@ -118,8 +119,9 @@ class DuckDBWriter:
         self._connection = connection
         self._statements = Statements(connection)
         self.journal = DuckDBJournal(connection, self._statements, volume)
-        self.rows = DuckDBRows(connection)
-        self.quarantine = DuckDBQuarantine(connection)
+        changes = DuckDBChanges(connection, self.journal)
+        self.rows = DuckDBRows(connection, changes)
+        self.quarantine = DuckDBQuarantine(connection, changes)
         self.recovery = recovered
 
     def batch(self) -> AbstractContextManager[None]:

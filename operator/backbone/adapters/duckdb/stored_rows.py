@@ -16,7 +16,9 @@ from ...ports.quarantine import EntryState, Origin
 from ...ports.rows import SubjectSpan
 from ...ports.store_errors import StoreError
 from ...vocabulary import Outcome
-from . import outdated_sql, quarantine, sql, verdicts_sql
+from . import outdated_sql, quarantine, sql, verdicts_sql, writing_sql
+from .changes import DuckDBChanges
+from .changes_sql import coming
 from .session import registered, translated
 from .verdicts import standing
 
@@ -26,8 +28,9 @@ _LOOKING = "look up what is stored"
 class DuckDBRows:
     """A rows.Rows. Each answer is stored by one statement, and compared by one."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, changes: DuckDBChanges) -> None:
         self._connection = connection
+        self._changes = changes
 
     def upsert(self, dimension: Dimension, rows: pa.Table) -> int:
         """Store rows; how many were new or differed."""
@@ -38,13 +41,13 @@ class DuckDBRows:
             )
         with registered(connection, "incoming", rows), translated(f"store {dimension.name}"):
             # Keys of different hashes differ; only where two agree are the keys themselves counted.
-            alike = _number(connection, sql.alike_keys(dimension))
-            doubled = _number(connection, sql.doubled_keys(dimension)) if alike else 0
+            alike = _number(connection, writing_sql.alike_keys(dimension))
+            doubled = _number(connection, writing_sql.doubled_keys(dimension)) if alike else 0
             if doubled:
                 raise StoreError(
                     Outcome.STORE_FAILED, f"{dimension.name}: {doubled} keys come more than once in one batch"
                 )
-        return sum(_kept(connection, dimension, moment, answer) for moment, answer in answers(rows))
+        return sum(self._kept(dimension, moment, answer) for moment, answer in answers(rows))
 
     def outdated(self, dimension: Dimension, rows: pa.Table) -> int:
         """How many of one answer's rows lost to another version."""
@@ -114,7 +117,7 @@ class DuckDBRows:
             connection.execute(verdicts_sql.KEEP_LEAVING, {**named, "plan": origin.plan, "state": state})
             connection.execute(verdicts_sql.KEEP_VERDICTS, named)
             connection.execute(verdicts_sql.gone(dimension), version)
-            left = 0 if waiting else _number(connection, verdicts_sql.delete(dimension))
+            left = 0 if waiting else self._changes.noted(dimension, verdicts_sql.delete(dimension))
             for statement in verdicts_sql.END_LEAVING:
                 connection.execute(statement)
         return left
@@ -126,22 +129,25 @@ class DuckDBRows:
         with translated("write the store"):
             self._connection.execute(verdicts_sql.KEEP_WHOLE, values)
 
-
-def _kept(connection: duckdb.DuckDBPyConnection, dimension: Dimension, moment: Moment, rows: pa.Table) -> int:
-    """Store the rows of one answer that no later one has overtaken; how many were new or differed."""
-    with translated(f"store {dimension.name}"):
-        values = [dimension.name, moment.observed_at, moment.run_id]
-        later = connection.execute(sql.CONFIRMED_LATER, values).fetchall()
-        rows = without_outdated(dimension, rows, (versions for (versions,) in later))
-        rows = standing(connection, dimension, moment, rows)
-        with registered(connection, "incoming", rows):
-            quarantine.supersede(connection, dimension)
-            # A source's first delivery meets nothing, and an INSERT takes two thirds of a MERGE's time.
-            known = _number(connection, sql.known_sources(dimension))
-            changed = _number(connection, sql.merge(dimension) if known else sql.insert(dimension))
-        if changed < rows.num_rows:
-            connection.execute(sql.CONFIRM, [*values, packed(dimension, rows)])
-        return changed
+    def _kept(self, dimension: Dimension, moment: Moment, rows: pa.Table) -> int:
+        """Store the rows of one answer that no later one has overtaken; how many were new or differed."""
+        connection = self._connection
+        with translated(f"store {dimension.name}"):
+            values = [dimension.name, moment.observed_at, moment.run_id]
+            later = connection.execute(sql.CONFIRMED_LATER, values).fetchall()
+            rows = without_outdated(dimension, rows, (versions for (versions,) in later))
+            rows = standing(connection, dimension, moment, rows)
+            with registered(connection, "incoming", rows):
+                quarantine.supersede(connection, dimension)
+                # A source's first delivery meets nothing, and an INSERT takes two thirds of a MERGE's time.
+                if _number(connection, writing_sql.known_sources(dimension)):
+                    changed = self._changes.noted(dimension, writing_sql.merge(dimension))
+                else:
+                    changed = _number(connection, writing_sql.insert(dimension))
+                    self._changes.noted(dimension, coming(dimension))
+            if changed < rows.num_rows:
+                connection.execute(sql.CONFIRM, [*values, packed(dimension, rows)])
+            return changed
 
 
 def _moment(value: date | datetime) -> datetime:

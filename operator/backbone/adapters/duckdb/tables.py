@@ -9,7 +9,7 @@ import duckdb
 from ...market.dimensions import DIMENSIONS
 from ...ports.store_errors import StoreError
 from ...vocabulary import Outcome
-from . import sql, upgrade
+from . import changes_sql, sql, upgrade
 from .session import STORAGE_VERSION, opened, translated
 
 
@@ -60,6 +60,10 @@ def define(connection: duckdb.DuckDBPyConnection) -> None:
             for dimension in (item for item in DIMENSIONS if item.table in names):
                 for statement in statements(dimension):
                     connection.execute(statement, [dimension.name] if "?" in statement else None)
+        if connection.execute(upgrade.TELLS_NO_CHANGES).fetchone() == (True,):
+            for dimension in DIMENSIONS:
+                connection.execute(changes_sql.taking_in(dimension))
+            connection.execute(upgrade.TELLS_CHANGES)
 
 
 def _reading(schema: str, table: str) -> str:

@@ -24,6 +24,14 @@ JOURNAL = (
 PLAN_METADATA = """
     ALTER TABLE telemetry.ingest_runs ADD COLUMN IF NOT EXISTS plan_metadata VARCHAR DEFAULT '{}'
 """
+TELLS_NO_CHANGES = """
+    SELECT NOT EXISTS (SELECT 1 FROM information_schema.columns
+                       WHERE table_schema = 'telemetry' AND table_name = 'ingest_runs'
+                         AND column_name = 'tells_changes')
+"""
+"""Whether all rows came by a version that noted no changes."""
+TELLS_CHANGES = "ALTER TABLE telemetry.ingest_runs ADD COLUMN tells_changes BOOLEAN DEFAULT FALSE"
+"""Shows that their days are noted."""
 
 
 def outdated() -> str:

@@ -10,6 +10,7 @@ import json
 from ...market.defects import Defect
 from ...market.dimensions import SCHEMA_VERSION, VERDICT, Dimension, line_of
 from ...ports.quarantine import EntryState, Origin
+from .changes_sql import returning
 from .quarantine_sql import SQL_TYPES, entries_of, key_text
 
 TABLES = (
@@ -193,13 +194,17 @@ def gone_waiting(dimension: Dimension, condition: str) -> str:
 
 
 def delete(dimension: Dimension) -> str:
-    """Drop the stored rows of the table `gone` that are not greater and that nobody released; how many."""
+    """Drop the stored rows of the table `gone` that are not greater and that nobody released.
+
+    Gives source and day of each.
+    """
     same = " AND ".join(f'stored."{name}" = gone."{name}"' for name in dimension.key)
     return f"""
         DELETE FROM market."{dimension.table}" AS stored USING gone WHERE {same}
           AND (stored.revision, stored.observed_at, stored.run_id)
            <= (gone.revision, gone.observed_at, gone.run_id)
           AND NOT coalesce(contains(stored.flags, '{Defect.RELEASED}'), FALSE)
+        {returning(dimension, "stored.")}
     """  # noqa: S608
 
 

@@ -74,15 +74,8 @@ class TimescaleExportSource:
     def partition(
         self, dimension: Dimension, source: str, start: Bound, end: Bound | None
     ) -> Iterator[pa.RecordBatch]:
-        """Rows of a source from `start` and before `end`; bounds of the column's own type prune chunks."""
-        kind = "date" if dimension.dated else "timestamptz"
-        time, key = f'"{dimension.time}"', ", ".join(f'"{name}"' for name in dimension.key)
-        columns = ", ".join(f'"{name}"' for name in dimension.schema.names)
-        before = "" if end is None else f" AND {time} < %(end)s::{kind}"
-        statement = f"""
-            SELECT {columns} FROM {sql.table_of(dimension)}
-            WHERE source = %(source)s AND {time} >= %(start)s::{kind}{before} ORDER BY {key}
-        """  # noqa: S608
+        """Rows of a source from `start` and before `end`."""
+        statement = partition_sql(dimension, bounded=end is not None)
         given: dict[str, Value] = {"source": source, "start": start}
         if end is not None:
             given["end"] = end
@@ -116,6 +109,21 @@ class TimescaleExportSource:
     def _all(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
         with store_faults("read the store", self._pool.settings), self._pool.connection() as connection:
             return connection.execute(statement.encode(), values).fetchall()
+
+
+def partition_sql(dimension: Dimension, *, bounded: bool) -> str:
+    """Rows of a `source` from `start`, and before `end` where it is bounded, by name.
+
+    Bounds of the column's own type let the database leave out chunks without looking into them.
+    """
+    kind = "date" if dimension.dated else "timestamptz"
+    time, key = f'"{dimension.time}"', ", ".join(f'"{name}"' for name in dimension.key)
+    columns = ", ".join(f'"{name}"' for name in dimension.schema.names)
+    before = f" AND {time} < %(end)s::{kind}" if bounded else ""
+    return f"""
+        SELECT {columns} FROM {sql.table_of(dimension)}
+        WHERE source = %(source)s AND {time} >= %(start)s::{kind}{before} ORDER BY {key}
+    """  # noqa: S608
 
 
 def _removal(dimension: Dimension, raw: str, version: list[Any]) -> dict[str, Any] | None:

@@ -19,14 +19,17 @@ from .settings import ConnectionSettings
 
 
 class TimescaleJournal:
-    """A journal.Journal of the plans of one backbone."""
+    """A journal.Journal of the plans of one backbone.
+
+    `sequence` is the number of the run that this writer began or resumed.
+    """
 
     def __init__(self, connection: Connection[Row], settings: ConnectionSettings, backbone: str) -> None:
         self._connection = connection
         self._settings = settings
         self._backbone = backbone
         self._plan = ""
-        self._sequence: int | None = None
+        self.sequence: int | None = None
 
     def begin(self, run: RunStart) -> int:
         """Commit a started run, and close those that a crash left open; the run's sequence number."""
@@ -43,8 +46,8 @@ class TimescaleJournal:
                 self._connection.execute(sql.OF_AN_EARLIER_VERSION, [self._backbone, run.plan])
             self._connection.execute(sql.FORGET_CONFIRMATIONS, [CLOCKS_APART])
             self._connection.execute(verdicts_sql.FORGET_WHOLE, [CLOCKS_APART])
-        self._plan, self._sequence = run.plan, int(row[0]) if row else 0
-        return self._sequence
+        self._plan, self.sequence = run.plan, int(row[0]) if row else 0
+        return self.sequence
 
     def _alive(self, but: str) -> list[str]:
         """Open runs whose session lives, but one."""
@@ -59,7 +62,7 @@ class TimescaleJournal:
             raise RunLost(sequence)
         if row[1] is not None:
             raise closed_by_another(sequence)
-        self._sequence = sequence
+        self.sequence = sequence
 
     def recent(self, count: int) -> tuple[JournalEntry, ...]:
         """The last finished runs of the backbone, and as many of the plan that began here, newest first."""
@@ -73,11 +76,11 @@ class TimescaleJournal:
 
         Raises psycopg.Error too.
         """
-        if self._sequence is None:
+        if self.sequence is None:
             return
-        row = self._connection.execute(sql.OUTCOME, [self._sequence]).fetchone()
+        row = self._connection.execute(sql.OUTCOME, [self.sequence]).fetchone()
         if row == (sql.CLOSED_BY_ANOTHER,):
-            raise closed_by_another(self._sequence)
+            raise closed_by_another(self.sequence)
 
     def record(self, sequence: int, arrival: Arrival) -> None:
         """Note what a source brought."""

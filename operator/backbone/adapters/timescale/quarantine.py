@@ -41,6 +41,10 @@ _SEEN += ", value, verdict"
 class StoresRows(Protocol):
     """What the quarantine asks of the rows of the same transaction."""
 
+    @property
+    def sequence(self) -> int | None:
+        """The number of the run that writes; None where none began."""
+
     def upsert(self, dimension: Dimension, rows: pa.Table) -> int:
         """Store rows; how many were new or differed."""
 
@@ -118,7 +122,7 @@ class TimescaleQuarantine:
         with store_faults("acknowledge entries of the quarantine", self._settings), connection.transaction():
             _expect_entries(connection, chosen)
             for dimension in _dimensions(chosen):
-                left = verdicts.left_waiting(connection, dimension, condition, values)
+                left = verdicts.left_waiting(connection, dimension, condition, values, self._rows.sequence)
                 self._rows.note(dimension, left)
                 removed += left.total()
             done = connection.execute(verdicts_sql.acknowledge(condition).encode(), {**values, "at": at})

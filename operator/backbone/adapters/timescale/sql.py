@@ -12,6 +12,7 @@ from ...market.defects import Defect
 from ...market.dimensions import LINEAGE, MOMENT, Dimension
 from ...market.knowing import ends_late
 from ...vocabulary import Outcome
+from .changes_sql import day, noting
 
 _LINEAGE = frozenset(field.name for field in LINEAGE)
 _TYPES = {
@@ -31,8 +32,8 @@ CLOSE_UNFINISHED = """
 RUN = 'SELECT run_id, outcome FROM telemetry.ingest_runs WHERE "sequence" = %s'
 START = """
     INSERT INTO telemetry.ingest_runs
-        ("sequence", run_id, plan, plan_generation, started_at, backbone, plan_metadata)
-    SELECT coalesce(max("sequence"), 0) + 1, %s, %s, %s, %s, %s, %s FROM telemetry.ingest_runs
+        ("sequence", run_id, plan, plan_generation, started_at, backbone, plan_metadata, tells_changes)
+    SELECT coalesce(max("sequence"), 0) + 1, %s, %s, %s, %s, %s, %s, TRUE FROM telemetry.ingest_runs
     RETURNING "sequence"
 """
 OF_AN_EARLIER_VERSION = """
@@ -123,7 +124,8 @@ def known(dimension: Dimension) -> str:
 def upsert(dimension: Dimension, staged: tuple[str, ...]) -> str:
     """Bring the table `staging` into the dimension's; how many rows that wrote, per subject of such.
 
-    Rows of which nothing changed are not written. Bound by their names are the columns that are not `staged`,
+    Rows of which nothing changed are not written, and days of the others noted. Bound by their names, with
+    what changes_sql.noting needs, are the columns that are not `staged`,
     the staged rows' `entities`, and their `first` and `last` time. What is stored as it is staged is left out
     before the insertion, which would lock it.
     """
@@ -150,8 +152,8 @@ def upsert(dimension: Dimension, staged: tuple[str, ...]) -> str:
             )
             ON CONFLICT ({_columns(dimension.key)}) DO UPDATE SET {changes}
             WHERE ({differs}) AND {order("excluded")} > {order("stored")}
-            RETURNING stored."{dimension.subject}" AS subject
-        )
+            RETURNING stored."{dimension.subject}" AS subject, stored.source, {day(dimension, "stored")}
+        ), noted AS ({noting("written")})
         SELECT subject, count(*) FROM written GROUP BY 1
     """  # noqa: S608
 

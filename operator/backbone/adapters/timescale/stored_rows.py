@@ -17,6 +17,7 @@ from ...ports.rows import SubjectSpan
 from . import outdated_sql, sql, verdicts, verdicts_sql
 from .copy import copy_in
 from .errors import store_faults
+from .journal import TimescaleJournal
 from .rows import Value, moment, table
 from .session import Row
 from .settings import ConnectionSettings
@@ -26,10 +27,18 @@ from .upsert import upsert
 class TimescaleRows:
     """A rows.Rows. `changed` has the subjects whose rows changed since the batch began, by dimension."""
 
-    def __init__(self, connection: Connection[Row], settings: ConnectionSettings) -> None:
+    def __init__(
+        self, connection: Connection[Row], settings: ConnectionSettings, journal: TimescaleJournal
+    ) -> None:
         self._connection = connection
         self._settings = settings
+        self._journal = journal
         self.changed: dict[Dimension, set[str]] = {}
+
+    @property
+    def sequence(self) -> int | None:
+        """The number of the run that writes; None where none began."""
+        return self._journal.sequence
 
     def note(self, dimension: Dimension, subjects: Iterable[str]) -> None:
         """Remember that rows of these subjects changed in the batch."""
@@ -39,7 +48,7 @@ class TimescaleRows:
     def upsert(self, dimension: Dimension, rows: pa.Table) -> int:
         """Store rows; how many were new or differed."""
         with store_faults(f"store {dimension.name}", self._settings), self._connection.transaction():
-            written = upsert(self._connection, dimension, rows)
+            written = upsert(self._connection, dimension, rows, self.sequence)
         self.note(dimension, written)
         return written.total()
 
@@ -119,7 +128,9 @@ class TimescaleRows:
         """Put stored rows into quarantine; how many left."""
         left: Counter[str]
         with store_faults("take rows out of the store", self._settings), self._connection.transaction():
-            left = verdicts.remove(self._connection, dimension, rows, origin, waiting=waiting)
+            left = verdicts.remove(
+                self._connection, dimension, rows, origin, waiting=waiting, sequence=self.sequence
+            )
         self.note(dimension, left)
         return left.total()
 

@@ -19,7 +19,8 @@ from ...market.confirmations import answers, packed, without_outdated
 from ...market.dimensions import Dimension
 from ...ports.store_errors import StoreError
 from ...vocabulary import Outcome
-from . import quarantine, sql
+from . import changes, quarantine, sql
+from .changes_sql import bound_to
 from .copy import copy_in
 from .session import Row
 from .verdicts import standing
@@ -43,8 +44,13 @@ class _Halves:
     known: pa.Table
 
 
-def upsert(connection: Connection[Row], dimension: Dimension, rows: pa.Table) -> Counter[str]:
-    """Store rows; how many were new or differed, per subject. Raises StoreError and psycopg.Error."""
+def upsert(
+    connection: Connection[Row], dimension: Dimension, rows: pa.Table, sequence: int | None
+) -> Counter[str]:
+    """Store rows, as changes of a run; how many were new or differed, per subject.
+
+    Raises StoreError and psycopg.Error.
+    """
     _refuse_misfits(dimension, rows)
     changed: Counter[str] = Counter()
     with connection.transaction():
@@ -56,14 +62,16 @@ def upsert(connection: Connection[Row], dimension: Dimension, rows: pa.Table) ->
             current = without_outdated(dimension, answer, (versions for (versions,) in later))
             current = standing(connection, dimension, moment, current)
             quarantine.supersede(connection, dimension, current)
-            written = _written(connection, dimension, current)
+            written = _written(connection, dimension, current, sequence)
             if written.total() < current.num_rows:
                 connection.execute(sql.CONFIRM, [*values, packed(dimension, current)])
             changed.update(written)
     return changed
 
 
-def _written(connection: Connection[Row], dimension: Dimension, rows: pa.Table) -> Counter[str]:
+def _written(
+    connection: Connection[Row], dimension: Dimension, rows: pa.Table, sequence: int | None
+) -> Counter[str]:
     """Store rows of one answer, slice by slice; as `upsert`."""
     changed: Counter[str] = Counter()
     known = _known(connection, dimension, rows)
@@ -74,9 +82,11 @@ def _written(connection: Connection[Row], dimension: Dimension, rows: pa.Table) 
     for start in range(0, rows.num_rows, SLICE_ROWS):
         halves = _split(dimension, rows.slice(start, SLICE_ROWS), known)
         _copied(connection, ("market", dimension.table), halves.new)
+        changes.note(connection, dimension, halves.new, sequence)
         changed.update(_per_subject(dimension, halves.new))
         if halves.known.num_rows:
-            changed.update(_merged(connection, dimension, halves.known.select(staged), same))
+            given = {**same, **bound_to(dimension, sequence)}
+            changed.update(_merged(connection, dimension, halves.known.select(staged), given))
     if known.num_rows:
         connection.execute("DROP TABLE pg_temp.staging")
     return changed
@@ -89,13 +99,13 @@ def _per_subject(dimension: Dimension, rows: pa.Table) -> dict[str, int]:
 
 
 def _merged(
-    connection: Connection[Row], dimension: Dimension, rows: pa.Table, same: dict[str, Any]
+    connection: Connection[Row], dimension: Dimension, rows: pa.Table, given: dict[str, Any]
 ) -> dict[str, int]:
-    """Bring rows by way of `staging`, where the columns of `same` are not; as `upsert` of these."""
+    """Bring rows by way of `staging`; `given` has the columns that are not there. As `upsert` of these."""
     _copied(connection, ("pg_temp", "staging"), rows)
     times = pc.min_max(rows[dimension.time]).as_py()
     entities = pc.unique(rows[dimension.entity]).to_pylist()
-    given = {**same, "entities": entities, "first": times["min"], "last": times["max"]}
+    given = {**given, "entities": entities, "first": times["min"], "last": times["max"]}
     for statement in _JOINING:
         connection.execute(statement.encode())
     statement = sql.upsert(dimension, tuple(rows.schema.names))

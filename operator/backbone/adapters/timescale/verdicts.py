@@ -25,6 +25,7 @@ from ..duckdb import verdicts_sql as making
 from ..duckdb.session import opened, translated
 from . import quarantine_sql
 from . import verdicts_sql as sql
+from .changes_sql import bound_to
 from .copy import copy_in
 from .rows import batches, table
 from .session import Row
@@ -43,9 +44,15 @@ _OF_ENTRIES = pa.schema([("id", pa.string()), ("dimension", pa.string()), *VERDI
 
 
 def remove(
-    connection: Connection[Row], dimension: Dimension, rows: pa.Table, origin: Origin, *, waiting: bool
+    connection: Connection[Row],
+    dimension: Dimension,
+    rows: pa.Table,
+    origin: Origin,
+    *,
+    waiting: bool,
+    sequence: int | None,
 ) -> Counter[str]:
-    """Put stored rows into quarantine; how many left, by subject."""
+    """Put stored rows into quarantine, as a change of a run; how many left, by subject."""
     state = EntryState.WAITING if waiting else EntryState.HELD
     named = {"dimension": dimension.name, "at": origin.at, "run": origin.run_id}
     later = connection.execute(CONFIRMED_LATER, list(named.values())).fetchall()
@@ -62,7 +69,7 @@ def remove(
         if waiting:
             return Counter()
         made.execute(making.gone(dimension), {"at": origin.at, "run": origin.run_id}).fetchall()
-        return _deleted(connection, made, dimension)
+        return _deleted(connection, made, dimension, sequence)
 
 
 def left_waiting(
@@ -70,6 +77,7 @@ def left_waiting(
     dimension: Dimension,
     condition: str,
     values: dict[str, str | list[str]],
+    sequence: int | None,
 ) -> Counter[str]:
     """Remove the rows that waited for an acknowledgement of chosen entries; their number by subject."""
     given = {**values, "table": dimension.name}
@@ -79,7 +87,7 @@ def left_waiting(
         _loaded(made, "quarantine", batches(connection, sql.waiting(condition), quarantine_sql.ENTRY, given))
         load_verdicts(made, connection, condition, given)
         made.execute(making.gone_waiting(dimension, "TRUE"), {"table": dimension.name}).fetchall()
-        return _deleted(connection, made, dimension)
+        return _deleted(connection, made, dimension, sequence)
 
 
 def load_verdicts(
@@ -113,7 +121,10 @@ def standing(connection: Connection[Row], dimension: Dimension, moment: Moment, 
 
 
 def _deleted(
-    connection: Connection[Row], made: duckdb.DuckDBPyConnection, dimension: Dimension
+    connection: Connection[Row],
+    made: duckdb.DuckDBPyConnection,
+    dimension: Dimension,
+    sequence: int | None,
 ) -> Counter[str]:
     """Drop the stored rows that the table `gone` of a DuckDB names; how many, by subject."""
     bounds = made.sql(f'SELECT min("{dimension.time}"), max("{dimension.time}") FROM gone').to_arrow_table()  # noqa: S608
@@ -124,7 +135,8 @@ def _deleted(
     _copied(connection, made, "gone", "SELECT * FROM gone")
     for statement in UNPACKING:
         connection.execute(statement.encode())
-    found = connection.execute(sql.delete(dimension).encode(), {"first": first, "last": last}).fetchall()
+    given = {"first": first, "last": last, **bound_to(dimension, sequence)}
+    found = connection.execute(sql.delete(dimension).encode(), given).fetchall()
     connection.execute("DROP TABLE pg_temp.gone")
     return Counter(dict(found))
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from ...market.defects import Defect
 from ...market.dimensions import Dimension
 from ...ports.quarantine import EntryState
+from .changes_sql import day, noting
 from .quarantine_sql import INTO
 from .sql import bound, line_of, order, table_of
 
@@ -142,7 +143,8 @@ def make_gone(dimension: Dimension) -> str:
 def delete(dimension: Dimension) -> str:
     """Drop the stored rows of the table `gone` that are not greater and that nobody released, by subject.
 
-    Bound are the `first` and the `last` time there, so that only chunks between them are looked at.
+    Their days are noted. Bound are what changes_sql.noting needs, and the `first` and the `last` time of
+    `gone`, so that only chunks between them are looked at.
     """
     same = " AND ".join(f'stored."{name}" = gone."{name}"' for name in dimension.key)
     return f"""
@@ -151,8 +153,8 @@ def delete(dimension: Dimension) -> str:
               AND stored."{dimension.time}" BETWEEN %(first)s AND %(last)s
               AND {order("stored")} <= {order("gone")}
               AND position('{Defect.RELEASED}' IN coalesce(stored.flags, '')) = 0
-            RETURNING stored."{dimension.subject}" AS subject
-        )
+            RETURNING stored."{dimension.subject}" AS subject, stored.source, {day(dimension, "stored")}
+        ), noted AS ({noting("gone")})
         SELECT subject, count(*) FROM gone GROUP BY 1
     """  # noqa: S608
 

@@ -37,7 +37,7 @@ class TimescaleWriter:
         self._settings = settings
         self._tell = changed
         self.journal = TimescaleJournal(connection, settings, backbone)
-        self.rows = TimescaleRows(connection, settings)
+        self.rows = TimescaleRows(connection, settings, self.journal)
         self.quarantine = TimescaleQuarantine(connection, settings, self.rows)
 
     @contextmanager
