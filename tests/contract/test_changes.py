@@ -14,6 +14,7 @@ import pytest
 
 from backbone.adapters.duckdb import changes as of_duckdb
 from backbone.adapters.duckdb import changes_sql as duckdb_sql
+from backbone.adapters.duckdb import stored_rows as of_duckdb_rows
 from backbone.adapters.timescale import changes as of_timescale
 from backbone.adapters.timescale import sql as timescale_sql
 from backbone.adapters.timescale import stored_rows as of_timescale_rows
@@ -256,20 +257,18 @@ def nothing_before_the_commit(patch: pytest.MonkeyPatch, _: Tier) -> None:
 
 def what_came_instead_of_what_changed(patch: pytest.MonkeyPatch, tier: Tier) -> None:
     """Rows that were only seen again count as changed."""
-    upsert, noted = of_timescale_rows.upsert, of_duckdb.DuckDBChanges.noted
+    upsert, stores = of_timescale_rows.upsert, of_duckdb_rows.DuckDBRows.upsert
 
     def all_of(connection: Any, dimension: Dimension, rows: pa.Table, sequence: int | None) -> Any:
         of_timescale.note(connection, dimension, rows, sequence)
         return upsert(connection, dimension, rows, sequence)
 
-    def all_incoming(self: of_duckdb.DuckDBChanges, dimension: Dimension, changing: str) -> int:
-        found = noted(self, dimension, changing)
-        if "MERGE" in changing:
-            noted(self, dimension, duckdb_sql.coming(dimension))
-        return found
+    def all_incoming(self: of_duckdb_rows.DuckDBRows, dimension: Dimension, rows: pa.Table) -> int:
+        self._changes.came(dimension, rows)
+        return stores(self, dimension, rows)
 
     patch.setattr(of_timescale_rows, "upsert", all_of)
-    patch.setattr(of_duckdb.DuckDBChanges, "noted", all_incoming)
+    patch.setattr(of_duckdb_rows.DuckDBRows, "upsert", all_incoming)
 
 
 def corrections_are_not_told(patch: pytest.MonkeyPatch, _: Tier) -> None:

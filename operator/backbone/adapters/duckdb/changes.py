@@ -11,8 +11,10 @@ from __future__ import annotations
 from typing import Protocol
 
 import duckdb
+import pyarrow as pa
 import pyarrow.compute as pc
 
+from ...market.changed_days import changed_days
 from ...market.dimensions import Dimension
 from .changes_sql import NOTE
 from .session import registered
@@ -38,8 +40,15 @@ class DuckDBChanges:
         """Execute a statement that gives `source` and `day` of rows, and note them; how many rows."""
         rows = self._connection.sql(statement)
         changed = rows.aggregate("source, day, count(*) AS rows").to_arrow_table()
+        self._note(dimension, changed)
+        return int(pc.sum(changed["rows"]).as_py() or 0)
+
+    def came(self, dimension: Dimension, rows: pa.Table) -> None:
+        """Note rows of which each was stored."""
+        self._note(dimension, changed_days(dimension, rows))
+
+    def _note(self, dimension: Dimension, changed: pa.Table) -> None:
         if changed.num_rows:
             with registered(self._connection, "changed", changed):
                 given = {"sequence": self._run.sequence, "dimension": dimension.name}
                 self._connection.execute(NOTE, given).fetchall()
-        return int(pc.sum(changed["rows"]).as_py() or 0)

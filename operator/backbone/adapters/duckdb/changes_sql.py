@@ -54,8 +54,3 @@ def day(dimension: Dimension, table: str = "") -> str:
 def returning(dimension: Dimension, table: str = "") -> str:
     """What a statement that writes or removes rows tells of each."""
     return f"RETURNING {table}source, {day(dimension, table)} AS day"
-
-
-def coming(dimension: Dimension) -> str:
-    """The same of each row of the view `incoming`."""
-    return f"SELECT source, {day(dimension)} AS day FROM incoming"  # noqa: S608

@@ -18,7 +18,6 @@ from ...ports.store_errors import StoreError
 from ...vocabulary import Outcome
 from . import outdated_sql, quarantine, sql, verdicts_sql, writing_sql
 from .changes import DuckDBChanges
-from .changes_sql import coming
 from .session import registered, translated
 from .verdicts import standing
 
@@ -144,7 +143,7 @@ class DuckDBRows:
                     changed = self._changes.noted(dimension, writing_sql.merge(dimension))
                 else:
                     changed = _number(connection, writing_sql.insert(dimension))
-                    self._changes.noted(dimension, coming(dimension))
+                    self._changes.came(dimension, rows)
             if changed < rows.num_rows:
                 connection.execute(sql.CONFIRM, [*values, packed(dimension, rows)])
             return changed
