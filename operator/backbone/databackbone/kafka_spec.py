@@ -312,10 +312,8 @@ def topics_request_of(kafka: Kafka) -> str:
 
     A report with another hash belongs to another spec, or to a worker of another version.
     """
-    dumped = kafka.model_dump(
-        mode="json", by_alias=True, exclude_none=True, exclude={"consumer_groups", "lag"}
-    )
-    return _hash_of([list(OURS), dumped])
+    said = kafka.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"consumer_groups", "lag"})
+    return _hash_of([list(OURS), said])
 
 
 def lag_request_of(kafka: Kafka) -> str:
