@@ -17,7 +17,8 @@ from .settings import KafkaSettings
 
 _BROKER = re.compile(r"(?P<place>[^\s/]+:\d+)/(?P<node>bootstrap|\d+): ")
 _SPENT = re.compile(r" ?\(after \d+ms in state (?P<state>\w+).*?\)$")
-_OPENSSL = re.compile(r"error:[0-9A-F]+:[^:]*:")
+_OPENSSL = re.compile(r"error:[0-9A-F]+:[^:]*:[^:]*:|, verify that ssl\.ca\.location .*")
+"""Where in its code OpenSSL noticed, and advice in the client's own settings, which no Secret has."""
 _SIZE = re.compile(r"Invalid response size (?P<size>\d+) .*?: increase receive\.message\.max\.bytes")
 """The first four bytes of an answer, which Kafka's protocol takes for its length."""
 
@@ -60,8 +61,7 @@ _ADVICE = {
     KafkaFault.TIMED_OUT: "look at bootstrapServers, at the network's policies, and whether the broker is "
     "overloaded",
     KafkaFault.TLS_FAILED: "put the authority that signed the broker's certificate into ca.crt, name the "
-    "host "
-    "as the certificate does, or correct securityProtocol: one side may speak TLS and the other not",
+    "host as the certificate does, or correct securityProtocol: one side may speak TLS and the other not",
     KafkaFault.CONNECTION_LOST: "the broker ended the connection: it may be restarting, or ask for a login "
     "that "
     "securityProtocol does not give",
