@@ -103,7 +103,8 @@ def _topics(checked: TopicsChecked) -> Finding | None:
 
 def _is_healthy(checked: TopicsChecked) -> Finding:
     status = checked.look.status
-    brokers = f", with {status.brokers} brokers" if status.brokers is not None else ""
+    count = status.brokers
+    brokers = "" if count is None else f", with {count} broker{'' if count == 1 else 's'}"
     message = f"Kafka answers{brokers}, and each of {sum(status.counts.values()):,} topics can be used."
     return Finding(True, Reason.STREAM_HEALTHY, message)
 

@@ -57,6 +57,12 @@ def test_each_word_is_the_reason_where_it_is_the_worst(word: TopicWord) -> None:
     assert conditions(result)["Ready"][0] == "True"
 
 
+@pytest.mark.parametrize(("brokers", "said"), [(1, ", with 1 broker, "), (3, ", with 3 brokers, ")])
+def test_a_healthy_kafka_says_how_many_brokers_it_has(brokers: int, said: str) -> None:
+    result = checked(found(Ready=6).model_copy(update={"brokers": brokers}))
+    assert said in message(result, "StreamHealthy")
+
+
 def test_of_several_words_the_worst_is_the_reason_and_all_are_counted() -> None:
     result = checked(found(Ready=992, Missing=3, NameInvalid=1, Drifted=4))
     assert conditions(result)["TopicsProvisioned"] == ("False", "NameInvalid")
