@@ -1,4 +1,4 @@
-"""The canonical hash by the SQL of each store is what Python computes, of values that engines differ on too."""
+"""The canonical hash by the SQL of each store is what Python computes, of odd values too."""
 
 from __future__ import annotations
 
