@@ -19,6 +19,7 @@ from .naming import digest
 from .vocabulary import (
     ANNOTATION_ACKNOWLEDGE,
     ANNOTATION_CONFIRM,
+    ANNOTATION_EXPORT_NOW,
     ANNOTATION_QUARANTINE_RELEASE,
     ANNOTATION_RUN_NOW,
 )
@@ -145,6 +146,16 @@ QUARANTINE_RELEASE = Token(
     recorded=("status.triggers.quarantineRelease",),
     memory=Memory.LAST,
 )
+EXPORT_NOW = Token(
+    annotation=ANNOTATION_EXPORT_NOW,
+    kind="IngestPlan",
+    forms=("<name>:<token>",),
+    source="where <name> is that of an entry of spec.exports",
+    meaning="Starts one export of that name. It waits while an export of that name is under way, and while "
+    "the target does not exist.",
+    recorded=("status.exportNow.token",),
+    memory=Memory.LAST,
+)
 ACKNOWLEDGE = Token(
     annotation=ANNOTATION_ACKNOWLEDGE,
     kind="IngestPlan",
@@ -167,7 +178,7 @@ CONFIRM = Token(
     listed=True,
     passed_on=True,
 )
-TOKENS = (RUN_NOW, QUARANTINE_RELEASE, ACKNOWLEDGE, CONFIRM)
+TOKENS = (RUN_NOW, QUARANTINE_RELEASE, EXPORT_NOW, ACKNOWLEDGE, CONFIRM)
 
 
 def kept(value: str) -> str:

@@ -30,6 +30,9 @@ LABEL_CAUSE = f"{GROUP}/cause"
 LABEL_PLAN_UID = f"{GROUP}/plan-uid"
 """On a Job of a plan: the plan's identity. A plan can adopt the CronJob of an earlier plan of its name."""
 
+LABEL_EXPORT = f"{GROUP}/export"
+"""On a CronJob or Job of a plan's export: the name of the export."""
+
 DIMENSION_NAMES = ("dailyBars", "intradayBars", "intradayTrades", "macroSeries", "macroEvents")
 """As they stand in specs, in journals and in names of topics."""
 
@@ -46,6 +49,7 @@ another CronJob and leaves this one out; runs of this CronJob then end at once."
 # Set by users; the table in tokens.py says what each of them asks for.
 ANNOTATION_ACKNOWLEDGE = f"{GROUP}/acknowledge"
 ANNOTATION_CONFIRM = f"{GROUP}/confirm"
+ANNOTATION_EXPORT_NOW = f"{GROUP}/export-now"
 ANNOTATION_QUARANTINE_RELEASE = f"{GROUP}/quarantine-release"
 ANNOTATION_RUN_NOW = f"{GROUP}/run-now"
 
@@ -62,6 +66,7 @@ class Component(StrEnum):
     SCHEDULE = "schedule"
     RUN = "run"
     QUARANTINE = "quarantine"
+    EXPORT = "export"
 
 
 class ConditionType(Documented):
@@ -101,6 +106,7 @@ class ConditionType(Documented):
         "Complete",
         "The last run delivered every symbol, series and calendar of the required dimensions.",
     )
+    EXPORTED = ("Exported", "The last attempt of every export succeeded. Ready does not depend on it.")
     STORE_INTACT = ("StoreIntact", "No run continued from an empty store, or somebody acknowledged it.")
 
 
@@ -221,6 +227,11 @@ class Reason(Documented):
         "ReleaseRefused",
         "The quarantine-release annotation does not have the form <reason>:<token>; nothing was released.",
     )
+    EXPORTED = ("Exported", "The last attempt of every export committed a manifest.")
+    AWAITING_FIRST_EXPORT = ("AwaitingFirstExport", "The first attempt of an export has not ended.", _NORMAL)
+    TARGET_IS_BACKBONE = ("TargetIsBackbone", "The target of an export is the claim of a DataBackbone.")
+    EXPORT_STARTED = ("ExportStarted", "The operator created the Job of an export.")
+    EXPORT_REFUSED = ("ExportRefused", "The export-now annotation does not name an export of the plan.")
     DELIVERED = ("Delivered", "The last run stored everything that is required.")
     STORE_INTACT = ("StoreIntact", "No run continued from an empty store.")
     STORE_EMPTIED = ("StoreEmptied", "A corrupt store had no intact copy: runs continue from an empty store.")
@@ -293,11 +304,7 @@ class Outcome(Documented):
     TARGET_MISSING = ("TargetMissing", "The target of an export, a claim or a folder, does not exist.")
     TARGET_TAKEN = ("TargetTaken", "The target belongs to another plan.")
     TARGET_FAILED = ("TargetFailed", "The target does not accept files, or the system refused a call.")
-    SUPERSEDED = (
-        "Superseded",
-        "Another export of the same name committed first; this one changed nothing.",
-        _NORMAL,
-    )
+    SUPERSEDED = ("Superseded", "Another export of the name committed first; it changed nothing.", _NORMAL)
     DIED_WITHOUT_MESSAGE = ("DiedWithoutMessage", "The worker ended and left no report.")
     OUT_OF_MEMORY = ("OutOfMemory", "The worker exceeded its memory limit and was killed.")
     EVICTED = ("Evicted", "The node evicted the worker's pod.")

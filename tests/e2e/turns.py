@@ -23,6 +23,7 @@ ORDER = ("long", "", "short", "alone")
 
 TOGETHER = {
     "test_admission",
+    "test_exports",
     "test_institutional",
     "test_kafka",
     "test_plan",

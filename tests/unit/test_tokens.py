@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from support import institutional, plans
+from support.exporting_plans import EXPORTING, exporting_plan
 
 from backbone import vocabulary
 from backbone.crds.definition import definition
@@ -22,6 +23,7 @@ from backbone.tokens import (
     ACKNOWLEDGE,
     CONFIRM,
     ENTRIES_LIMIT,
+    EXPORT_NOW,
     KEPT_LIMIT,
     QUARANTINE_RELEASE,
     RUN_NOW,
@@ -120,9 +122,20 @@ def confirm(value: str | None, status: dict[str, Any] | None, running: bool) -> 
     return visit_of(result, len(values), institutional.fields(after))
 
 
+def export_now(value: str | None, status: dict[str, Any] | None, running: bool) -> Visit:
+    status = plans.DELIVERED if status is None else status
+    last = status.get("exportNow", {}).get("job")
+    jobs = () if last is None else (("bars", plans.active(last) if running else plans.job(last)),)
+    annotations = {} if value is None else {EXPORT_NOW.annotation: value}
+    given = replace(exporting_plan(status), annotations=annotations)
+    result = evaluate_plan(given, replace(EXPORTING, exports=jobs), (), plans.NOW)
+    return visit_of(result, len(started(result, "export")))
+
+
 VISITS: dict[Token, tuple[str, Callable[[str | None, dict[str, Any] | None, bool], Visit]]] = {
     RUN_NOW: ("", run_now),
     QUARANTINE_RELEASE: ("OffSession:", release),
+    EXPORT_NOW: ("bars:", export_now),
     ACKNOWLEDGE: ("StoreEmptied:", acknowledge),
     CONFIRM: ("", confirm),
 }
@@ -189,7 +202,9 @@ def test_each_token_asks_once_for_each_new_value(
         pytest.param("", (), (), id="empty"),
         pytest.param("  ", (RUN_NOW,), TOKENS[1:], id="blank"),
         pytest.param(" , ", (RUN_NOW,), TOKENS[1:], id="commas alone"),
-        pytest.param(" a:b ", (RUN_NOW, CONFIRM), (QUARANTINE_RELEASE, ACKNOWLEDGE), id="spaces around"),
+        pytest.param(
+            " a:b ", (RUN_NOW, CONFIRM), (QUARANTINE_RELEASE, EXPORT_NOW, ACKNOWLEDGE), id="spaces around"
+        ),
     ],
 )
 def test_a_value_is_acted_on_or_a_message_says_why_not(

@@ -70,11 +70,11 @@ true
 - apiGroups: [""]
   resources: [persistentvolumeclaims]
   verbs: [delete]
-# Schedules; deleted are those alone that an earlier version made under another name.
+# Schedules; deleted are those alone that an earlier version made under another name, and those of exports that left a plan.
 - apiGroups: [batch]
   resources: [cronjobs]
   verbs: [get, list, watch, create, patch, delete]
-# Runs and probes: started once, never changed, tidied away later.
+# Runs, exports and probes: started once, never changed, tidied away later.
 - apiGroups: [batch]
   resources: [jobs]
   verbs: [get, list, watch, create, delete]

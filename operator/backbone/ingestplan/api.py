@@ -19,7 +19,8 @@ from ..schema import AGE, BackboneRef, Column, CutAt, Flag, Model, Resource, Who
 from ..tokens import ENTRIES_LIMIT, Kept
 from ..vocabulary import ConditionType
 from .dimensions import DailyBars, Dimension, IntradayBars, IntradayTrades, MacroEvents, MacroSeries
-from .export_spec import OWN_CLAIM, Exports
+from .export_spec import MOST_EXPORTS, OWN_CLAIM, Exports
+from .export_status import ExportNowStatus, ExportStatus
 from .schedule import NO_SCHEDULE, SCHEDULE_PATTERN, Schedule
 from .starts import FiresStatus, Triggers
 
@@ -221,6 +222,12 @@ class IngestPlanStatus(Model):
     )
     fires: FiresStatus | None = Field(default=None, description="Which fires of the schedule have had a run.")
     release: ReleaseStatus | None = Field(default=None, description="The last release from quarantine.")
+    exports: Annotated[tuple[ExportStatus, ...], CutAt(MOST_EXPORTS)] = Field(
+        default=(), description="The exports of the spec, in its order."
+    )
+    export_now: ExportNowStatus | None = Field(
+        default=None, description="The last export that the export-now annotation requested."
+    )
     acknowledgements: tuple[Kept, ...] = Field(
         default=(),
         max_length=ENTRIES_LIMIT,
@@ -253,4 +260,5 @@ RESOURCE = Resource(
         ConditionType.COMPLETE,
         ConditionType.STORE_INTACT,
     ),
+    optional=((ConditionType.EXPORTED, "exports"),),
 )

@@ -27,18 +27,23 @@ from ..vocabulary import (
     ANNOTATION_SCHEDULE,
     API_VERSION,
     LABEL_CLAIM_UID,
+    LABEL_EXPORT,
     LABEL_PLAN,
     LABEL_PLAN_UID,
     Component,
 )
 from .api import IngestPlanSpec
 from .dimensions import connection_of
+from .export_spec import Export
 
 Plan = Subject[IngestPlanSpec]
 
 CRASHES_FORGIVEN = 2
 STARTING_DEADLINE_SECONDS = 300
 """How late the CronJob controller may start a run; after that we make it up, for the last fire alone."""
+
+EXPORT_STARTING_DEADLINE_SECONDS = 3600
+"""The same for an export, which nobody makes up: a late one has all that one in time would have had."""
 
 FINISHED_JOBS_KEPT = 3
 
@@ -195,6 +200,81 @@ def release(
         "metadata": {**_metadata(plan, name, Component.QUARANTINE), "labels": labels},
         "spec": job_spec(work),
     }
+
+
+def export_schedule_name(plan: Plan, export: str) -> str:
+    """The CronJob of an export."""
+    stem = f"{plan.name}-{export}"
+    return derived_name(stem, plan.uid, "export", limit=CRON_JOB_NAME_LIMIT)
+
+
+def export_cron_job(
+    plan: Plan,
+    export: Export,
+    images: WorkerImages,
+    schedule: str,
+    *,
+    suspend: bool,
+    services: tuple[str, ...] = (),
+    pods: Settings = NOTHING_SAID,
+) -> dict[str, Any]:
+    """The CronJob of an export, on a schedule that is known to parse, in the plan's time zone."""
+    name = export_schedule_name(plan, export.name)
+    labels = {LABEL_PLAN_UID: plan.uid, LABEL_EXPORT: export.name}
+    metadata = _metadata(plan, name, Component.EXPORT)
+    return stamped(
+        {
+            "apiVersion": "batch/v1",
+            "kind": "CronJob",
+            "metadata": {**metadata, "labels": {**metadata["labels"], **labels}},
+            "spec": {
+                "schedule": schedule,
+                "timeZone": plan.spec.time_zone,
+                "concurrencyPolicy": "Forbid",
+                "startingDeadlineSeconds": EXPORT_STARTING_DEADLINE_SECONDS,
+                "suspend": suspend,
+                "successfulJobsHistoryLimit": FINISHED_JOBS_KEPT,
+                "failedJobsHistoryLimit": FINISHED_JOBS_KEPT,
+                "jobTemplate": {
+                    "metadata": {"labels": {**_labels(plan, Component.EXPORT), **labels}},
+                    "spec": job_spec(_export(plan, export, images, services, pods)),
+                },
+            },
+        }
+    )
+
+
+def export_job(
+    plan: Plan,
+    export: Export,
+    images: WorkerImages,
+    name: str,
+    services: tuple[str, ...] = (),
+    *,
+    pods: Settings = NOTHING_SAID,
+) -> dict[str, Any]:
+    """The Job of one export that its schedule did not start."""
+    metadata = _metadata(plan, name, Component.EXPORT)
+    labels = {**metadata["labels"], LABEL_PLAN_UID: plan.uid, LABEL_EXPORT: export.name}
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {**metadata, "labels": labels},
+        "spec": job_spec(_export(plan, export, images, services, pods)),
+    }
+
+
+def _export(
+    plan: Plan, export: Export, images: WorkerImages, services: tuple[str, ...], pods: Settings
+) -> Work:
+    """An export reads the store alone, so it gets no Secret of a provider."""
+    return replace(
+        _run(plan, images, services, pods),
+        arguments=("export", "run", "--plan", PLAN_DIRECTORY, "--name", export.name),
+        labels={**_labels(plan, Component.EXPORT), LABEL_EXPORT: export.name},
+        secrets=services,
+        target=export.target.claim_name,
+    )
 
 
 def pods_of(plan: Plan, pods: Settings) -> Settings:

@@ -31,6 +31,8 @@ def of_present_claim(
         triggers=done.model_copy(update={"first": None}),
         fires=status.fires,
         acknowledgements=status.acknowledgements,
+        exports=status.exports,
+        export_now=status.export_now,
     )
     message = "The backbone has a new claim: what was stored is gone, and a first run fetches it again."
     return fresh, (Notice("Warning", Reason.VOLUME_REPLACED, message),)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from ..evaluation import Evaluation, Finding, Notice, Refusal, as_conditions, said_once
-from ..grading.summary import summarize
+from ..grading.summary import Summary, summarize
 from ..jobs.ends import look_again
 from ..ports.cluster import INGEST_PLAN
 from ..schema import read_back
@@ -18,6 +18,7 @@ from .api import IngestPlanStatus
 from .checks import hindrance, scheduled, validated
 from .children import Plan
 from .claim_scope import of_present_claim, runs_on_present_claim
+from .exporting import Exporting, Situation, exporting, of_exports
 from .fires import Fires, missed_notices, note_fires, punctuality
 from .former import retire
 from .history import update
@@ -48,6 +49,8 @@ UNREAD = {Reason.INVALID_SCHEDULE, Reason.UNKNOWN_TIME_ZONE}
 
 def evaluate(plan: Plan, seen: Observation, refusals: Sequence[Refusal], now: datetime) -> Evaluation:
     """Judge one observation. `refusals` are the API server's answers to this visit's actions."""
+    refused_exports = [item for item in refusals if of_exports(item, plan)]
+    refusals = [item for item in refusals if item not in refused_exports]
     standing, replaced = of_present_claim(_previous(plan), seen)
     every, seen = seen, runs_on_present_claim(seen)
     record = update(plan, seen, note_request(plan, standing), now)
@@ -65,23 +68,21 @@ def evaluate(plan: Plan, seen: Observation, refusals: Sequence[Refusal], now: da
     # The first refusal ends a visit's actions, and a run is started after the children it needs.
     started, release = (None, None) if refusals else (work.trigger, work.release)
     status = record_release(record_trigger(status, started), release)
+    startable = startable and not refused_exports
+    exports = exporting(
+        Situation(plan, every, obstacle, startable, [*refusals, *refused_exports], now), status, standing
+    )
+    status = exports.status
     recorded = Recorded(plan, status)
     complete, whole = completeness(recorded), intact(status)
     ready = readiness(Case(recorded, obstacle, complete, whole))
     summary = summarize(ready, moving=ready.reason in WORKED_ON or _never_delivered(status))
-    findings = {
-        ConditionType.READY: summary.found,
-        ConditionType.VALIDATED: _with_ignored_tokens(plan, valid),
-        ConditionType.SCHEDULED: scheduled(plan, seen, valid, obstacle),
-        ConditionType.COMPLETE: complete,
-        ConditionType.STORE_INTACT: whole,
-        ConditionType.RECONCILING: summary.reconciling,
-        ConditionType.STALLED: summary.stalled,
-    }
+    found = scheduled(plan, seen, valid, obstacle)
+    findings = _findings(plan, summary, (valid, found, complete, whole), exports)
     return Evaluation(
         conditions=as_conditions(said_once(findings, _SAYS_IT), plan.generation),
         fields=status.model_copy(update={"schedule": schedule_in_force(plan, seen, valid)}),
-        actions=(*work.actions, *acknowledging(plan, seen, said.words), *prunes),
+        actions=(*work.actions, *acknowledging(plan, seen, said.words), *prunes, *exports.actions),
         notices=(
             *replaced,
             *record.notices,
@@ -90,22 +91,41 @@ def evaluate(plan: Plan, seen: Observation, refusals: Sequence[Refusal], now: da
             *missed_notices(fires, obstacle),
             *waits,
             *_begun(started, release),
+            *exports.notices,
         ),
-        measures=(*record.measures, *punctuality(plan, fires)),
-        recheck_after=_recheck(every, fires, now),
+        measures=(*record.measures, *punctuality(plan, fires), *exports.measures),
+        recheck_after=_recheck(every, fires, exports, now),
     )
+
+
+def _findings(
+    plan: Plan, summary: Summary, parts: tuple[Finding, ...], exports: Exporting
+) -> dict[ConditionType, Finding]:
+    valid, fires, complete, whole = parts
+    findings = {
+        ConditionType.READY: summary.found,
+        ConditionType.VALIDATED: _with_ignored_tokens(plan, valid),
+        ConditionType.SCHEDULED: fires,
+        ConditionType.COMPLETE: complete,
+        ConditionType.STORE_INTACT: whole,
+        ConditionType.RECONCILING: summary.reconciling,
+        ConditionType.STALLED: summary.stalled,
+    }
+    return findings if exports.exported is None else {**findings, ConditionType.EXPORTED: exports.exported}
 
 
 def _with_ignored_tokens(plan: Plan, valid: Finding) -> Finding:
     return replace(valid, message=with_ignored(valid.message, INGEST_PLAN.kind, plan.annotations))
 
 
-def _recheck(every: Observation, fires: Fires, now: datetime) -> timedelta | None:
+def _recheck(every: Observation, fires: Fires, exports: Exporting, now: datetime) -> timedelta | None:
     if claim_goes(every) and any(job.finished for job in every.runs):
         pause: timedelta | None = SOON
     else:
-        pause = look_again((*every.runs, *every.releases), now)
-    return min((item for item in (pause, fires.look_after) if item is not None), default=None)
+        jobs = (*every.runs, *every.releases, *(job for _, job in every.exports))
+        pause = look_again(jobs, now)
+    pauses = (pause, fires.look_after, exports.look_after)
+    return min((item for item in pauses if item is not None), default=None)
 
 
 def _begun(trigger: Trigger | None, release: DueRelease | None) -> tuple[Notice, ...]:

@@ -21,7 +21,15 @@ from .observe import Observer
 def room(cluster: Cluster, images: WorkerImages, clock: Clock) -> Room[IngestPlanSpec, Observation]:
     """The kind, with what its observer needs."""
     observer = Observer(cluster, images, clock)
-    return Room(INGEST_PLAN, IngestPlanSpec, RESOURCE.conditions, observer, evaluate, families=FAMILIES)
+    return Room(
+        INGEST_PLAN,
+        IngestPlanSpec,
+        RESOURCE.conditions,
+        observer,
+        evaluate,
+        optional=RESOURCE.optional,
+        families=FAMILIES,
+    )
 
 
 def register(registry: kopf.OperatorRegistry, visits: Visits) -> None:

@@ -40,7 +40,14 @@ SUCCESS_AGE = Family(
     OF_PLAN,
     Form.AGE,
 )
-FAMILIES = (RUNS, REQUESTS, RETRIES, MISSED_RUNS, SECOND_TRIES, SUCCESS_AGE)
+EXPORTS = Family("backbone_exports", "Exports that ended, by outcome.", (*OF_PLAN, "outcome"), Form.COUNTER)
+EXPORT_AGE = Family(
+    "backbone_export_age_seconds",
+    "How long ago the last whole export ended; before the first, how long ago the plan began.",
+    (*OF_PLAN, "export"),
+    Form.AGE,
+)
+FAMILIES = (RUNS, REQUESTS, RETRIES, MISSED_RUNS, SECOND_TRIES, SUCCESS_AGE, EXPORTS, EXPORT_AGE)
 
 
 def of_run(outcome: str, report: RunReport | None) -> tuple[Measure, ...]:

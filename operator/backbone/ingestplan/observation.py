@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..evaluation import Refusal
 from ..jobs.pods import WorkerImages
-from ..ports.readings import BackboneReading, ChildReading, CronJobReading, JobReading
+from ..ports.readings import BackboneReading, ChildReading, ClaimReading, CronJobReading, JobReading
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,13 @@ class Observation:
     """Jobs of the CronJob that ran for another plan, as far as one can tell: they say nothing here."""
     former: tuple[CronJobReading, ...] = ()
     """CronJobs of the plan under another name: of an earlier version, or of a namesake before it."""
+
+    exports: tuple[tuple[str, JobReading], ...] = ()
+    """Names of exports and their Jobs, the oldest first."""
+    export_schedules: tuple[CronJobReading, ...] = ()
+    """CronJobs of exports, also of such that are no longer in the spec."""
+    targets: Mapping[str, ClaimReading] = field(default_factory=dict)
+    """The claims that exports name, as far as they exist, by name."""
 
     refusal: Refusal | None = None
     """Why no Job was made for the last fire, where the API server refuses it."""

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 from ..evaluation import Subject
 from ..handling import Clock
 from ..jobs.pod_refusals import with_refusals
 from ..jobs.pods import WorkerImages, child_labels
-from ..ports.cluster import CONFIG_MAP, CRON_JOB, DATA_BACKBONE, JOB, POD, Cluster
-from ..ports.readings import BackboneReading, ChildReading, CronJobReading, controller_of, read_jobs
-from ..vocabulary import LABEL_COMPONENT, LABEL_PLAN, LABEL_PLAN_UID, Component
+from ..ports.cluster import CLAIM, CONFIG_MAP, CRON_JOB, DATA_BACKBONE, JOB, POD, Cluster
+from ..ports.readings import (
+    BackboneReading,
+    ChildReading,
+    ClaimReading,
+    CronJobReading,
+    JobReading,
+    controller_of,
+    read_jobs,
+)
+from ..vocabulary import LABEL_COMPONENT, LABEL_EXPORT, LABEL_PLAN, LABEL_PLAN_UID, Component
 from .api import IngestPlanSpec
 from .children import cron_job_name, plan_file_name
 from .fire_refusals import FireRefusals
@@ -36,15 +45,17 @@ class Observer:
         """Look once."""
         space, name, backbone_name = plan.namespace, plan.name, plan.spec.backbone_ref.name
         labels = child_labels(Component.RUN, backbone_name, **{LABEL_PLAN: name})
-        schedules = {**labels, LABEL_COMPONENT: str(Component.SCHEDULE)}
-        # Runs and releases from quarantine, told apart below.
+        # Runs, releases from quarantine and exports, told apart below.
         del labels[LABEL_COMPONENT]
-        backbone, plan_file, cron_jobs, jobs = await asyncio.gather(
+        backbone, plan_file, every_cron_job, jobs, targets = await asyncio.gather(
             self.cluster.get(DATA_BACKBONE, space, backbone_name),
             self.cluster.get(CONFIG_MAP, space, plan_file_name(name)),
-            self.cluster.list(CRON_JOB, space, schedules),
+            self.cluster.list(CRON_JOB, space, labels),
             self.cluster.list(JOB, space, labels),
+            self._targets(plan),
         )
+        cron_jobs = [item for item in every_cron_job if _component(item) == Component.SCHEDULE]
+        exports = [item for item in every_cron_job if _component(item) == Component.EXPORT]
         wanted = cron_job_name(plan)
         cron_job = next((item for item in cron_jobs if item["metadata"]["name"] == wanted), None)
         if cron_job is None:
@@ -54,21 +65,11 @@ class Observer:
         pods = await self.cluster.list(POD, space, labels) if jobs else []
         # Labels can be anybody's.
         standing = cron_jobs if cron_job is None or cron_job in cron_jobs else [*cron_jobs, cron_job]
-        owners = {plan.uid, *(item["metadata"]["uid"] for item in standing)}
+        owners = {plan.uid, *(item["metadata"]["uid"] for item in [*standing, *exports])}
         owned = [job for job in jobs if controller_of(job) in owners or _orphaned(plan, job)]
         ours = [job for job in owned if _ran_for(plan, job)]
         now = self.clock()
-        runs, releases = await asyncio.gather(
-            *(
-                with_refusals(
-                    self.cluster,
-                    space,
-                    read_jobs([job for job in ours if _component(job) == part], pods),
-                    now,
-                )
-                for part in (Component.RUN, Component.QUARANTINE)
-            )
-        )
+        runs, releases, exported = await self._read(space, ours, pods, now)
         seen = Observation(
             backbone=BackboneReading.read(backbone) if backbone else None,
             plan_file=ChildReading.read(plan_file) if plan_file else None,
@@ -76,12 +77,43 @@ class Observer:
             runs=runs,
             images=self.images,
             releases=releases,
+            exports=tuple((_export(ours, job.name), job) for job in exported),
+            export_schedules=tuple(map(CronJobReading.read, exports)),
+            targets=targets,
             strays=read_jobs([job for job in owned if job not in ours], pods),
             former=tuple(
                 CronJobReading.read(item) for item in cron_jobs if item["metadata"]["name"] != wanted
             ),
         )
         return replace(seen, refusal=await self._refusals.of(plan, seen, now))
+
+    async def _read(
+        self, space: str, ours: list[dict[str, Any]], pods: list[dict[str, Any]], now: datetime
+    ) -> list[tuple[JobReading, ...]]:
+        return await asyncio.gather(
+            *(
+                with_refusals(
+                    self.cluster,
+                    space,
+                    read_jobs([job for job in ours if _component(job) == part], pods),
+                    now,
+                )
+                for part in (Component.RUN, Component.QUARANTINE, Component.EXPORT)
+            )
+        )
+
+    async def _targets(self, plan: Subject[IngestPlanSpec]) -> dict[str, ClaimReading]:
+        names = sorted({export.target.claim_name for export in plan.spec.exports or ()})
+        found = await asyncio.gather(
+            *(self.cluster.get(CLAIM, plan.namespace, name) for name in names),
+        )
+        return {name: ClaimReading.read(raw) for name, raw in zip(names, found, strict=True) if raw}
+
+
+def _export(jobs: list[dict[str, Any]], name: str) -> str:
+    """The export of a Job, by its label."""
+    labels = next(job["metadata"].get("labels") or {} for job in jobs if job["metadata"]["name"] == name)
+    return str(labels.get(LABEL_EXPORT, ""))
 
 
 def _component(raw: dict[str, Any]) -> str:

@@ -22,6 +22,7 @@ from .pod_settings import Settings
 
 CONTAINER = "worker"
 DATA_DIRECTORY = "/data"
+TARGET_DIRECTORY = "/target"
 PLAN_DIRECTORY = "/etc/backbone/plan"
 SECRETS_DIRECTORY = "/etc/backbone/secrets"
 SECRET_MODE = 0o440
@@ -66,6 +67,8 @@ class Work:
     plan_keys: tuple[str, ...] = PLAN_FILES
     secrets: tuple[str, ...] = ()
     """Names of Secrets that the pod sees as files; one that is not there does not keep it from starting."""
+    target: str | None = None
+    """Another claim that the pod mounts, for what it exports."""
     pods: Settings = field(default_factory=dict)
     """What the backbone and the plan say of the pods."""
 
@@ -145,6 +148,8 @@ def _pod_spec(work: Work) -> dict[str, Any]:
         {"name": "data", "persistentVolumeClaim": {"claimName": work.claim}},
         {"name": "tmp", "emptyDir": {"sizeLimit": SCRATCH}},
     ]
+    if work.target is not None:
+        volumes.append({"name": "target", "persistentVolumeClaim": {"claimName": work.target}})
     if work.plan_file is not None:
         items = [{"key": name, "path": name} for name in work.plan_keys]
         volumes.append({"name": "plan", "configMap": {"name": work.plan_file, "items": items}})
@@ -174,6 +179,8 @@ def _container(work: Work) -> dict[str, Any]:
         {"name": "data", "mountPath": DATA_DIRECTORY},
         {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - the pod's own emptyDir
     ]
+    if work.target is not None:
+        mounts.append({"name": "target", "mountPath": TARGET_DIRECTORY})
     if work.plan_file is not None:
         mounts.append({"name": "plan", "mountPath": PLAN_DIRECTORY, "readOnly": True})
     for place, name in enumerate(work.secrets):
@@ -190,6 +197,7 @@ def _container(work: Work) -> dict[str, Any]:
                 "name": "EMP_RUN_ID",
                 "valueFrom": {"fieldRef": {"fieldPath": f"metadata.labels['{JOB_NAME_LABEL}']"}},
             },
+            *([{"name": "EMP_EXPORTS_DIR", "value": TARGET_DIRECTORY}] if work.target else []),
             {"name": "EMP_TERMINATION_LOG", "value": "/dev/termination-log"},
             *([{"name": "EMP_SECRETS_DIR", "value": SECRETS_DIRECTORY}] if work.secrets else []),
             {"name": "TMPDIR", "value": "/tmp"},  # noqa: S108 - the pod's own emptyDir
