@@ -77,6 +77,7 @@ CHECKSUMS = {
     11: "97f1c59ac5fc3665",
     12: "bbf73b683e52cf73",
     13: "21251d8055b7a16d",
+    14: "6962e983463affde",
 }
 """Of what a release has applied somewhere: such a file is never edited, a change is a new one."""
 
