@@ -86,6 +86,19 @@ def test_an_export_reports_what_its_manifest_has_and_the_next_writes_what_change
     assert exports.open(target / "bars", manifest=1).to_table()["close"].to_pylist().count(7.0) == 0
 
 
+def test_the_document_of_an_export_is_what_its_report_says_also_of_one_that_failed(
+    tmp_path: Path, emp: Emp, data: Path, target: Path
+) -> None:
+    given = ("--plan", objects(tmp_path), "--name", "bars", "--data-dir", data, "-o", "json")
+    for folder, code in ((target, 0), (tmp_path / "nowhere", 3)):
+        done = emp("export", "run", *given, "--to", folder)
+        assert done.returncode == code
+        told = json.loads(done.stdout)
+        assert told.pop("type") == "telemetry.ingest.spark_exports"
+        assert (told.pop("version"), told.pop("backbone"), told.pop("plan")) == (1, "market", "bars")
+        assert told.items() >= report(tmp_path).items()
+
+
 def test_a_target_that_is_not_there_and_one_of_another_plan_are_named(
     tmp_path: Path, emp: Emp, data: Path, target: Path
 ) -> None:

@@ -34,7 +34,8 @@ ENTRY = 6
 AROUND_GROUP, AROUND_NAME = 128, 4
 """Characters around a group with all its numbers, and around a name in its list of topics."""
 
-MOST_GROUPS, MOST_TOPICS_OF_A_GROUP = 50, 100
+MOST_GROUPS = 50
+MOST_TOPICS_OF_A_GROUP = 100
 MOST_RECORDS = 10**15
 
 NAME_PATTERN = "^[A-Za-z0-9._-]+$"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -30,8 +31,12 @@ from ..stores.places import place_of
 from ..vocabulary import Outcome
 from .console import Progress, failed, notice
 from .exporting import Exported, ExportJob, exported
+from .forms import ExportRunForm
 from .ingesting import run_id, write_termination_log
 from .stopping import Stopped, StopRequest
+
+DOCUMENT = "telemetry.ingest.spark_exports"
+VERSION = 1
 
 STOPPED = "the export was stopped before its commit: the last one is untouched, and the next starts anew"
 ADVICE = {
@@ -110,7 +115,20 @@ class Run:
         )
 
 
-def run_export(files: list[Path], name: str, to: Path, given: Path | None) -> None:
+def document(chosen: Chosen, report: ExportReport) -> dict[str, object]:
+    """How an export ended, as JSON. Times are UTC; without a manifest the fields about it are absent."""
+    return {
+        "type": DOCUMENT,
+        "version": VERSION,
+        "backbone": chosen.plan.backbone.name,
+        "plan": chosen.plan.name,
+        **report.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"cut"}),
+    }
+
+
+def run_export(
+    files: list[Path], name: str, to: Path, given: Path | None, form: ExportRunForm = ExportRunForm.TEXT
+) -> None:
     """Export, and leave a report in the termination log. Raises Rejected where the files do not name one."""
     try:
         chosen = _chosen(files, name)
@@ -132,9 +150,12 @@ def run_export(files: list[Path], name: str, to: Path, given: Path | None) -> No
         write_termination_log(run.report(Outcome.INTERNAL_ERROR, f"{type(error).__name__}: {error}"))
         raise
     write_termination_log(report)
+    if form is ExportRunForm.JSON:
+        typer.echo(json.dumps(document(chosen, report)))
     if report.outcome is not Outcome.SUCCEEDED:
         raise typer.Exit(failed(f"export {name}: {report.outcome}: {report.message}", EXIT_RUN_FAILED))
-    _tell(report)
+    if form is ExportRunForm.TEXT:
+        _tell(report)
     raise typer.Exit(EXIT_OK)
 
 

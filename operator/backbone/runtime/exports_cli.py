@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from .console import interruptible
-from .forms import DimensionName, ExportForm, FileForm
+from .forms import DimensionName, ExportForm, ExportRunForm, FileForm
 from .options import DataDir, End, OptionalFiles, Source, Start, dimension_name, dimension_of, moment_of
 
 FILE = "file"
@@ -93,6 +93,10 @@ def run(
         ),
     ],
     data_dir: DataDir = None,
+    output: Annotated[
+        ExportRunForm,
+        typer.Option("-o", "--output", help="A sentence, or the document telemetry.ingest.spark_exports."),
+    ] = ExportRunForm.TEXT,
 ) -> None:
     """Export a dimension as a table.
 
@@ -101,7 +105,7 @@ def run(
     """
     from .export_job import run_export
 
-    run_export(filename, name, to, data_dir)
+    run_export(filename, name, to, data_dir, output)
 
 
 @app.command()

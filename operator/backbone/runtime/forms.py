@@ -61,6 +61,13 @@ class TopicsForm(StrEnum):
     JSON = "json"
 
 
+class ExportRunForm(StrEnum):
+    """Forms of how an export ended."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
 class ExportForm(StrEnum):
     """Forms of what an export has."""
 
