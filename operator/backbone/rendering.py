@@ -16,12 +16,20 @@ _DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
 def document(
-    kind: str, metadata: dict[str, Any], spec: dict[str, Any], tier: dict[str, Any] | None = None
+    kind: str,
+    metadata: dict[str, Any],
+    spec: dict[str, Any],
+    tier: dict[str, Any] | None = None,
+    stream: dict[str, Any] | None = None,
 ) -> str:
-    """One object as YAML. `tier` is a backbone's status.tier, which says where its workers store."""
+    """One object as YAML.
+
+    `tier` is a backbone's status.tier, which says where its workers store; `stream` its
+    status.streamReadiness.
+    """
     content: dict[str, Any] = {"apiVersion": API_VERSION, "kind": kind, "metadata": metadata, "spec": spec}
     if tier is not None:
-        content["status"] = {"tier": tier}
+        content["status"] = {"tier": tier, **({"streamReadiness": stream} if stream is not None else {})}
     # By way of JSON: tuples and enums are no YAML.
     plain = json.loads(json.dumps(content))
     return yaml.dump(plain, Dumper=_DUMPER, sort_keys=False, allow_unicode=True)

@@ -25,7 +25,7 @@ LABEL_CLAIM_UID = f"{GROUP}/claim-uid"
 """On a probe Job: the identity of the claim that it probes."""
 
 LABEL_CAUSE = f"{GROUP}/cause"
-"""On a Job that checks the database or topics: hash of the cause that it was started for."""
+"""On a Job that checks the database, topics or lag: hash of the cause that it was started for."""
 
 LABEL_PLAN_UID = f"{GROUP}/plan-uid"
 """On a Job of a plan: the plan's identity. A plan can adopt the CronJob of an earlier plan of its name."""
@@ -62,6 +62,7 @@ class Component(StrEnum):
     BINDING = "binding"
     DATABASE = "database"
     TOPICS = "topics"
+    LAG = "lag"
     PLAN = "plan"
     SCHEDULE = "schedule"
     RUN = "run"
@@ -98,7 +99,8 @@ class ConditionType(Documented):
     )
     STREAM_HEALTHY = (
         "StreamHealthy",
-        "A Job reached Kafka, had the rights that it needs, and found every topic usable.",
+        "Kafka carries events: a Job reached it, had the rights that it needs, and found every topic usable; "
+        "and no consumer group of spec.kafka.consumerGroups stands still or lags too far behind.",
     )
     ON_REQUESTED_TIER = ("OnRequestedTier", "The active tier is the one that spec.mode requests.")
     SCHEDULED = ("Scheduled", "The plan's CronJob exists, matches the spec and will fire.")
@@ -200,7 +202,13 @@ class Reason(Documented):
     )
     TOPICS_CHECK_FAILED = ("TopicsCheckFailed", "The Job that checks and creates topics left no report.")
     TOPICS_PROVISIONED = ("TopicsProvisioned", "Every topic exists as the spec describes it.")
-    STREAM_HEALTHY = ("StreamHealthy", "Kafka answers, and every topic can be used.")
+    STREAM_HEALTHY = ("StreamHealthy", "Kafka answers, every topic can be used, and consumer groups keep up.")
+
+    LAG_PENDING = ("LagPending", "The Job that samples lag has not finished for this spec.", _NORMAL)
+    LAG_CHECK_FAILED = ("LagCheckFailed", "The Job that samples lag left no report.")
+    LAG_ABOVE_WARN = ("LagAboveWarnRecords", "A consumer group has as many unread records as warnRecords.")
+    LAG_ABOVE_FAIL = ("LagAboveFailRecords", "A consumer group has as many unread records as failRecords.")
+    LAG_NOT_LISTED = ("LagNotListed", "A group that status.lag has no room for may be above a threshold.")
 
     BACKBONE_NOT_FOUND = (
         "BackboneNotFound",

@@ -13,8 +13,10 @@ from support.plans import report
 from backbone.databackbone import measures as backbones
 from backbone.databackbone.institutional_status import CacheStatus
 from backbone.databackbone.kafka_status import TopicsStatus
+from backbone.databackbone.lag_status import LagStatus, StreamReadiness
 from backbone.ingestplan import measures as plans
 from backbone.metrics import Metrics
+from backbone.reports.lag import LagFinding
 from backbone.reports.run import DimensionReport, RunReport
 from backbone.vocabulary import Outcome
 
@@ -37,7 +39,7 @@ def exposed(metrics: Metrics) -> str:
     text = re.sub(r"^(backbone_\w+_created\S*) .*$", r"\1 TIME", text, flags=re.MULTILINE)
     text = re.sub(r"^(backbone_plan_success_age_seconds\S+) .*$", r"\1 AGE", text, flags=re.MULTILINE)
     families = re.split(r"^(?=# HELP )", text, flags=re.MULTILINE)
-    of_objects = re.compile(r"# HELP backbone_(object|runs|cache|provider|plan|topics)[_ ]")
+    of_objects = re.compile(r"# HELP backbone_(object|runs|cache|provider|plan|topics|lag|stream)[_ ]")
     return "".join(sorted(family for family in families if of_objects.match(family)))
 
 
@@ -52,7 +54,14 @@ def test_the_exposition_of_objects_is_the_known_one(metrics: Metrics) -> None:
     metrics.show_ready("IngestPlan", "ns", "daily", "False")
     cache = CacheStatus(outcome="Reachable", checked_at=NOW, hit_percent=75, room_percent=25)
     topics = TopicsStatus(counts={"Ready": 5, "Drifted": 1})
-    for measure in (*backbones.of_cache(cache), *backbones.of_topics(topics)):
+    lag = LagStatus(groups=(LagFinding(group="desk", word="Stopped", records=7, seconds=30),))
+    readiness = StreamReadiness(grade="Fail", reason="Stopped")
+    of_kafka = (
+        *backbones.of_topics(topics),
+        *backbones.of_lag(lag, None),
+        *backbones.of_readiness(readiness),
+    )
+    for measure in (*backbones.of_cache(cache), *of_kafka):
         metrics.show("DataBackbone", "ns", "market", measure)
     for measure in (
         *plans.of_run("Succeeded", asked(requests=5, retried=1)),

@@ -7,9 +7,11 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ..documented import Documented
+from ..grading.stream_readiness import Grade
 from ..market.defects import Defect
 from ..ports.cache import CacheFault
 from ..ports.database import DatabaseFault
+from ..ports.lag import LagReason, LagWord
 from ..ports.policies import PolicyTrouble
 from ..ports.stream import KafkaFault
 from ..ports.topics import TopicWord
@@ -190,6 +192,26 @@ _SECTIONS: tuple[tuple[str, str, str, type[Documented]], ...] = (
         "`TopicsProvisioned`.",
         "Word",
         TopicWord,
+    ),
+    (
+        "Words of lag",
+        "What a consumer group does about its lag, in `status.lag`; the worst first. Rewind, Stopped and "
+        "Stalled make `StreamHealthy` False.",
+        "Word",
+        LagWord,
+    ),
+    (
+        "Reasons of lag",
+        "Why the word of a consumer group is Unknown; RecordsExpired can stand beside any word.",
+        "Reason",
+        LagReason,
+    ),
+    (
+        "Grades of readiness",
+        "How ready Kafka is, in `status.streamReadiness`: Fail is `StreamHealthy` False, Warn is True with "
+        "another reason than StreamHealthy.",
+        "Grade",
+        Grade,
     ),
     ("Outcomes of runs", "", "Outcome", Outcome),
     (

@@ -18,6 +18,7 @@ from . import children
 from .api import TierStatus, VolumeStatus
 from .children import Backbone
 from .database_look import Checked
+from .lag_look import LagLooked
 from .observation import Observation
 from .services import Services
 from .topics_look import TopicsChecked
@@ -37,12 +38,16 @@ class Standing:
     @property
     def looks(self) -> tuple[Reading[Any, Any], ...]:
         """All looks of this backbone."""
-        checks = (self.services.checked, self.services.topics)
+        checks = (self.services.checked, self.services.topics, self.services.lag)
         return (self.probed, *(item.look for item in checks if item is not None))
 
+    def ages_after(self, now: datetime) -> timedelta | None:
+        """How long until a word that status shows is too old, whether or not a Job is due."""
+        return self.services.lag.ages_after(now) if self.services.lag is not None else None
+
     def next_after(self, seen: Observation, now: datetime) -> timedelta | None:
-        """How long until a Job is due that is not due yet, or one without a pod is looked at again."""
-        waits = (next_due(self.looks, now), look_again(seen.jobs, now))
+        """How long until a Job is due that is not due yet, one waits for its pod still, or a word ages."""
+        waits = (next_due(self.looks, now), look_again(seen.jobs, now), self.ages_after(now))
         return min((wait for wait in waits if wait is not None), default=None)
 
 
@@ -66,7 +71,9 @@ def actions_of(
     backbone: Backbone, seen: Observation, standing: Standing, now: datetime
 ) -> tuple[Action, ...]:
     """What this visit does."""
-    actions: list[Action] = [Apply(children.binding(backbone, standing.tier), seen.binding)]
+    actions: list[Action] = [
+        Apply(children.binding(backbone, standing.tier, standing.services.readiness), seen.binding)
+    ]
     claim = seen.claim
     if (
         claim is not None
@@ -79,6 +86,7 @@ def actions_of(
         actions += _probe(backbone, seen, standing.probed, claim, now)
         actions += _check(backbone, seen, standing.services.checked, now)
         actions += _topics(backbone, seen, standing.services.topics, now)
+        actions += _lag(backbone, seen, standing.services.lag, now)
     actions += _outdated(backbone, seen)
     actions += prunes(seen, but=[look.status.job for look in standing.looks])
     return (*actions, *_claims(backbone, claim))
@@ -125,6 +133,13 @@ def _topics(
         why = "the spec, the operator's version or a confirmation requires a check of the topics"
     job = children.topics(backbone, request.cause, confirm, checked.look.attempt, seen.images)
     return (Start(job, why),)
+
+
+def _lag(backbone: Backbone, seen: Observation, looked: LagLooked | None, now: datetime) -> tuple[Start, ...]:
+    if looked is None or not looked.look.starts(now):
+        return ()
+    why = "" if looked.look.status.cause == looked.cause else "the spec requires a look at the lag"
+    return (Start(children.lag(backbone, looked.cause, looked.look.attempt, seen.images), why),)
 
 
 def _claims(backbone: Backbone, claim: ClaimReading | None) -> tuple[Apply, ...]:

@@ -19,6 +19,7 @@ from .institutional import Redis, Timescale
 from .institutional_status import CacheStatus, DatabaseStatus
 from .kafka_spec import Kafka
 from .kafka_status import TopicsStatus
+from .lag_status import LagStatus, StreamReadiness
 
 DeletionPolicy = Literal["Retain", "Delete"]
 
@@ -236,6 +237,13 @@ class DataBackboneStatus(Model):
     topics: TopicsStatus | None = Field(
         default=None, description="Topics of Kafka; present if spec.kafka is set."
     )
+    lag: LagStatus | None = Field(
+        default=None,
+        description="Lag of the consumer groups; present if spec.kafka.consumerGroups is not empty.",
+    )
+    stream_readiness: StreamReadiness | None = Field(
+        default=None, description="How ready Kafka is; present if spec.kafka is set."
+    )
     last_change: LastChange | None = Field(
         default=None, description="The last change of the spec that the operator accepted."
     )
@@ -261,6 +269,7 @@ RESOURCE = Resource(
         Column("Tier", ".status.serving"),
         Column.of_condition("Ready", ConditionType.READY, "status"),
         Column.of_condition("Reason", ConditionType.READY, "reason"),
+        Column("Lag", ".status.lag.word"),
         Column.of_condition("Retention", ConditionType.RETENTION_MET, "status"),
         Column.of_condition("Message", ConditionType.READY, "message", wide=True),
         AGE,

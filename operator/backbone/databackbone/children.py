@@ -24,6 +24,7 @@ from ..quantity import amount
 from ..rendering import BACKBONE_FILE, document
 from ..vocabulary import LABEL_CAUSE, LABEL_CLAIM_UID, Component
 from .api import DataBackboneSpec, TierStatus
+from .lag_status import StreamReadiness
 
 Backbone = Subject[DataBackboneSpec]
 
@@ -35,6 +36,9 @@ DATABASE_SECONDS = 1200
 
 TOPICS_SECONDS = 300
 """A thousand topics take seconds, a quota makes them wait; what is left is the next Job's."""
+
+LAG_SECONDS = 300
+"""A look takes a minute; an answer of Kafka may be slow."""
 
 PUBLISHED = "published/backbone.duckdb"
 
@@ -81,8 +85,8 @@ def claim(backbone: Backbone, found: ClaimReading | None, grow: bool) -> dict[st
     return stamped({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": metadata, "spec": spec})
 
 
-def binding(backbone: Backbone, tier: TierStatus) -> dict[str, Any]:
-    """What readers and workers need to know: names and places, no secrets."""
+def binding(backbone: Backbone, tier: TierStatus, readiness: StreamReadiness | None = None) -> dict[str, Any]:
+    """What readers and workers need to know: names and places, no secrets; and how ready Kafka is."""
     identity = {
         "name": backbone.name,
         "namespace": backbone.namespace,
@@ -108,7 +112,11 @@ def binding(backbone: Backbone, tier: TierStatus) -> dict[str, Any]:
                 "published": PUBLISHED,
                 **({"cluster": tier.cluster} if tier.cluster else {}),
                 BACKBONE_FILE: document(
-                    DATA_BACKBONE.kind, identity, spec, tier.model_dump(mode="json", by_alias=True)
+                    DATA_BACKBONE.kind,
+                    identity,
+                    spec,
+                    tier.model_dump(mode="json", by_alias=True),
+                    readiness.model_dump(mode="json", by_alias=True) if readiness is not None else None,
                 ),
             },
         }
@@ -151,6 +159,14 @@ def topics(
     arguments = ("provision-topics", "-f", PLAN_DIRECTORY, *_confirming(confirm))
     work = _work(backbone, Component.TOPICS, arguments, TOPICS_SECONDS, images)
     return _job(backbone, _informed(work, backbone, secrets), "topics", {LABEL_CAUSE: cause}, attempt)
+
+
+def lag(backbone: Backbone, cause: str, attempt: str, images: WorkerImages) -> dict[str, Any]:
+    """A Job that samples the lag of the consumer groups; one per cause and attempt."""
+    kafka = backbone.spec.kafka
+    secrets = (kafka.connection.secret_name,) if kafka is not None else ()
+    work = _work(backbone, Component.LAG, ("sample-lag", "-f", PLAN_DIRECTORY), LAG_SECONDS, images)
+    return _job(backbone, _informed(work, backbone, secrets), "lag", {LABEL_CAUSE: cause}, attempt)
 
 
 def _confirming(confirm: str | None) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from ..evaluation import Action, Evaluation, Finding, Notice, Refusal, as_conditions, said_once
 from ..jobs.pods import claim_name
+from ..measures import Measure
 from ..ports.cluster import DATA_BACKBONE
 from ..schema import read_back
 from ..tokens import with_ignored
@@ -17,7 +18,7 @@ from .actions import Standing, actions_of, leaving, prunes
 from .api import PENDING_TIER, DataBackboneStatus, TierStatus, VolumeStatus
 from .audit import LastChange, differences, last_change
 from .children import Backbone
-from .measures import of_cache, of_topics
+from .measures import of_cache, of_lag, of_readiness, of_topics
 from .observation import Observation
 from .readiness import Case, name_taken, summary
 from .services import Services, services_of
@@ -37,7 +38,6 @@ def evaluate(backbone: Backbone, seen: Observation, refusals: Sequence[Refusal],
     evidence = Evidence(volume.holds_rows, running, services.settled)
     decision = decide(backbone.spec, previous.tier, evidence, now)
     volume_found = storage(VolumeCase(seen, probed, decision.tier))
-    topics = services.topics.look.status if services.topics is not None else None
     case = Case(backbone, seen, refusals, volume_found, services, decision)
     whole = summary(case)
     findings = {
@@ -59,7 +59,9 @@ def evaluate(backbone: Backbone, seen: Observation, refusals: Sequence[Refusal],
             volume=volume,
             database=services.database,
             cache=services.cache,
-            topics=topics,
+            topics=services.topics_status,
+            lag=services.lag_status,
+            stream_readiness=services.readiness,
             last_change=change or previous.last_change,
             accepted_spec=accepted.keep(backbone.spec),
             plans=len(seen.plans),
@@ -71,8 +73,17 @@ def evaluate(backbone: Backbone, seen: Observation, refusals: Sequence[Refusal],
             *services.notices,
             *_made_again(previous.volume, volume, tier),
         ),
-        measures=(*of_cache(services.cache), *of_topics(topics)),
-        recheck_after=None if backbone.spec.suspend else standing.next_after(seen, now),
+        measures=_measures(services, previous),
+        recheck_after=standing.ages_after(now) if backbone.spec.suspend else standing.next_after(seen, now),
+    )
+
+
+def _measures(services: Services, previous: DataBackboneStatus) -> tuple[Measure, ...]:
+    return (
+        *of_cache(services.cache),
+        *of_topics(services.topics_status),
+        *of_lag(services.lag_status, previous.lag),
+        *of_readiness(services.readiness),
     )
 
 

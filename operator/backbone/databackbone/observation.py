@@ -44,13 +44,15 @@ class Observation:
     """Jobs that look at the database, the oldest first."""
     topic_checks: tuple[JobReading, ...] = ()
     """Jobs that look at Kafka's topics, the oldest first."""
+    lag_looks: tuple[JobReading, ...] = ()
+    """Jobs that sample the lag of consumer groups, the oldest first."""
     cluster: str | None = None
     """Which cluster this is, where a database is configured."""
 
     @property
     def jobs(self) -> tuple[JobReading, ...]:
         """All Jobs that look at something for the backbone."""
-        return (*self.probes, *self.checks, *self.topic_checks)
+        return (*self.probes, *self.checks, *self.topic_checks, *self.lag_looks)
 
     def met(self, troubles: Container[str | None], since: datetime) -> bool:
         """Whether the last run of a plan, or one of its dimensions, ended so after a moment."""

@@ -38,7 +38,7 @@ class Observer:
     async def __call__(self, backbone: Subject[DataBackboneSpec]) -> Observation:
         """Look once."""
         space, name = backbone.namespace, backbone.name
-        claim, binding, probes, (checks, topic_checks), plans, cluster = await asyncio.gather(
+        claim, binding, probes, (checks, topic_checks, lag_looks), plans, cluster = await asyncio.gather(
             self.cluster.get(CLAIM, space, claim_name(name)),
             self.cluster.get(CONFIG_MAP, space, binding_name(name)),
             self._jobs(backbone, Component.VOLUME_PROBE, ("volume", "probeJob")),
@@ -55,6 +55,7 @@ class Observer:
             pace=self.pace,
             checks=checks,
             topic_checks=topic_checks,
+            lag_looks=lag_looks,
             cluster=cluster,
         )
 
@@ -64,12 +65,14 @@ class Observer:
 
     async def _checks(
         self, backbone: Subject[DataBackboneSpec]
-    ) -> tuple[tuple[JobReading, ...], tuple[JobReading, ...]]:
-        """Jobs that look at the database, and those that look at topics."""
+    ) -> tuple[tuple[JobReading, ...], tuple[JobReading, ...], tuple[JobReading, ...]]:
+        """Jobs that look at the database, those that look at topics, and those that sample lag."""
         spec = backbone.spec
+        groups = spec.kafka is not None and bool(spec.kafka.consumer_groups)
         return await asyncio.gather(
             self._of_service(backbone, Component.DATABASE, "database", configured=spec.timescale is not None),
             self._of_service(backbone, Component.TOPICS, "topics", configured=spec.kafka is not None),
+            self._of_service(backbone, Component.LAG, "lag", configured=groups),
         )
 
     async def _of_service(

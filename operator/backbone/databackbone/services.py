@@ -15,9 +15,12 @@ from .children import Backbone
 from .database_findings import migrated, serves
 from .database_look import CHECK, Checked, read_checks
 from .institutional_status import CacheStatus, DatabaseStatus
+from .kafka_status import TopicsStatus
+from .lag_look import LagLooked, read_lag
+from .lag_status import LagStatus, StreamReadiness
 from .observation import Observation
 from .policies import policies_run, retention_met
-from .stream_findings import replaced, stream_healthy, topics_provisioned
+from .stream_findings import Stream, readiness, replaced, stream_healthy, topics_provisioned
 from .topics_look import TopicsChecked, read_topics
 
 
@@ -29,6 +32,10 @@ class Services:
     """TimescaleDB and Redis; None where none is configured."""
     topics: TopicsChecked | None = None
     """Kafka; None where none is configured."""
+    lag: LagLooked | None = None
+    """The lag of consumer groups; None where none is configured."""
+    readiness: StreamReadiness | None = None
+    """How ready Kafka is; None where none is configured."""
     findings: dict[ConditionType, Finding] = field(default_factory=dict)
     serves: Finding | None = None
     """Whether rows can be stored and read there: also while policies wait. None where none is configured."""
@@ -44,6 +51,16 @@ class Services:
     def cache(self) -> CacheStatus | None:
         """Redis as a Job last found it."""
         return self.checked.cache if self.checked is not None else None
+
+    @property
+    def topics_status(self) -> TopicsStatus | None:
+        """Topics as a Job last found them."""
+        return self.topics.look.status if self.topics is not None else None
+
+    @property
+    def lag_status(self) -> LagStatus | None:
+        """The lag of consumer groups as a Job last sampled it."""
+        return self.lag.look.status if self.lag is not None else None
 
     @property
     def notices(self) -> tuple[Notice, ...]:
@@ -77,11 +94,18 @@ def services_of(
     topics = read_topics(backbone, previous, seen, now)
     if topics is None:
         return services
+    stream = Stream(topics, read_lag(backbone, previous, seen, now))
     of_stream = {
-        ConditionType.STREAM_HEALTHY: stream_healthy(topics),
+        ConditionType.STREAM_HEALTHY: stream_healthy(stream),
         ConditionType.TOPICS_PROVISIONED: topics_provisioned(topics),
     }
-    return replace(services, topics=topics, findings={**services.findings, **of_stream})
+    return replace(
+        services,
+        topics=topics,
+        lag=stream.lag,
+        readiness=readiness(stream),
+        findings={**services.findings, **of_stream},
+    )
 
 
 def _institutional(
@@ -112,7 +136,7 @@ def _institutional(
     }
     if backbone.spec.redis is not None:
         findings[ConditionType.CACHE_HEALTHY] = cache_healthy(checked)
-    return Services(checked, None, findings, usable, settled)
+    return Services(checked, findings=findings, serves=usable, settled=settled)
 
 
 def _to_serve(backbone: Backbone, holds_rows: bool | None) -> bool:

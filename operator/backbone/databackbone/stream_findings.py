@@ -1,11 +1,13 @@
-"""What is true of Kafka and of its topics, by the last check of them."""
+"""What is true of Kafka, of its topics and of those who read them, by the last looks at them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 from ..evaluation import Finding, Notice
 from ..grading.chain import Chain, first
+from ..grading.stream_readiness import grade_of, graded
 from ..jobs.looks import out_of_date, pending
 from ..parts.kafka.topics import ORDER
 from ..ports.stream import KafkaFault
@@ -14,6 +16,9 @@ from ..reports.topics import TOPICS_CHECKED
 from ..tokens import CONFIRM
 from ..vocabulary import Reason
 from .kafka_status import TopicsStatus
+from .lag_findings import LAG_HEALTHY
+from .lag_look import LagLooked
+from .lag_status import StreamReadiness
 from .topics_look import CHECK, TopicsChecked
 
 _OF_SETTINGS = {KafkaFault.INVALID_SETTINGS, KafkaFault.SECRET_MISSING}
@@ -31,14 +36,41 @@ TOLD = 3
 """Topics that a condition names; status.topics.worst has more."""
 
 
-def stream_healthy(checked: TopicsChecked) -> Finding:
-    """Whether Kafka takes and gives events."""
-    found = first(STREAM_HEALTHY, checked)
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """Kafka as its looks found it; `lag` is None where no consumer group is configured."""
+
+    topics: TopicsChecked
+    lag: LagLooked | None = None
+
+
+def stream_healthy(stream: Stream) -> Finding:
+    """Whether Kafka takes and gives events, and those who read them keep up."""
+    _, found = _first_wrong(stream)
     if found is None:
-        return _is_healthy(checked)
-    if found.holds is None:
+        return _is_healthy(stream)
+    if found.holds is not False:
         return found
     return Finding(False, found.reason, f"{found.message.rstrip('.')}. Rows are stored and read meanwhile.")
+
+
+def readiness(stream: Stream) -> StreamReadiness:
+    """How ready Kafka is, by the check that stream_healthy speaks of."""
+    wrong, found = _first_wrong(stream)
+    reason = found.reason if found is not None else Reason.STREAM_HEALTHY
+    checks = {name: str(grade) for name, grade in graded(wrong, found).items()}
+    return StreamReadiness(grade=grade_of(found), reason=reason, checks=checks)
+
+
+def _first_wrong(stream: Stream) -> tuple[str | None, Finding | None]:
+    """The first check that found something, and what; no name where nobody could look at any."""
+    if found := first(_LOOKED, stream.topics):
+        return None, found
+    for name, check in _CHECKS.items():
+        if found := check(stream.topics):
+            return name, found
+    found = first(LAG_HEALTHY, stream.lag) if stream.lag is not None else None
+    return ("lag", found) if found is not None else (None, None)
 
 
 def topics_provisioned(checked: TopicsChecked) -> Finding:
@@ -101,11 +133,13 @@ def _topics(checked: TopicsChecked) -> Finding | None:
     return Finding(False, wrong[0], _told(status, wrong)) if wrong else None
 
 
-def _is_healthy(checked: TopicsChecked) -> Finding:
-    status = checked.look.status
+def _is_healthy(stream: Stream) -> Finding:
+    status = stream.topics.look.status
     count = status.brokers
     brokers = "" if count is None else f", with {count} broker{'' if count == 1 else 's'}"
     message = f"Kafka answers{brokers}, and each of {sum(status.counts.values()):,} topics can be used."
+    if stream.lag is not None:
+        message += f" Each of {len(stream.lag.kafka.consumer_groups):,} consumer groups keeps up."
     return Finding(True, Reason.STREAM_HEALTHY, message)
 
 
@@ -183,7 +217,12 @@ def _race(status: TopicsStatus) -> str:
 
 _LOOKED: Chain[TopicsChecked] = (_not_checked, _out_of_date, _no_report)
 """Without a verdict of now nothing is known, which is no health."""
-STREAM_HEALTHY: Chain[TopicsChecked] = (*_LOOKED, _settings, _reachable, _authorised, _topics)
-"""In this order, before Kafka is found healthy."""
+_CHECKS: dict[str, Callable[[TopicsChecked], Finding | None]] = {
+    "settings": _settings,
+    "reachable": _reachable,
+    "authorised": _authorised,
+    "topics": _topics,
+}
+"""In this order, before the lag; the names are those of grading.stream_readiness."""
 TOPICS_PROVISIONED: Chain[TopicsChecked] = (*_LOOKED, _could_not_look, _differ)
 """In this order, before the topics are found as the spec describes them."""

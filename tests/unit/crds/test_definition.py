@@ -103,7 +103,7 @@ def test_columns_read_fields_that_exist_and_conditions_by_type(resource: Resourc
 @pytest.mark.parametrize(
     ("kind", "always", "wide"),
     [
-        ("DataBackbone", ["Tier", "Ready", "Reason", "Retention", "Age"], ["Message"]),
+        ("DataBackbone", ["Tier", "Ready", "Reason", "Lag", "Retention", "Age"], ["Message"]),
         ("IngestPlan", ["Schedule", "Ready", "Reason", "Rows", "LastRun", "Age"], ["Message"]),
         ("FailoverDrill", ["Scenario", "Succeeded", "Reason", "Started", "Age"], []),
     ],

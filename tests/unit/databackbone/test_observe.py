@@ -120,6 +120,30 @@ async def test_checks_of_topics_are_read_where_kafka_is_configured(
     assert seen.jobs == seen.topic_checks
 
 
+GROUPS = {"consumerGroups": [{"name": "desk", "topics": ["orders"]}]}
+
+
+@pytest.mark.parametrize(
+    ("kafka", "status", "count"),
+    [
+        pytest.param(GROUPS, {}, 1, id="a group is configured"),
+        pytest.param({}, {"lag": {"job": "l"}}, 1, id="one was configured"),
+        pytest.param({}, {}, 0, id="none ever was"),
+    ],
+)
+async def test_looks_at_lag_are_read_where_a_group_is_configured(
+    kafka: dict[str, Any], status: dict[str, Any], count: int
+) -> None:
+    spec = {"kafka": {"connection": {"secretName": "kafka"}, **kafka}}
+    subject = replace(BACKBONE, spec=DataBackboneSpec.model_validate(spec), status=status)
+    job = children.lag(subject, "cause", "first", IMAGES)
+    more = {"uid": "l", "creationTimestamp": "2024-03-01T12:00:00Z"}
+    seen = await observer({**job, "metadata": {**job["metadata"], **more}})(subject)
+    assert [look.cause for look in seen.lag_looks] == ["cause"] * count
+    assert seen.topic_checks == ()
+    assert seen.jobs == seen.lag_looks
+
+
 WANTED = {"mode": "Institutional", "timescale": {"connection": {"secretName": "db"}}}
 
 
