@@ -220,11 +220,7 @@ class Reason(Documented):
     INVALID_SCHEDULE = ("InvalidSchedule", "spec.schedule is not a valid cron expression.")
     UNKNOWN_TIME_ZONE = ("UnknownTimeZone", "spec.timeZone is not in the IANA database.")
     SCHEDULE_IN_PLACE = ("ScheduleInPlace", "The CronJob matches the spec.")
-    AWAITING_FIRST_RUN = (
-        "AwaitingFirstRun",
-        "No run has succeeded yet; the first one is due or under way.",
-        _NORMAL,
-    )
+    AWAITING_FIRST_RUN = ("AwaitingFirstRun", "No run succeeded yet; the first is due or runs.", _NORMAL)
     RUN_STARTED = ("RunStarted", "The operator created the Job of a run.")
     RUN_MISSED = ("RunMissed", "The schedule fired and no run started; one starts as soon as it can store.")
     RUN_WAITS = ("RunWaits", "A run-now token waits until the run of the previous token has ended.")
@@ -244,10 +240,7 @@ class Reason(Documented):
     STORE_INTACT = ("StoreIntact", "No run continued from an empty store.")
     STORE_EMPTIED = ("StoreEmptied", "A corrupt store had no intact copy: runs continue from an empty store.")
     ACKNOWLEDGED = ("Acknowledged", "Somebody acknowledged an event that required it.")
-    ACKNOWLEDGEMENT_REFUSED = (
-        "AcknowledgementRefused",
-        "An acknowledge entry is malformed, or nothing requires it.",
-    )
+    ACKNOWLEDGEMENT_REFUSED = ("AcknowledgementRefused", "An acknowledge entry is malformed or not needed.")
     STATUS_GAP = ("StatusGap", "One or more runs finished, and the operator never read their outcome.")
 
     SCENARIO_NOT_AVAILABLE = (
