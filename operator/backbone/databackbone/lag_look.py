@@ -135,12 +135,10 @@ def _with_findings(status: LagStatus, end: End[LagReport]) -> LagStatus:
 
 
 def _told(item: LagFinding) -> str:
-    """What is wrong with a group and what to do; of one that is OK, what its look told."""
-    word = LagWord.named(item.word)
-    if word is LagWord.OK and item.reason is None:
+    """What the look told of a group; where its report had no room for that, what the word means and asks."""
+    if item.message or (item.reason is None and LagWord.named(item.word) is LagWord.OK):
         return item.message
-    parts = (means(item.word, item.reason), item.message, advice(item.word, item.reason))
-    return " ".join(f"{part.rstrip('.')}." for part in parts if part)
+    return f"{means(item.word, item.reason)} {advice(item.word, item.reason)}"
 
 
 def _worded(status: LagStatus, before: LagStatus, *, fresh: bool, now: datetime) -> LagStatus:

@@ -139,20 +139,20 @@ def test_a_word_of_another_version_is_unknown() -> None:
 
 
 def test_status_says_what_was_found_of_each_group_and_what_to_do() -> None:
-    result = looked(finding("desk", "Stopped", message="All left at noon"), finding("risk"))
+    told = "orders-2: no live member reads it: start the consumer"
+    result = looked(finding("desk", "Stopped", message=told), finding("cut", "Stopped"), finding("risk"))
     found = lag.lag(result)
-    assert (found["records"], found["seconds"], found["counts"]) == (14, 30, {"Stopped": 1, "OK": 1})
+    assert (found["records"], found["seconds"], found["counts"]) == (21, 30, {"Stopped": 2, "OK": 1})
     assert found["sampledAt"] == "2024-03-01T12:00:00Z"
-    desk, risk = found["groups"]
+    desk, cut, risk = found["groups"]
     assert (desk["group"], desk["word"], desk["worstTopic"], desk["worstPartition"]) == (
         "desk",
         "Stopped",
         "ingest.dailyBars",
         2,
     )
-    assert desk["message"] == (
-        "There are unread records, and no live member reads them. All left at noon. Start its consumers."
-    )
+    assert desk["message"] == told
+    assert cut["message"] == "There are unread records, and no live member reads them. Start its consumers."
     assert risk["message"] == ""
 
 
