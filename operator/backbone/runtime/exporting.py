@@ -19,11 +19,11 @@ from ..adapters.exports.reading import exported_rows
 from ..adapters.exports.verifying import file_differences
 from ..market.canonical import RowsHash, hashed_schema, rows_hash, total
 from ..market.licences import LicenceGate
-from ..parts.exports.contents import Contents
+from ..parts.exports.contents import Contents, read_moment
 from ..parts.exports.faults import TargetError
 from ..parts.exports.manifest import Manifest, ManifestPartition, ManifestRun
 from ..parts.exports.merging import merged
-from ..parts.exports.partitions import Moment, Partition, PartitionBy
+from ..parts.exports.partitions import Moment, Partition, PartitionBy, in_type
 from ..parts.exports.plan import (
     Basis,
     Plan,
@@ -205,7 +205,16 @@ class _Export:
         return self._source.changes(self._dimension, after) or frozenset()
 
     def _confirmed_from(self) -> Moment | None:
-        return self._source.confirmed_from(self._dimension)
+        """From when on the store has every row: of one store never earlier than the last export had it.
+
+        A late row of long ago brings nothing else of its time back that retention dropped.
+        """
+        told = self._source.confirmed_from(self._dimension)
+        last = self._last
+        if last is None or last.store != self._wanted.store or last.confirmed_from is None:
+            return told
+        before = in_type(self._dimension, read_moment(last.confirmed_from))
+        return before if told is None else max(in_type(self._dimension, told), before)
 
     def _assembled(self, plan: Plan, written: list[ManifestPartition]) -> Manifest:
         runs = [

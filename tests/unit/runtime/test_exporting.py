@@ -240,6 +240,32 @@ def test_what_happens_while_a_partition_is_read_is_in_this_export_or_the_next(tm
     assert store.whole_from and min(day for _, _, day in after) < store.whole_from
 
 
+def test_a_late_row_from_before_retention_takes_no_exported_row_away(tmp_path: Path) -> None:
+    store, folder = Store(Random(1)), ExportFolder(tmp_path, FailingDisk())
+    store.begin()
+    for number in range(3):
+        key = ("fred", "A", FIRST_DAY + timedelta(number))
+        store.rows[key] = (1, 1, "run-1", 1.0)
+        store.ledger.add(Change(store.newest, "fred", key[2]))
+    store.end()
+    export_now(folder, store, WANTED, "bars-1")
+    store.whole_from = FIRST_DAY + timedelta(10)
+    store.rows.clear()
+    store.begin()
+    store.ledger.add(Change(store.newest, "fred", FIRST_DAY))
+    store.end()
+    export_now(folder, store, WANTED, "bars-2")
+    # A database answers by its oldest chunk, and a late row makes one there.
+    store.whole_from = FIRST_DAY
+    store.rows["fred", "A", FIRST_DAY] = (2, 2, "run-3", 2.0)
+    store.begin()
+    store.ledger.add(Change(store.newest, "fred", FIRST_DAY))
+    store.end()
+    export_now(folder, store, WANTED, "bars-3")
+    days = {day for _, _, day in rows_of(open_export(tmp_path).rows.to_table())}
+    assert days == {FIRST_DAY + timedelta(number) for number in range(3)}
+
+
 def test_a_partition_that_always_changes_is_read_twice_and_left_to_the_next_export(tmp_path: Path) -> None:
     store, folder = Store(Random(1)), ExportFolder(tmp_path, FailingDisk())
     reads: list[int] = []

@@ -91,6 +91,11 @@ def _written(values: Mapping[str, KeyValue]) -> KeyValues:
     return {name: written_value(value) for name, value in values.items()}
 
 
+def read_moment(written: str) -> date | datetime:
+    """A day or a moment that `written_value` wrote; a moment is in UTC. Raises ValueError."""
+    return datetime.fromisoformat(written) if "T" in written else date.fromisoformat(written)
+
+
 def written_value(value: KeyValue) -> str | int:
     """A value of a key as a manifest has it."""
     if isinstance(value, datetime):
