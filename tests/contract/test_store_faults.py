@@ -271,6 +271,7 @@ def test_a_full_volume_that_grew_is_caught_up_with(
 def test_a_volume_that_somebody_filled(
     tmp_path: Path, plan: Path, emp: Emp, small_volume: Path, free: int
 ) -> None:
+    remount(small_volume, "size=10m")  # the store, its copy, and the next copy while it is written
     emp("ingest-once", "-f", plan, "--data-dir", small_volume)
     before = content.digest(small_volume)
     with (small_volume / "ballast").open("wb") as ballast:
