@@ -122,26 +122,32 @@ def cron_job(
     if name is None:
         # By which it is told from those of earlier versions.
         metadata["labels"] = {**metadata["labels"], LABEL_PLAN_UID: plan.uid}
-    return stamped(
-        {
-            "apiVersion": "batch/v1",
-            "kind": "CronJob",
-            "metadata": metadata,
-            "spec": {
-                "schedule": schedule,
-                **({"timeZone": time_zone} if time_zone else {}),
-                "concurrencyPolicy": "Forbid",
-                "startingDeadlineSeconds": STARTING_DEADLINE_SECONDS,
-                "suspend": suspend,
-                "successfulJobsHistoryLimit": FINISHED_JOBS_KEPT,
-                "failedJobsHistoryLimit": FINISHED_JOBS_KEPT,
-                "jobTemplate": {
-                    "metadata": {"labels": _job_labels(plan, Component.RUN, claim_uid)},
-                    "spec": job_spec(_run(plan, images, services, pods)),
-                },
-            },
-        }
-    )
+    timing = (schedule, time_zone, STARTING_DEADLINE_SECONDS)
+    jobs = _run(plan, images, services, pods)
+    return _scheduled(metadata, _job_labels(plan, Component.RUN, claim_uid), jobs, timing, suspend=suspend)
+
+
+def _scheduled(
+    metadata: dict[str, Any],
+    labels: dict[str, str],
+    work: Work,
+    timing: tuple[str, str | None, int],
+    *,
+    suspend: bool,
+) -> dict[str, Any]:
+    """A CronJob whose Jobs have these labels, one at a time; `timing` is schedule, time zone and deadline."""
+    schedule, time_zone, deadline = timing
+    spec = {
+        "schedule": schedule,
+        **({"timeZone": time_zone} if time_zone else {}),
+        "concurrencyPolicy": "Forbid",
+        "startingDeadlineSeconds": deadline,
+        "suspend": suspend,
+        "successfulJobsHistoryLimit": FINISHED_JOBS_KEPT,
+        "failedJobsHistoryLimit": FINISHED_JOBS_KEPT,
+        "jobTemplate": {"metadata": {"labels": labels}, "spec": job_spec(work)},
+    }
+    return stamped({"apiVersion": "batch/v1", "kind": "CronJob", "metadata": metadata, "spec": spec})
 
 
 def run(
@@ -204,8 +210,7 @@ def release(
 
 def export_schedule_name(plan: Plan, export: str) -> str:
     """The CronJob of an export."""
-    stem = f"{plan.name}-{export}"
-    return derived_name(stem, plan.uid, "export", limit=CRON_JOB_NAME_LIMIT)
+    return derived_name(f"{plan.name}-{export}", plan.uid, "export", limit=CRON_JOB_NAME_LIMIT)
 
 
 def export_cron_job(
@@ -219,29 +224,11 @@ def export_cron_job(
     pods: Settings = NOTHING_SAID,
 ) -> dict[str, Any]:
     """The CronJob of an export, on a schedule that is known to parse, in the plan's time zone."""
-    name = export_schedule_name(plan, export.name)
-    labels = {LABEL_PLAN_UID: plan.uid, LABEL_EXPORT: export.name}
-    metadata = _metadata(plan, name, Component.EXPORT)
-    return stamped(
-        {
-            "apiVersion": "batch/v1",
-            "kind": "CronJob",
-            "metadata": {**metadata, "labels": {**metadata["labels"], **labels}},
-            "spec": {
-                "schedule": schedule,
-                "timeZone": plan.spec.time_zone,
-                "concurrencyPolicy": "Forbid",
-                "startingDeadlineSeconds": EXPORT_STARTING_DEADLINE_SECONDS,
-                "suspend": suspend,
-                "successfulJobsHistoryLimit": FINISHED_JOBS_KEPT,
-                "failedJobsHistoryLimit": FINISHED_JOBS_KEPT,
-                "jobTemplate": {
-                    "metadata": {"labels": {**_labels(plan, Component.EXPORT), **labels}},
-                    "spec": job_spec(_export(plan, export, images, services, pods)),
-                },
-            },
-        }
-    )
+    labels = {**_labels(plan, Component.EXPORT), LABEL_PLAN_UID: plan.uid, LABEL_EXPORT: export.name}
+    metadata = _metadata(plan, export_schedule_name(plan, export.name), Component.EXPORT)
+    timing = (schedule, plan.spec.time_zone, EXPORT_STARTING_DEADLINE_SECONDS)
+    jobs = _export(plan, export, images, services, pods)
+    return _scheduled({**metadata, "labels": labels}, labels, jobs, timing, suspend=suspend)
 
 
 def export_job(
