@@ -8,7 +8,7 @@ from __future__ import annotations
 import pyarrow as pa
 
 from ...market.defects import Defect
-from ...market.dimensions import DIMENSIONS, LINEAGE, Dimension
+from ...market.dimensions import DIMENSIONS, Dimension
 from ...market.knowing import ends_late
 from .changes_sql import TABLE as CHANGES
 from .quarantine_sql import QUARANTINE
@@ -22,7 +22,6 @@ TYPES = {
     pa.date32(): "DATE",
     pa.timestamp("us", "UTC"): "TIMESTAMP WITH TIME ZONE",
 }
-_LINEAGE = frozenset(field.name for field in LINEAGE)
 
 JOURNAL = (
     "CREATE SCHEMA IF NOT EXISTS telemetry",
@@ -150,13 +149,13 @@ def before(dimension: Dimension) -> str:
     line = ("source", dimension.subject, *(name for name in dimension.key if name == "interval_seconds"))
     rest = [name for name in dimension.key if name not in {*line, dimension.time}]
     columns = ", ".join(f'stored."{name}"' for name in dimension.facts.names)
-    lines = _columns(line)
+    lines = column_list(line)
     within = ", ".join(f'stored."{name}" DESC' for name in (dimension.time, *rest))
     return f"""
         SELECT {columns} FROM {table_of(dimension)} AS stored
         JOIN (SELECT {lines}, min("{dimension.time}") AS first FROM incoming GROUP BY ALL) AS line
         USING ({lines}) WHERE stored."{dimension.time}" < line.first
-        QUALIFY row_number() OVER (PARTITION BY {_columns(line, "stored")} ORDER BY {within}) <= ?
+        QUALIFY row_number() OVER (PARTITION BY {column_list(line, "stored")} ORDER BY {within}) <= ?
     """  # noqa: S608
 
 
@@ -168,7 +167,8 @@ def _table(dimension: Dimension) -> str:
     return f"CREATE TABLE IF NOT EXISTS {table_of(dimension)} ({columns})"
 
 
-def _columns(names: tuple[str, ...], table: str = "") -> str:
+def column_list(names: tuple[str, ...], table: str = "") -> str:
+    """Columns as a statement lists them, of a table or of whichever has them."""
     prefix = f"{table}." if table else ""
     return ", ".join(f'{prefix}"{name}"' for name in names)
 
@@ -242,10 +242,10 @@ def subject_spans(dimension: Dimension, *, interval: bool) -> str:
 
 def latest(dimension: Dimension) -> str:
     """The last rows of each subject of a source, subjects and count bound."""
-    order = _columns(tuple(name for name in dimension.key if name != "source"))
-    line = _columns((dimension.subject, *(name for name in dimension.key if name == "interval_seconds")))
+    order = column_list(tuple(name for name in dimension.key if name != "source"))
+    line = column_list((dimension.subject, *(name for name in dimension.key if name == "interval_seconds")))
     return f"""
-        SELECT {_columns(tuple(dimension.facts.names))} FROM {table_of(dimension)}
+        SELECT {column_list(tuple(dimension.facts.names))} FROM {table_of(dimension)}
         WHERE source = ? AND "{dimension.subject}" IN (SELECT unnest(?))
         QUALIFY row_number() OVER (PARTITION BY {line} ORDER BY "{dimension.time}" DESC) <= ?
         ORDER BY {order}
@@ -280,7 +280,7 @@ def selection(
     line = ["source", dimension.subject, *(name for name in dimension.key if name == "interval_seconds")]
     rest = [name for name in dimension.key if name not in {*line, dimension.time}]
     within = ", ".join([f"{time} DESC", *(f'"{name}" DESC' for name in rest)])
-    lines = _columns(tuple(line))
+    lines = column_list(tuple(line))
     keep = f"QUALIFY row_number() OVER (PARTITION BY {lines} ORDER BY {within}) <= ?" if last else ""
     if last and one_line:
         # The same rows without a window over all of the line's, which takes longer.

@@ -7,19 +7,19 @@ from __future__ import annotations
 
 from ...market.dimensions import LINEAGE, Dimension
 from .changes_sql import returning
-from .sql import table_of
+from .sql import column_list, table_of
 
 _LINEAGE = frozenset(field.name for field in LINEAGE)
 
 
 def alike_keys(dimension: Dimension) -> str:
     """How many rows of the view `incoming` share the hash of their key with another; a quick first look."""
-    return f"SELECT count(*) - count(DISTINCT hash({_columns(dimension.key)})) FROM incoming"  # noqa: S608
+    return f"SELECT count(*) - count(DISTINCT hash({column_list(dimension.key)})) FROM incoming"  # noqa: S608
 
 
 def doubled_keys(dimension: Dimension) -> str:
     """How many keys the view `incoming` holds more than once."""
-    key = _columns(dimension.key)
+    key = column_list(dimension.key)
     return f"SELECT count(*) FROM (SELECT {key} FROM incoming GROUP BY {key} HAVING count(*) > 1)"  # noqa: S608
 
 
@@ -43,15 +43,10 @@ def merge(dimension: Dimension) -> str:
     content = [name for name in dimension.schema.names if name not in _LINEAGE and name not in dimension.key]
     differs = " OR ".join(f'stored."{name}" IS DISTINCT FROM incoming."{name}"' for name in content)
     order = ("revision", "observed_at", "run_id")
-    later = f"({_columns(order, 'incoming')}) > ({_columns(order, 'stored')})"
+    later = f"({column_list(order, 'incoming')}) > ({column_list(order, 'stored')})"
     return f"""
         MERGE INTO {table_of(dimension)} AS stored USING incoming ON {same_key}
         WHEN MATCHED AND ({differs}) AND {later} THEN UPDATE BY NAME
         WHEN NOT MATCHED THEN INSERT BY NAME
         {returning(dimension)}
     """
-
-
-def _columns(names: tuple[str, ...], table: str = "") -> str:
-    prefix = f"{table}." if table else ""
-    return ", ".join(f'{prefix}"{name}"' for name in names)
